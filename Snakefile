@@ -1,0 +1,56 @@
+"""EdgeMIN: an ablation study of compressing BERT-like encoders. Targets and includes, nothing else.
+
+    snakemake --cores all                                      tables and plots of the default study
+    snakemake --cores all --configfile config/smoke.yaml       of another study
+    snakemake --cores 2 cell_edgemin                           one cell and what it needs
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+if "study" not in config:
+
+    configfile: "config/quick.yaml"
+
+
+include: "workflow/rules/study.smk"
+
+
+rule tables:
+    """The default: every table and plot of the study."""
+    default_target: True
+    input:
+        [f"{PLAN.root}/tables/results.csv", f"{PLAN.root}/study.yaml"],
+        expand(f"{PLAN.root}/tables/stagewise.{{form}}", form=["csv", "md", "tex"]),
+        expand(
+            f"{PLAN.root}/plots/{{plot}}.{{form}}",
+            plot=["stagewise", "pareto_latency", "pareto_size"],
+            form=["png", "svg"],
+        ),
+
+
+rule downloads:
+    """Everything that needs the network, for a machine that will lose it."""
+    input:
+        expand("results/downloads/{pin}", pin=PLAN.pins),
+
+
+for cell in STUDY.cells:
+
+    rule:
+        name:
+            f"cell_{cell}"
+        input:
+            PLAN.cell_files(cell),
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/teacher.smk"
+include: "workflow/rules/distill.smk"
+include: "workflow/rules/prune.smk"
+include: "workflow/rules/quantize.smk"
+include: "workflow/rules/export.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/report.smk"

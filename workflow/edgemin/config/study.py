@@ -1,0 +1,244 @@
+"""A study: one YAML file, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from edgemin.chains import ROOT, Chain
+from edgemin.config.base import Name, Strict
+from edgemin.config.sources import DataSource, ModelSource
+from edgemin.config.variants import Distill, Heads, Int8Dynamic, LabelPhase
+from edgemin.errors import EdgeminError
+
+Runtime = Literal["onnxruntime", "torch"]
+Metric = Literal["accuracy", "macro_f1", "matthews", "pearson", "spearman"]
+REGRESSION_METRICS = ("pearson", "spearman")
+
+
+class SignOf(Strict):
+    """A binary label from a rating: 1 if positive, 0 if negative; rows with |rating| < dead_zone are dropped."""
+
+    sign_of: str
+    dead_zone: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Splits(Strict):
+    """How splits that the source lacks are carved out of `train`, stratified by label."""
+
+    validation: Annotated[int, Field(ge=1)] = 1000
+    """Rows of the validation split, where the source has none."""
+    test: Annotated[int, Field(ge=1)] = 2000
+    """Rows of the test split, where the source has none."""
+    seed: int = 0
+    train: Annotated[int, Field(ge=1)] | None = None
+    """Keep at most so many training rows (a stratified sample); empty: all."""
+
+
+class Task(Strict):
+    source: DataSource
+    text: str | Annotated[list[str], Field(min_length=2, max_length=2)]
+    """Text column, or the two columns of a sentence pair."""
+    label: str | SignOf
+    label_names: Annotated[list[str], Field(min_length=2)] | None = None
+    """Class names by index. Empty: regression if the metric is pearson or spearman, else the sorted label values."""
+    splits: Splits = Splits()
+    max_length: Annotated[int, Field(ge=4)] = 128
+    """Longest input in tokens, special tokens included; longer texts are truncated."""
+    metric: Metric = "accuracy"
+
+    @property
+    def regression(self) -> bool:
+        return self.metric in REGRESSION_METRICS
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Task:
+        if self.regression and self.label_names:
+            raise ValueError(f"label_names given for the regression metric '{self.metric}'; drop them or choose accuracy")
+        if self.regression and isinstance(self.label, SignOf):
+            raise ValueError(f"label: sign_of makes classes, but the metric '{self.metric}' is for regression")
+        if self.label_names and len(set(self.label_names)) != len(self.label_names):
+            raise ValueError("label_names: a name stands twice")
+        if isinstance(self.label, SignOf) and self.label_names and len(self.label_names) != 2:
+            raise ValueError("label: sign_of makes two classes; give two label_names")
+        return self
+
+
+class Teacher(Strict):
+    source: ModelSource
+    training: Literal["none"] | Annotated[list[LabelPhase], Field(min_length=1)]
+    """`none`: the source is fine-tuned already; else the phases of its fine-tuning."""
+
+
+class Cell(Strict):
+    chain: str
+    question: str = ""
+    """What this cell is there to answer."""
+
+
+class Threads(Strict):
+    training: Annotated[int, Field(ge=1)] = 2
+    inference: Annotated[int, Field(ge=1)] = 1
+
+
+class Latency(Strict):
+    """Single stream: batch 1, real test sentences. Throughput: full batches."""
+
+    warmup: Annotated[int, Field(ge=0)] = 50
+    calls: Annotated[int, Field(ge=1)] = 1000
+    seconds: Annotated[float, Field(gt=0)] = 10.0
+    """Timing stops after `calls` calls or `seconds` seconds, whichever comes first..."""
+    minimum_calls: Annotated[int, Field(ge=1)] = 100
+    """...but not before so many calls."""
+    blocks: Annotated[int, Field(ge=4)] = 20
+    """Blocks of calls, in which models take turns; intervals are computed over blocks."""
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    """Batch of the throughput scenario."""
+    batches: Annotated[int, Field(ge=0)] = 20
+    """Batches of the throughput scenario; 0 leaves it out."""
+    seed: int = 0
+
+
+class Tables(Strict):
+    stagewise: dict[Runtime, Annotated[list[Name], Field(min_length=1)]] = {}
+    """Runtime -> cells, in the order of the stages. Empty: every cell in each runtime that it is measured in."""
+
+
+def _duplicates(values: list[Any]) -> list[Any]:
+    return sorted({value for value in values if values.count(value) > 1})
+
+
+class Study(Strict):
+    study: Name
+    """Name of the study and of its folder under results/."""
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    teacher: Teacher
+    distill: dict[Name, Distill] = {}
+    prune: dict[Name, Heads] = {}
+    quantize: dict[Name, Int8Dynamic] = {}
+    cells: Annotated[dict[Name, Cell], Field(min_length=1)]
+    tables: Tables = Tables()
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+    runtimes: Annotated[list[Runtime], Field(min_length=1)] = ["onnxruntime", "torch"]
+    """Runtimes in which float chains are measured; a quantized chain is measured in the one of its variant."""
+    threads: Threads = Threads()
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Of training. `auto`: bf16 autocast where the device computes in it, else fp32."""
+    latency: Latency = Latency()
+
+    @field_validator("cells", mode="before")
+    @classmethod
+    def _bare_chains(cls, cells: Any) -> Any:
+        """`kd: teacher/distill-minilmv2` is short for `kd: {chain: teacher/distill-minilmv2}`."""
+        if not isinstance(cells, Mapping):
+            return cells
+        return {name: {"chain": cell} if isinstance(cell, str) else cell for name, cell in cells.items()}
+
+    def variants(self) -> dict[str, Mapping[str, Strict]]:
+        return {"distill": self.distill, "prune": self.prune, "quantize": self.quantize}
+
+    def variant(self, chain: Chain) -> Any:
+        """The variant of the chain's last link."""
+        assert chain.last is not None
+        return self.variants()[chain.last.stage][chain.last.variant]
+
+    def chain(self, cell: str) -> Chain:
+        return Chain.parse(self.cells[cell].chain)
+
+    def chains(self) -> list[Chain]:
+        """Every chain of every cell, prefixes included, each once, parents first."""
+        return list(dict.fromkeys(prefix for cell in self.cells for prefix in self.chain(cell).prefixes))
+
+    def runtimes_of(self, chain: Chain) -> list[str]:
+        """Where a chain is measured."""
+        return [self.variant(chain).backend] if chain.quantized else list(self.runtimes)
+
+    def stagewise(self) -> dict[str, list[str]]:
+        """Runtime -> cells of the stage-wise table."""
+        if self.tables.stagewise:
+            return {str(runtime): list(cells) for runtime, cells in self.tables.stagewise.items()}
+        blocks = {
+            str(runtime): [cell for cell in self.cells if runtime in self.runtimes_of(self.chain(cell))]
+            for runtime in self.runtimes
+        }
+        return {runtime: cells for runtime, cells in blocks.items() if cells}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        problems = []
+        for key in ("seeds", "runtimes"):
+            if repeated := _duplicates(getattr(self, key)):
+                problems.append(f"{key}: {repeated} stand twice")
+        for cell in self.cells:
+            try:
+                chain = self.chain(cell)
+            except EdgeminError as error:
+                problems.append(f"cells.{cell}: {error}")
+                continue
+            for link in chain.links:
+                known = self.variants()[link.stage]
+                if link.variant not in known:
+                    problems.append(
+                        f"cells.{cell}: chain '{chain}' names the unknown {link.stage} variant '{link.variant}'; "
+                        f"known: {', '.join(sorted(known)) or 'none, add it under ' + link.stage}"
+                    )
+        if not problems:
+            problems += self._problems_of_tables() + self._problems_of_student_sources()
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _problems_of_tables(self) -> list[str]:
+        problems = []
+        for runtime, cells in self.stagewise().items():
+            for cell in cells:
+                if cell not in self.cells:
+                    problems.append(f"tables.stagewise.{runtime}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                elif runtime not in self.runtimes_of(self.chain(cell)):
+                    problems.append(f"tables.stagewise.{runtime}: cell '{cell}' is not measured in {runtime}")
+                elif str(Chain()) not in (self.cells[name].chain for name in cells if name in self.cells):
+                    problems.append(f"tables.stagewise.{runtime}: lists no cell with the chain '{ROOT}', the reference")
+                    break
+        return problems
+
+    def _problems_of_student_sources(self) -> list[str]:
+        if self.teacher.training == "none" and self.teacher.source.random:
+            return ["teacher.training: none, but a random source is not fine-tuned; give phases"]
+        return []
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """`tasks.movies.label` from pydantic's location, without the names of union members that it puts in."""
+    parts = [str(part) for part in location if isinstance(part, int) or _is_key(part)]
+    return ".".join(parts) or "study"
+
+
+def _is_key(part: str) -> bool:
+    return not any(mark in part for mark in "[]()") and (part == part.lower()) and part not in ("str", "int", "key")
+
+
+def parse_study(config: Mapping[str, Any], file: str = "study") -> Study:
+    """Check a study as read from YAML.
+
+    Raises EdgeminError with one line per problem: file, key, what is wrong.
+    """
+    try:
+        return Study.model_validate(dict(config))
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False):
+            message = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                message = "unknown key; see config/README.md for the keys of a study"
+            elif problem["type"] == "missing":
+                message = "missing; add this key"
+            elif problem["type"] == "string_pattern_mismatch":
+                message = f"{problem['input']!r} does not match {problem['ctx']['pattern']}"
+            elif problem["type"] not in ("value_error",):
+                message = f"{message}; found {str(problem['input'])[:80]!r}"
+            lines.append(f"{file}: {_key(problem['loc'])}: {message}")
+        raise EdgeminError("\n".join(dict.fromkeys(lines))) from None
+
+

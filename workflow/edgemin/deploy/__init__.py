@@ -1,0 +1,1 @@
+"""What leaves PyTorch: the ONNX graph of a float checkpoint."""

@@ -1,0 +1,1 @@
+"""Stage 1: distillation objectives, teacher signals and their cache."""

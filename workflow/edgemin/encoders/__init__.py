@@ -1,0 +1,1 @@
+"""Checkpoints: the table of architecture families, their structure, loading and saving."""

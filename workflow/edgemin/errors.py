@@ -1,0 +1,11 @@
+"""The one exception that a user is meant to read."""
+
+from __future__ import annotations
+
+
+class EdgeminError(Exception):
+    """A mistake in a study, a data set or a checkpoint, told in one line.
+
+    The message names the file or key, what was found, what was expected and the next step.
+    Adapters print it without a traceback; anything else that is raised is a bug of ours.
+    """

@@ -1,0 +1,1 @@
+"""Measuring: quality, size, latency, and the host it was done on."""

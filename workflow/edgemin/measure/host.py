@@ -1,0 +1,64 @@
+"""The machine that a measurement was made on, written by the measuring job itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+# What decides which integer and bf16 kernels run; INT8 answers can differ between CPUs with and without VNNI.
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
+
+
+def cpu_model() -> str:
+    for line in _cpuinfo():
+        if line.lower().startswith(("model name", "hardware")):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def cpu_flags() -> list[str]:
+    for line in _cpuinfo():
+        if line.lower().startswith(("flags", "features")):
+            present = set(line.split(":", 1)[1].split())
+            return [flag for flag in _FLAGS if flag in present]
+    return []
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+
+
+def host(threads: int) -> dict[str, Any]:
+    """Host manifest: CPU, flags, memory, load, threads and versions. No host name, no user, no paths."""
+    from edgemin.provenance import versions
+
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return {
+        "cpu": cpu_model(),
+        "flags": cpu_flags(),
+        "cores_physical": psutil.cpu_count(logical=False),
+        "cores_logical": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "governor": governor.read_text().strip() if governor.exists() else None,
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "threads": threads,
+        "load_1min": round(os.getloadavg()[0], 2),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+    }
+
+
+def pin(threads: int) -> list[int]:
+    """Bind this process to `threads` of the CPUs that it may use (the last ones: interrupts like the first), where the OS can."""
+    if not hasattr(os, "sched_setaffinity"):
+        return []
+    cpus = sorted(os.sched_getaffinity(0))[-threads:]
+    os.sched_setaffinity(0, cpus)
+    return cpus

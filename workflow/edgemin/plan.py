@@ -1,0 +1,250 @@
+"""The DAG of a study as pure functions: which files each job reads, and the spec that it is tracked by.
+
+The rules ask here; nothing here knows of Snakemake, reads a file or imports torch. A spec is one dict per job with all
+that the result depends on besides its input files: hyper-parameters, threads and a digest of the code that is used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgemin.chains import Chain
+from edgemin.config.pins import Pin, encoder_name, encoders_of, pins_of
+from edgemin.config.sources import ModelSource
+from edgemin.config.study import Study
+from edgemin.config.variants import Distill, OwnSource, needs_of
+from edgemin.errors import EdgeminError
+from edgemin.provenance import code_digest
+
+DOWNLOADS = "results/downloads"
+CHECKPOINT = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
+QUANTIZED_ONNX = ("model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
+MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", "latency.json", "timings.parquet")
+
+
+class Plan:
+    """Where everything of one study stands. All paths are relative to the working directory."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.root = f"results/{study.study}"
+        self.encoders = encoders_of(study)
+        self.pins: dict[str, Pin] = {
+            pin.name: pin for source in (*self.encoders.values(), *(task.source for task in study.tasks.values())) for pin in pins_of(source)
+        }
+
+    # -- places --------------------------------------------------------------------------------------------------
+
+    def data(self, task: str) -> str:
+        return f"{self.root}/data/{task}"
+
+    def encoder(self, task: str, source: ModelSource) -> str:
+        return f"{self.root}/encoders/{task}/{encoder_name(source)}"
+
+    def model(self, task: str, seed: int | str, chain: Chain | str) -> str:
+        return f"{self.root}/models/{task}/seed{seed}/{chain}"
+
+    def measured(self, task: str, seed: int | str, chain: Chain | str, runtime: str) -> str:
+        return f"{self.root}/measurements/{task}/seed{seed}/{chain}/{runtime}"
+
+    @property
+    def scratch(self) -> str:
+        return f"{self.root}/scratch"
+
+    # -- inputs --------------------------------------------------------------------------------------------------
+
+    def data_files(self, task: str) -> list[str]:
+        return [f"{self.data(task)}/{name}" for name in ("train.parquet", "validation.parquet", "test.parquet", "data.json")]
+
+    def checkpoint(self, folder: str) -> list[str]:
+        return [f"{folder}/{name}" for name in CHECKPOINT]
+
+    def task_inputs(self, task: str) -> dict[str, Any]:
+        """Of the job that prepares the data: downloads, or the user's own files."""
+        source = self.study.tasks[task].source
+        local = list(source.files.model_dump(exclude_none=True).values()) if source.files else []
+        return {"downloads": [f"{DOWNLOADS}/{pin.name}" for pin in pins_of(source)], "local": local}
+
+    def encoder_inputs(self, task: str, encoder: str) -> dict[str, Any]:
+        """Of the job that normalises an encoder."""
+        source = self.encoders[encoder]
+        local = [f"{source.path}/{name}" for name in ("config.json", "model.safetensors")] if source.path else []
+        return {
+            "downloads": [f"{DOWNLOADS}/{pin.name}" for pin in pins_of(source)],
+            "local": local,
+            "data": [f"{self.data(task)}/train.parquet"] if source.random else [],
+        }
+
+    def taught_by(self, chain: Chain) -> tuple[Chain, list[str]]:
+        """The teacher of a distill or prune chain, and the signals that are wanted of it."""
+        variant = self.study.variant(chain)
+        parent = chain.parent
+        assert parent is not None
+        needs = needs_of(variant.phases if isinstance(variant, Distill) else variant.recovery)
+        return (Chain() if variant.teacher == "root" else parent), needs
+
+    def cache(self, task: str, seed: int | str, teacher: Chain, need: str) -> str:
+        return f"{self.root}/caches/{task}/seed{seed}/{teacher}/{need}.safetensors"
+
+    def trained_inputs(self, task: str, seed: int | str, chain: Chain) -> dict[str, Any]:
+        """Of a distill or prune job: parent, teacher, its cached signals, a source where the student has one."""
+        teacher, needs = self.taught_by(chain)
+        variant = self.study.variant(chain)
+        student = variant.student if isinstance(variant, Distill) else None
+        source = self.encoder(task, student.source) if isinstance(student, OwnSource) else None
+        return {
+            "parent": self.checkpoint(self.model(task, seed, chain.parent or Chain())),
+            "teacher": self.checkpoint(self.model(task, seed, teacher)),
+            "caches": [self.cache(task, seed, teacher, need) for need in needs],
+            "source": self.checkpoint(source) if source else [],
+            "data": self.data_files(task),
+        }
+
+    def artefact(self, task: str, seed: int | str, chain: Chain, runtime: str) -> list[str]:
+        """The files that running `chain` in `runtime` needs."""
+        folder = self.model(task, seed, chain)
+        if chain.quantized:
+            names = QUANTIZED_ONNX if runtime == "onnxruntime" else CHECKPOINT
+            return [f"{folder}/{name}" for name in names]
+        graph = [f"{folder}/model.onnx", f"{folder}/onnx_provenance.json"] if runtime == "onnxruntime" else []
+        return [*self.checkpoint(folder), *graph]
+
+    def float_of(self, chain: Chain) -> Chain:
+        """The chain itself, or the parent that it was quantized from."""
+        return chain.parent or chain if chain.quantized else chain
+
+    def compared(self, chain: Chain) -> dict[str, Chain]:
+        """Who takes turns with `chain` when its latency is measured: the teacher, and its float parent."""
+        others = {"reference": Chain(), "parent": chain.parent or Chain()}
+        return {"model": chain, **{name: other for name, other in others.items() if other != chain}}
+
+    def latency_inputs(self, task: str, seed: int | str, chain: Chain, runtime: str) -> dict[str, Any]:
+        files = {name: self.artefact(task, seed, other, runtime) for name, other in self.compared(chain).items()}
+        return {**files, "test": f"{self.data(task)}/test.parquet"}
+
+    def measurements(self, cell: str, task: str, seed: int) -> list[str]:
+        chain = self.study.chain(cell)
+        return [f"{self.measured(task, seed, chain, runtime)}/{name}" for runtime in self.study.runtimes_of(chain) for name in MEASUREMENTS]
+
+    def cell_files(self, cell: str) -> list[str]:
+        """Everything that is measured of a cell, over tasks and seeds."""
+        return [file for task in self.study.tasks for seed in self.study.seeds for file in self.measurements(cell, task, seed)]
+
+    # -- specs ---------------------------------------------------------------------------------------------------
+
+    def spec_data(self, task: str) -> dict[str, Any]:
+        return {"task": self.study.tasks[task].model_dump(mode="json"), "code": code_digest("edgemin.tasks.splits")}
+
+    def spec_encoder(self, encoder: str) -> dict[str, Any]:
+        return {"source": self.encoders[encoder].model_dump(mode="json"), "code": code_digest("edgemin.encoders.normalise")}
+
+    def _spec_training(self, task: str, seed: int | str, module: str) -> dict[str, Any]:
+        study = self.study
+        return {
+            "seed": int(seed),
+            "max_length": study.tasks[task].max_length,
+            "metric": study.tasks[task].metric,
+            "precision": study.precision,
+            "threads": study.threads.training,
+            "code": code_digest(module),
+        }
+
+    def spec_teacher(self, task: str, seed: int | str) -> dict[str, Any]:
+        return {"teacher": self.study.teacher.model_dump(mode="json"), **self._spec_training(task, seed, "edgemin.training.teacher")}
+
+    def spec_cache(self, task: str, need: str) -> dict[str, Any]:
+        study = self.study
+        return {
+            "need": need,
+            "max_length": study.tasks[task].max_length,
+            "precision": study.precision,
+            "threads": study.threads.training,
+            "code": code_digest("edgemin.distill.teachers"),
+        }
+
+    def spec_stage(self, task: str, seed: int | str, chain: Chain) -> dict[str, Any]:
+        assert chain.last is not None
+        stage = chain.last.stage
+        spec = {"variant": self.study.variant(chain).model_dump(mode="json")}
+        if stage == "quantize":
+            backend = self.study.variant(chain).backend
+            return {**spec, "code": code_digest("edgemin.quantize.stage", f"edgemin.quantize.{backend}_dynamic")}
+        return {**spec, **self._spec_training(task, seed, f"edgemin.{stage}.stage")}
+
+    def spec_export(self) -> dict[str, Any]:
+        return {"code": code_digest("edgemin.deploy.onnx_export")}
+
+    def spec_quality(self, task: str, chain: Chain) -> dict[str, Any]:
+        return {
+            "metric": self.study.tasks[task].metric,
+            "max_length": self.study.tasks[task].max_length,
+            "batch_size": 1 if chain.quantized else 32,
+            "threads": self.study.threads.inference,
+            "code": code_digest("edgemin.measure.quality", "edgemin.measure.runtimes"),
+        }
+
+    def spec_latency(self, task: str) -> dict[str, Any]:
+        return {
+            "protocol": self.study.latency.model_dump(mode="json"),
+            "max_length": self.study.tasks[task].max_length,
+            "threads": self.study.threads.inference,
+            "code": code_digest("edgemin.measure.latency_job"),
+        }
+
+    def spec_check(self) -> dict[str, Any]:
+        return {"study": self.study.model_dump(mode="json"), "code": code_digest("edgemin.check")}
+
+    # -- what the report reads -----------------------------------------------------------------------------------
+
+    def result_rows(self) -> list[dict[str, Any]]:
+        """One per task, cell, runtime and seed: its names and the folder of its measurements."""
+        rows = []
+        for task in self.study.tasks:
+            for cell in self.study.cells:
+                chain = self.study.chain(cell)
+                for runtime in self.study.runtimes_of(chain):
+                    for seed in self.study.seeds:
+                        names = {"study": self.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
+                        rows.append({**names, "folder": self.measured(task, seed, chain, runtime)})
+        return rows
+
+    def stagewise_rows(self) -> dict[str, Any]:
+        """The blocks of the stage-wise table: cells of one task and runtime, with a folder of measurements per seed."""
+        blocks = []
+        for task in self.study.tasks:
+            for runtime, cells in self.study.stagewise().items():
+                rows = []
+                for cell in cells:
+                    chain = self.study.chain(cell)
+                    folders = [self.measured(task, seed, chain, runtime) for seed in self.study.seeds]
+                    rows.append({"cell": cell, "chain": str(chain), "folders": folders})
+                blocks.append({"task": task, "runtime": runtime, "cells": rows})
+        return {
+            "study": self.study.study,
+            "metrics": {name: task.metric for name, task in self.study.tasks.items()},
+            "seeds": list(self.study.seeds),
+            "threads": self.study.threads.inference,
+            "blocks": blocks,
+        }
+
+    def stagewise_predictions(self) -> list[str]:
+        blocks = self.stagewise_rows()["blocks"]
+        return [f"{folder}/predictions.parquet" for block in blocks for cell in block["cells"] for folder in cell["folders"]]
+
+    # -- checks that need the disk -------------------------------------------------------------------------------
+
+    def check_local_files(self) -> None:
+        """Raises EdgeminError for a `path` or `files` source that is not there, before any job runs."""
+        for source in self.encoders.values():
+            if source.path:
+                for name in ("config.json", "model.safetensors"):
+                    if not (Path(source.path) / name).is_file():
+                        raise EdgeminError(
+                            f"source.path: {source.path} has no {name}; give a folder with config.json, model.safetensors "
+                            "and a tokenizer (pickled weights are not read)"
+                        )
+        for name, task in self.study.tasks.items():
+            for split, file in (task.source.files.model_dump(exclude_none=True) if task.source.files else {}).items():
+                if not Path(file).is_file():
+                    raise EdgeminError(f"tasks.{name}.source.files.{split}: no file {file}; paths are relative to where snakemake runs")

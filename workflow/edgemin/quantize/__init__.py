@@ -1,0 +1,1 @@
+"""Stage 3: post-training quantization, one module per backend."""

@@ -1,0 +1,1 @@
+"""From measurements to statistics, tables and plots. Imports neither torch nor transformers."""

@@ -1,0 +1,67 @@
+"""All measurements of all cells -> one long table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgemin.files import read_json, whole_file
+
+COLUMNS = ["study", "task", "seed", "cell", "chain", "runtime", "dataset", "split", "scenario", "metric", "value", "unit"]
+_PARAMETERS = ("naive", "logical", "nonzero")
+Row = dict[str, Any]
+
+
+def collect(measured: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """measured: study, task, seed, cell, chain, runtime and the `folder` of the measurements, one per cell, seed and runtime."""
+    rows = []
+    for where in measured:
+        folder = Path(where["folder"])
+        common = {name: where[name] for name in COLUMNS[:6]}
+        for row in (*_quality(folder, where["task"]), *_size(folder), *_latency(folder)):
+            rows.append({**common, **row})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def write(table: pd.DataFrame, file: Path | str) -> None:
+    with whole_file(file) as partial:
+        table.to_csv(partial, index=False)
+
+
+def _quality(folder: Path, task: str) -> Iterator[Row]:
+    for split, values in read_json(folder / "quality.json")["splits"].items():
+        for metric, value in values.items():
+            unit = "examples" if metric == "examples" else "share"
+            yield {"dataset": task, "split": split, "metric": metric, "value": value, "unit": unit}
+
+
+def _size(folder: Path) -> Iterator[Row]:
+    size = read_json(folder / "size.json")
+    for name in _PARAMETERS:
+        if size[name] is not None:
+            yield {"metric": f"parameters_{name}", "value": size[name], "unit": "parameters"}
+    for component, counts in size["components"].items():
+        for name, value in counts.items():
+            yield {"metric": f"parameters_{name}_{component}", "value": value, "unit": "parameters"}
+    for name in ("bytes", "compressed"):
+        yield {"metric": name, "value": size[name], "unit": "bytes"}
+
+
+def _latency(folder: Path) -> Iterator[Row]:
+    latency = read_json(folder / "latency.json")
+    for scenario in ("single_stream", "throughput"):
+        for name, value in latency.get(scenario, {}).items():
+            yield from _value(scenario, name, value)
+    yield {"scenario": "tokenisation", "metric": "p50", "value": latency["tokenisation_p50_ms"], "unit": "ms"}
+
+
+def _value(scenario: str, name: str, value: Any) -> Iterator[Row]:
+    metric, unit = name.removesuffix("_ms"), "ms" if name.endswith("_ms") else _UNITS.get(name, "times")
+    for suffix, number in {"": value["value"], "_low": value["low"], "_high": value["high"]}.items() if isinstance(value, dict) else [("", value)]:
+        yield {"scenario": scenario, "metric": metric + suffix, "value": number, "unit": unit}
+
+
+_UNITS = {"calls": "calls", "blocks": "blocks", "batch_size": "sentences", "sentences_per_second": "sentences/s"}

@@ -1,0 +1,58 @@
+"""Numbers as people read them, and tables as Markdown and LaTeX (booktabs)."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+MISSING = "–"
+_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "–": "--", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+
+
+def number(value: float | None, digits: int, signed: bool = False) -> str:
+    if value is None or pd.isna(value):
+        return MISSING
+    text = f"{value:{'+' if signed else ''}.{digits}f}"
+    return text.replace("-", "−") if signed else text
+
+
+def numbers(values: pd.Series, factor: float, digits: int, unit: str = "") -> list[str]:
+    return [number(value * factor, digits) + unit if pd.notna(value) else MISSING for value in values.astype(float)]
+
+
+def intervals(table: pd.DataFrame, name: str, factor: float, digits: int, unit: str = "", signed: bool = False) -> list[str]:
+    """`value [low, high]` of the columns name, name_low and name_high."""
+    cells = []
+    for _, row in table.iterrows():
+        value, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
+        if value is None or pd.isna(value):
+            cells.append(MISSING)
+        else:
+            ends = f"[{number(low * factor, digits, signed)}, {number(high * factor, digits, signed)}]"
+            cells.append(f"{number(value * factor, digits, signed)}{unit} {ends}")
+    return cells
+
+
+def markdown(table: pd.DataFrame, title: str, note: str) -> str:
+    """A pipe table under a heading, aligned for reading in a terminal too."""
+    cells = [list(map(str, table.columns)), *[list(map(str, row)) for row in table.itertuples(index=False)]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return f"# {title}\n\n" + "\n".join(lines) + f"\n\n{note}\n"
+
+
+def tex_escape(text: str) -> str:
+    text = re.sub(r"[&%_#$×–^~]", lambda match: _TEX[match.group()], text)
+    return text.replace("−", "$-$")
+
+
+def latex(table: pd.DataFrame, note: str) -> str:
+    """A booktabs tabular with the note below, ready to \\input."""
+    lines = [r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}", r"\toprule"]
+    lines.append(" & ".join(tex_escape(str(column)) for column in table.columns) + r" \\")
+    lines.append(r"\midrule")
+    lines += [" & ".join(tex_escape(str(cell)) for cell in row) + r" \\" for row in table.itertuples(index=False)]
+    lines += [r"\bottomrule", r"\end{tabular}", "", rf"{{\footnotesize {tex_escape(note)}}}"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,125 @@
+"""The stage-wise table: what each stage costs and buys. One block per runtime, so that a stage is never compared across runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edgemin.files import read_json, whole_file
+from edgemin.measure.blocks import Interval
+from edgemin.report import markup
+from edgemin.report.statistics import difference, quality, scorer
+
+NOTE = (
+    "Accuracy and differences: test split, 95 % intervals by a bootstrap crossed over seeds and examples; a difference is "
+    "paired with the row above. Single stream: batch 1, real sentences, tokenisation excluded; speed-ups are paired ratios "
+    "against the teacher measured in the same job and runtime. MB = 10^6 bytes of all files needed to predict (weights, "
+    "config, tokenizer). 'Naive' is what sum(p.numel() for p in model.parameters()) reports: after torch's INT8 quantization it "
+    "drops because packed weights are no longer parameters, not because weights were removed; 'logical' counts every weight "
+    "that takes part in inference."
+)
+
+
+def stagewise(blocks: Mapping[str, Any], results: pd.DataFrame) -> pd.DataFrame:
+    """One row per task, runtime and cell, in the order of the stages; numbers unrounded.
+
+    blocks: `metric`, `seeds`, and `blocks`: [{task, runtime, cells: [{cell, chain, folders: [one per seed]}]}].
+    """
+    rows = []
+    for block in blocks["blocks"]:
+        score = scorer(blocks["metrics"][block["task"]])
+        before = None
+        for cell in block["cells"]:
+            labels, logits = _logits(cell["folders"])
+            mine = results[
+                (results["task"] == block["task"]) & (results["runtime"] == block["runtime"]) & (results["cell"] == cell["cell"])
+            ]
+            row = {
+                "task": block["task"],
+                "runtime": block["runtime"],
+                "cell": cell["cell"],
+                "chain": cell["chain"],
+                "metric": blocks["metrics"][block["task"]],
+                "seeds": len(logits),
+                **_columns("quality", quality(score, labels, logits)),
+                "quality_sd": float(np.std([score(labels, one) for one in logits], ddof=1)) if len(logits) > 1 else None,
+            }
+            if before is not None:
+                row.update(_columns("quality_change", difference(score, labels, logits, before)))
+            before = logits
+            rows.append({**row, **_sizes(mine), **_latencies(mine)})
+    return pd.DataFrame(rows)
+
+
+def _columns(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _logits(folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """labels (N,) and logits (S, N, K) of the test split, one row of folders per seed."""
+    tables = [pd.read_parquet(Path(folder) / "predictions.parquet") for folder in folders]
+    tests = [table[table["split"] == "test"] for table in tables]
+    return tests[0]["label"].to_numpy(), np.stack([np.stack(test["logits"].to_list()) for test in tests])
+
+
+def _mean(rows: pd.DataFrame, metric: str, scenario: str | None = None) -> float | None:
+    """Mean over seeds; None where it was not measured."""
+    chosen = rows[(rows["metric"] == metric) & ((rows["scenario"] == scenario) if scenario else rows["scenario"].isna())]
+    return float(chosen["value"].mean()) if len(chosen) else None
+
+
+def _sizes(rows: pd.DataFrame) -> dict[str, float | None]:
+    names = {"parameters_naive": "naive", "parameters_logical": "logical", "parameters_nonzero": "nonzero", "bytes": "bytes", "compressed": "compressed"}
+    return {name: _mean(rows, metric) for metric, name in names.items()}
+
+
+def _latencies(rows: pd.DataFrame) -> dict[str, float | None]:
+    """Means over seeds; an interval's ends are averaged too, which keeps its width: seeds do not make one machine many."""
+    found = {}
+    for metric in ("p50", "p90", "p99", "speedup_over_reference", "speedup_over_parent"):
+        for end in ("", "_low", "_high"):
+            found[f"{metric}{end}"] = _mean(rows, metric + end, "single_stream")
+    found["sentences_per_second"] = _mean(rows, "sentences_per_second", "throughput")
+    return found
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that a person reads, as text."""
+    percent = 1 if table["metric"].isin(["pearson", "spearman", "matthews"]).any() else 100
+    digits = 3 if percent == 1 else 1
+    first = table.groupby(["task", "runtime"], sort=False)["bytes"].transform("first")
+    columns = {
+        "runtime": table["runtime"],
+        "cell": table["cell"],
+        f"{table['metric'].iloc[0]}{' %' if percent == 100 else ''}": markup.intervals(table, "quality", percent, digits),
+        "change": markup.intervals(table, "quality_change", percent, digits + 1, signed=True),
+        "naive M": markup.numbers(table["naive"], 1e-6, 2),
+        "logical M": markup.numbers(table["logical"], 1e-6, 2),
+        "MB": markup.numbers(table["bytes"], 1e-6, 2),
+        "smaller": markup.numbers(first / table["bytes"], 1, 1, "×"),
+        "p50 ms": markup.intervals(table, "p50", 1, 2),
+        "p90 ms": markup.numbers(table["p90"], 1, 2),
+        "faster than teacher": markup.intervals(table, "speedup_over_reference", 1, 2, unit="×"),
+        "sentences/s": markup.numbers(table["sentences_per_second"], 1, 0),
+    }
+    if table["task"].nunique() > 1:
+        columns = {"task": table["task"], **columns}
+    return pd.DataFrame(columns)
+
+
+def write_tables(spec: Mapping[str, Any], results_file: str, folder: Path) -> None:
+    """Write stagewise.csv (unrounded), stagewise.md and stagewise.tex."""
+    table = stagewise(spec, pd.read_csv(results_file))
+    hosts = {read_json(Path(cell["folders"][0]) / "latency.json")["host"]["cpu"] for block in spec["blocks"] for cell in block["cells"]}
+    note = f"{NOTE} Machine: {', '.join(sorted(hosts))}; {spec['threads']} inference thread(s); {len(spec['seeds'])} seed(s)."
+    text = shown(table)
+    with whole_file(folder / "stagewise.csv") as partial:
+        table.to_csv(partial, index=False)
+    with whole_file(folder / "stagewise.md") as partial:
+        partial.write_text(markup.markdown(text, f"Stage by stage: {spec['study']}", note), encoding="utf-8")
+    with whole_file(folder / "stagewise.tex") as partial:
+        partial.write_text(markup.latex(text, note), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Data: sources -> downloads -> rows -> splits -> token ids."""

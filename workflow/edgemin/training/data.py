@@ -1,0 +1,48 @@
+"""Examples for the training loop: token ids, a label and, where a term asks for it, what the teacher said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+
+class Signals(Protocol):
+    """Teacher outputs by example, read lazily."""
+
+    def batch(self, indices: Sequence[int], length: int) -> dict[str, torch.Tensor]:
+        """name -> tensor with the batch first; per-token signals are padded with zeros to `length`."""
+
+
+@dataclass
+class Examples(Dataset[int]):
+    """A split, tokenised. The dataset hands out indices; `collate` makes the batch."""
+
+    tokens: list[dict[str, list[int]]]
+    labels: np.ndarray
+    pad_id: int
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+    @property
+    def lengths(self) -> list[int]:
+        return [len(example["input_ids"]) for example in self.tokens]
+
+    def collate(self, indices: Sequence[int], teacher: Signals | None = None) -> dict[str, Any]:
+        """inputs: (B, L) tensors, L a multiple of 8; labels: (B,); teacher: its signals, if any."""
+        from edgemin.tasks.tokens import pad
+
+        arrays = pad([self.tokens[index] for index in indices], self.pad_id, multiple=8)
+        inputs = {name: torch.from_numpy(values) for name, values in arrays.items()}
+        batch: dict[str, Any] = {"inputs": inputs, "labels": torch.from_numpy(self.labels[list(indices)])}
+        if teacher is not None:
+            batch["teacher"] = teacher.batch(indices, inputs["input_ids"].shape[1])
+        return batch

@@ -1,0 +1,66 @@
+"""What every training job does around the loop: examples, settings, scratch, and saving with provenance."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgemin.encoders import checkpoint
+from edgemin.files import sha256, write_json
+from edgemin.provenance import digest
+from edgemin.tasks import store
+from edgemin.tasks.tokens import load_tokenizer, tokenize
+from edgemin.training import loop
+from edgemin.training.data import Examples, Signals
+from edgemin.training.precision import resolve
+
+
+def examples(data: Path, split: str, tokenizer_folder: Path, max_length: int) -> Examples:
+    """A split as the tokenizer of `tokenizer_folder` sees it."""
+    rows = store.read_split(data, split)
+    tokenizer = load_tokenizer(tokenizer_folder)
+    regression = store.label_names(data) is None
+    gold = rows["label"].to_numpy().astype(np.float32 if regression else np.int64)
+    return Examples(tokenize(tokenizer, rows, max_length), gold, tokenizer.pad_token_id)
+
+
+def train_and_save(
+    student: nn.Module,
+    phases: Sequence[Any],
+    make_term: Callable[[Any], nn.Module],
+    *,
+    data: Path,
+    tokenizer_folder: Path,
+    out: Path,
+    scratch: Path,
+    spec: Mapping[str, Any],
+    parents: Iterable[Path],
+    name: str,
+    signals: Callable[[Examples], Signals | None] = lambda _: None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Train `student` (no phases: leave it as it is) and write the checkpoint, history.json included, to `out`.
+
+    spec: needs `max_length`, `metric`, `seed`, `precision`, `threads`. scratch: folder for the resume state of a killed
+    run; its key digests spec, parents and data, and it goes when the checkpoint stands. signals: of the teacher, for the
+    examples given.
+    """
+    torch.set_num_threads(spec["threads"])
+    parents = list(parents)
+    train = examples(data, "train", tokenizer_folder, spec["max_length"])
+    validation = examples(data, "validation", tokenizer_folder, spec["max_length"])
+    inputs = [*parents, data / "train.parquet", data / "validation.parquet"]
+    state = scratch / digest([dict(spec), [sha256(path) for path in inputs]])[:16]
+    settings = loop.Settings(spec["metric"], spec["seed"], resolve(spec["precision"]), state)
+    history = loop.train(student, phases, make_term, train, validation, settings, signals(train) if phases else None, name)
+    history.update(facts or {})
+    with checkpoint.saving(out, tokenizer_from=tokenizer_folder, spec=spec, parents=inputs) as partial:
+        checkpoint.save(student.to("cpu"), partial)
+        write_json(partial / "history.json", history)
+    shutil.rmtree(state, ignore_errors=True)

@@ -1,0 +1,76 @@
+"""Quality, size and latency of every chain, in each runtime that it is measured in."""
+
+
+rule measure_quality:
+    input:
+        model=lambda wildcards: PLAN.artefact(
+            wildcards.task,
+            wildcards.seed,
+            Chain.parse(wildcards.chain),
+            wildcards.runtime,
+        ),
+        data=lambda wildcards: PLAN.data_files(wildcards.task),
+    output:
+        quality=f"{MEASURED}/quality.json",
+        predictions=f"{MEASURED}/predictions.parquet",
+    params:
+        spec=lambda wildcards: PLAN.spec_quality(
+            wildcards.task, Chain.parse(wildcards.chain)
+        ),
+    log:
+        f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/quality.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/quality.tsv"
+    threads: STUDY.threads.inference
+    script:
+        "../scripts/measure_quality.py"
+
+
+rule measure_size:
+    input:
+        model=lambda wildcards: PLAN.artefact(
+            wildcards.task,
+            wildcards.seed,
+            Chain.parse(wildcards.chain),
+            wildcards.runtime,
+        ),
+        floats=lambda wildcards: PLAN.checkpoint(
+            PLAN.model(
+                wildcards.task,
+                wildcards.seed,
+                PLAN.float_of(Chain.parse(wildcards.chain)),
+            )
+        ),
+    output:
+        f"{MEASURED}/size.json",
+    params:
+        spec={"code": code_digest("edgemin.measure.size")},
+    log:
+        f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/size.log",
+    script:
+        "../scripts/measure_size.py"
+
+
+rule measure_latency:
+    """Runs alone: it takes every core that Snakemake has, whatever number of threads it then uses."""
+    input:
+        unpack(
+            lambda wildcards: PLAN.latency_inputs(
+                wildcards.task,
+                wildcards.seed,
+                Chain.parse(wildcards.chain),
+                wildcards.runtime,
+            )
+        ),
+    output:
+        latency=f"{MEASURED}/latency.json",
+        timings=f"{MEASURED}/timings.parquet",
+    params:
+        spec=lambda wildcards: PLAN.spec_latency(wildcards.task),
+    log:
+        f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/latency.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/latency.tsv"
+    threads: workflow.cores
+    script:
+        "../scripts/measure_latency.py"

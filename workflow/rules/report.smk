@@ -1,0 +1,95 @@
+"""From measurements to tables and plots."""
+
+
+rule write_study:
+    """The effective study, defaults filled in, beside its results."""
+    output:
+        f"{PLAN.root}/study.yaml",
+    params:
+        spec=STUDY.model_dump(mode="json"),
+    log:
+        f"{LOGS}/study.log",
+    script:
+        "../scripts/write_study.py"
+
+
+rule collect_results:
+    """One long table of every measured number of every cell."""
+    input:
+        [file for cell in STUDY.cells for file in PLAN.cell_files(cell)],
+    output:
+        f"{PLAN.root}/tables/results.csv",
+    params:
+        spec={
+            "rows": PLAN.result_rows(),
+            "code": code_digest("edgemin.report.collect"),
+        },
+    log:
+        f"{LOGS}/report/results.log",
+    script:
+        "../scripts/collect_results.py"
+
+
+rule table_stagewise:
+    """What each stage costs and buys, with the runtime held constant."""
+    input:
+        results=f"{PLAN.root}/tables/results.csv",
+        predictions=PLAN.stagewise_predictions(),
+    output:
+        csv=f"{PLAN.root}/tables/stagewise.csv",
+        md=report(
+            f"{PLAN.root}/tables/stagewise.md",
+            caption="../report/stagewise.rst",
+            category="Tables",
+            labels={"table": "stage by stage", "format": "Markdown"},
+        ),
+        tex=f"{PLAN.root}/tables/stagewise.tex",
+    params:
+        spec={
+            "tables": PLAN.stagewise_rows(),
+            "code": code_digest("edgemin.report.stagewise"),
+        },
+    log:
+        f"{LOGS}/report/stagewise.log",
+    script:
+        "../scripts/table_stagewise.py"
+
+
+rule plot_stagewise:
+    input:
+        f"{PLAN.root}/tables/stagewise.csv",
+    output:
+        report(
+            f"{PLAN.root}/plots/stagewise.png",
+            caption="../report/plot_stagewise.rst",
+            category="Plots",
+            labels={"plot": "stage by stage"},
+        ),
+        f"{PLAN.root}/plots/stagewise.svg",
+    params:
+        spec={"code": code_digest("edgemin.report.plots")},
+    log:
+        f"{LOGS}/report/plot_stagewise.log",
+    script:
+        "../scripts/plot_stagewise.py"
+
+
+rule plot_pareto:
+    input:
+        f"{PLAN.root}/tables/results.csv",
+    output:
+        report(
+            f"{PLAN.root}/plots/pareto_{{axis}}.png",
+            caption="../report/plot_pareto.rst",
+            category="Plots",
+            labels={"plot": "quality against {axis}"},
+        ),
+        f"{PLAN.root}/plots/pareto_{{axis}}.svg",
+    params:
+        spec={"code": code_digest("edgemin.report.plots")},
+    wildcard_constraints:
+        axis="latency|size",
+    log:
+        f"{LOGS}/report/pareto_{{axis}}.log",
+    script:
+        "../scripts/plot_pareto.py"

@@ -1,0 +1,41 @@
+"""The root of every chain, and what it says about the training data."""
+
+
+rule train_teacher:
+    input:
+        encoder=lambda wildcards: PLAN.checkpoint(
+            PLAN.encoder(wildcards.task, STUDY.teacher.source)
+        ),
+        data=lambda wildcards: PLAN.data_files(wildcards.task),
+        # Its content depends on every cell of the study: it gates the training, it does not age it.
+        checked=ancient(f"{PLAN.root}/checked/{{task}}.json"),
+    output:
+        checkpoint_of(f"{MODELS}/teacher", "history.json"),
+    params:
+        spec=lambda wildcards: PLAN.spec_teacher(wildcards.task, wildcards.seed),
+        scratch=PLAN.scratch,
+    log:
+        f"{LOGS}/models/{{task}}/seed{{seed}}/teacher.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/models/{{task}}/seed{{seed}}/teacher.tsv"
+    threads: STUDY.threads.training
+    script:
+        "../scripts/train_teacher.py"
+
+
+rule cache_teacher:
+    """Logits and Q, K, V of a frozen teacher, once for all students that read them."""
+    input:
+        teacher=checkpoint_of(f"{MODELS}/{{parent}}"),
+        data=lambda wildcards: PLAN.data_files(wildcards.task),
+    output:
+        f"{PLAN.root}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.safetensors",
+    params:
+        spec=lambda wildcards: PLAN.spec_cache(wildcards.task, wildcards.need),
+    log:
+        f"{LOGS}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.tsv"
+    threads: STUDY.threads.training
+    script:
+        "../scripts/cache_teacher.py"

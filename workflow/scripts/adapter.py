@@ -1,0 +1,47 @@
+"""The frame of every adapter: log lines to the terminal and the job's log file, one-line errors, numbers of threads."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edgemin.errors import EdgeminError
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Run an adapter's body. An EdgeminError is printed in one line and ends the job; other exceptions are bugs and show where."""
+    threads = str((snakemake.params.get("spec") or {}).get("threads", snakemake.threads))
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = threads
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if snakemake.log:
+        handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s " + _title(snakemake) + " %(message)s", datefmt="%H:%M:%S", handlers=handlers, force=True)
+    for name in ("httpx", "filelock", "fontTools", "matplotlib", "torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        yield
+    except EdgeminError as error:
+        for line in str(error).splitlines():
+            logging.error("error: %s", line)
+        sys.exit(1)
+
+
+def _title(snakemake: Any) -> str:
+    return "/".join(["[" + snakemake.rule, *map(str, snakemake.wildcards)]) + "]"
+
+
+def files_of(files: Any) -> list[Path]:
+    """A named group of files: Snakemake hands over a list, or the path itself if there is one."""
+    return [Path(file) for file in ([files] if isinstance(files, str) else files or [])]
+
+
+def folder_of(files: Any) -> Any:
+    """The folder that a named group of files stands in; None for no files."""
+    found = files_of(files)
+    return found[0].parent if found else None

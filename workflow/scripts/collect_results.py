@@ -1,0 +1,6 @@
+from adapter import job
+
+with job(snakemake):
+    from edgemin.report.collect import collect, write
+
+    write(collect(snakemake.params.spec["rows"]), snakemake.output[0])

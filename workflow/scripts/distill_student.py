@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from adapter import files_of, folder_of, job
+
+with job(snakemake):
+    from edgemin.distill.stage import distill
+
+    distill(
+        parent=folder_of(snakemake.input.parent),
+        teacher=folder_of(snakemake.input.teacher),
+        source=folder_of(snakemake.input.get("source")),
+        caches=files_of(snakemake.input.get("caches")),
+        data=folder_of(snakemake.input.data),
+        out=folder_of(snakemake.output),
+        scratch=Path(snakemake.params.scratch),
+        spec=snakemake.params.spec,
+    )

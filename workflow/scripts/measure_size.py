@@ -1,0 +1,8 @@
+from adapter import folder_of, job
+
+with job(snakemake):
+    from edgemin.files import write_json
+    from edgemin.measure import size
+
+    found = size.measure(folder_of(snakemake.input.model), snakemake.wildcards.runtime, folder_of(snakemake.input.floats))
+    write_json(snakemake.output[0], found)

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from adapter import files_of, folder_of, job
+
+with job(snakemake):
+    from edgemin.prune.stage import prune
+
+    prune(
+        parent=folder_of(snakemake.input.parent),
+        teacher=folder_of(snakemake.input.teacher),
+        caches=files_of(snakemake.input.get("caches")),
+        data=folder_of(snakemake.input.data),
+        out=folder_of(snakemake.output),
+        scratch=Path(snakemake.params.scratch),
+        spec=snakemake.params.spec,
+    )

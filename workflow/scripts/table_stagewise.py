@@ -1,0 +1,6 @@
+from adapter import folder_of, job
+
+with job(snakemake):
+    from edgemin.report.stagewise import write_tables
+
+    write_tables(snakemake.params.spec["tables"], snakemake.input.results, folder_of(snakemake.output))
