@@ -1,8 +1,8 @@
 """EdgeMIN: an ablation study of compressing BERT-like encoders. Targets and includes, nothing else.
 
-    snakemake --cores all                                      tables and plots of the default study
-    snakemake --cores all --configfile config/smoke.yaml       of another study
-    snakemake --cores 2 cell_edgemin                           one cell and what it needs
+snakemake --cores all                                      tables and plots of the default study
+snakemake --cores all --configfile config/smoke.yaml       of another study
+snakemake --cores 2 cell_edgemin                           one cell and what it needs
 """
 
 from snakemake.utils import min_version

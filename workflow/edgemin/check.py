@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgemin.chains import Chain
 from edgemin.config.pins import encoder_name
 from edgemin.config.study import Study
-from edgemin.config.variants import Distill, Heads, LayerSubset, Logits, MiniLMv2, OwnSource
+from edgemin.config.variants import Distill, Heads, LayerSubset, MiniLMv2, OwnSource
 from edgemin.distill.objectives import relation_heads
 from edgemin.encoders.families import family_of
 from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
+from edgemin.prune.selection import select
 from edgemin.tasks import store
 
 
@@ -29,14 +31,18 @@ def check_study(study: Study, task: str, data: Path, encoders: Mapping[str, Path
     for name, config in configs.items():
         positions = int(config["max_position_embeddings"]) - family_of(config).positions_offset
         if max_length > positions:
-            problems.append(f"tasks.{task}.max_length: {max_length} tokens, but {name} has positions for {positions}; lower max_length")
+            problems.append(
+                f"tasks.{task}.max_length: {max_length} tokens, but {name} has positions for {positions}; lower max_length"
+            )
     teacher = configs[encoder_name(study.teacher.source)]
     if study.teacher.training == "none":
         names = store.label_names(data)
         outputs = len(teacher.get("id2label") or {0: "", 1: ""})
         if outputs != (len(names) if names else 1):
-            problems.append(f"teacher: the fine-tuned model has {outputs} outputs, task {task} has {len(names) if names else 'one value'}; check label_names")
-    shapes: dict[str, tuple[int, int]] = {}  # chain -> layers, width of a layer's projections
+            problems.append(
+                f"teacher: the fine-tuned model has {outputs} outputs, task {task} has {len(names) if names else 'one value'}; check label_names"
+            )
+    shapes: dict[str, Shape] = {}
     for chain in study.chains():
         try:
             shapes[str(chain)] = _shape(study, chain, shapes, configs, teacher)
@@ -45,52 +51,82 @@ def check_study(study: Study, task: str, data: Path, encoders: Mapping[str, Path
             break  # what follows may hang on it
     if problems:
         raise EdgeminError("\n".join(problems))
-    return {"chains": {chain: {"layers": layers, "width": width} for chain, (layers, width) in shapes.items()}}
+    return {"chains": {chain: {"layers": len(shape.heads), "heads": sum(shape.heads)} for chain, shape in shapes.items()}}
 
 
-def _shape(study: Study, chain: Chain, shapes: Mapping[str, tuple[int, int]], configs: Mapping[str, Any], teacher: Any) -> tuple[int, int]:
-    """(layers, attention width) after the chain, head pruning aside. Raises EdgeminError for what cannot work."""
+@dataclass(frozen=True)
+class Shape:
+    """What can be known of a chain's encoder before anything is trained."""
+
+    heads: tuple[int, ...]
+    head_dim: int
+    exact: bool = True
+    """False once heads were cut across layers: then only their sum is known."""
+
+    @property
+    def width(self) -> int:
+        """Of the last layer's projections."""
+        return self.heads[-1] * self.head_dim
+
+
+def _shape(study: Study, chain: Chain, shapes: Mapping[str, Shape], configs: Mapping[str, Any], teacher: Any) -> Shape:
+    """Raises EdgeminError for a link that cannot work."""
     if chain.parent is None:
         return _of(teacher)
+    parent = shapes[str(chain.parent)]
     if chain.quantized:
-        return shapes[str(chain.parent)]
+        return parent
     assert chain.last is not None
     variant = study.variant(chain)
     key = f"{chain.last.stage}.{chain.last.variant}"
-    layers, width = shapes[str(chain.parent)]
     if isinstance(variant, Distill):
-        if isinstance(variant.student, LayerSubset):
-            if max(variant.student.layers) >= layers:
-                raise EdgeminError(
-                    f"{key}.student.layers: layer {max(variant.student.layers)} does not exist in its parent '{chain.parent}', which has layers 0 to {layers - 1}"
-                )
-            layers = len(variant.student.layers)
-        elif isinstance(variant.student, OwnSource):
-            layers, width = _of(configs[encoder_name(variant.student.source)])
-        phases = variant.phases
+        shape, phases = _student(variant, parent, configs, key, str(chain.parent)), variant.phases
     else:
         assert isinstance(variant, Heads)
-        phases = variant.recovery
-    taught_by = shapes[str(Chain())] if variant.teacher == "root" else shapes[str(chain.parent)]
+        shape, phases = _pruned(variant, parent, key), variant.recovery
+    taught_by = shapes[str(Chain())] if variant.teacher == "root" else parent
     for term in (term for phase in phases for term in phase.terms):
-        if isinstance(term, Logits) and term.temperature != 1 and study.tasks and all(t.regression for t in study.tasks.values()):
-            raise EdgeminError(f"{key}: a temperature means nothing for regression; drop it")
         if isinstance(term, MiniLMv2):
-            _check_relations(term, key, taught_by, (layers, width), pruned=isinstance(variant, Heads) or "prune-" in str(chain))
-    return layers, width
+            _check_relations(term, key, taught_by, shape)
+    return shape
 
 
-def _check_relations(term: MiniLMv2, key: str, teacher: tuple[int, int], student: tuple[int, int], pruned: bool) -> None:
-    for who, layer, count in (("teacher", term.teacher_layer, teacher[0]), ("student", term.student_layer, student[0])):
-        if layer != "last" and int(layer) >= count:
-            raise EdgeminError(f"{key}: minilmv2.{who}_layer {layer} does not exist; the {who} has layers 0 to {count - 1}")
-    if not pruned:  # after head pruning the widths are known only when it has happened
+def _student(variant: Distill, parent: Shape, configs: Mapping[str, Any], key: str, parent_name: str) -> Shape:
+    if isinstance(variant.student, OwnSource):
+        return _of(configs[encoder_name(variant.student.source)])
+    if not isinstance(variant.student, LayerSubset):
+        return parent
+    wanted, last = variant.student.layers, len(parent.heads) - 1
+    if max(wanted) > last:
+        raise EdgeminError(
+            f"{key}.student.layers: layer {max(wanted)} does not exist in its parent '{parent_name}', which has layers 0 to {last}"
+        )
+    return replace(parent, heads=tuple(parent.heads[layer] for layer in wanted))
+
+
+def _pruned(variant: Heads, parent: Shape, key: str) -> Shape:
+    if not parent.exact and variant.scope == "per_layer":
+        return parent  # its job will tell
+    try:
+        kept = select([[0.0] * count for count in parent.heads], variant.ratio, variant.scope)
+    except EdgeminError as error:
+        raise EdgeminError(f"{key}: {error}") from None
+    return replace(parent, heads=tuple(map(len, kept)), exact=parent.exact and variant.scope == "per_layer")
+
+
+def _check_relations(term: MiniLMv2, key: str, teacher: Shape, student: Shape) -> None:
+    for who, layer, shape in (("teacher", term.teacher_layer, teacher), ("student", term.student_layer, student)):
+        if layer != "last" and int(layer) >= len(shape.heads):
+            raise EdgeminError(
+                f"{key}: minilmv2.{who}_layer {layer} does not exist; the {who} has layers 0 to {len(shape.heads) - 1}"
+            )
+    if teacher.exact and student.exact:
         try:
-            relation_heads(term.relation_heads, student[1], teacher[1])
+            relation_heads(term.relation_heads, student.width, teacher.width)
         except ValueError as error:
             raise EdgeminError(f"{key}: minilmv2.{error}; use auto, or a divisor of both") from None
 
 
-def _of(config: Any) -> tuple[int, int]:
+def _of(config: Any) -> Shape:
     structure = Structure.of(config)
-    return len(structure.heads), len(structure.heads[-1]) * structure.head_dim
+    return Shape(tuple(map(len, structure.heads)), structure.head_dim)

@@ -25,7 +25,7 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -44,7 +44,7 @@ def whole_folder(path: Path | str) -> Iterator[Path]:
     try:
         yield partial
         for file in sorted(partial.iterdir()):
-            os.replace(file, path / file.name)
+            file.replace(path / file.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -66,7 +66,7 @@ def read_json(path: Path | str) -> Any:
 
 def sha256(path: Path | str) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with Path(path).open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
@@ -83,6 +83,6 @@ def gzip_bytes(path: Path | str, level: int = 6) -> int:
             return len(chunk)
 
     counter = Counter()
-    with open(path, "rb") as stream, gzip.GzipFile(fileobj=counter, mode="wb", compresslevel=level, mtime=0) as out:  # type: ignore[call-overload]
+    with Path(path).open("rb") as stream, gzip.GzipFile(fileobj=counter, mode="wb", compresslevel=level, mtime=0) as out:  # type: ignore[call-overload]
         shutil.copyfileobj(stream, out, _CHUNK)
     return counter.size

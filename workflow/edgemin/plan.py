@@ -6,12 +6,13 @@ that the result depends on besides its input files: hyper-parameters, threads an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgemin.chains import Chain
+from edgemin.chains import Chain, one_of
 from edgemin.config.pins import Pin, encoder_name, encoders_of, pins_of
-from edgemin.config.sources import ModelSource
+from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
 from edgemin.config.variants import Distill, OwnSource, needs_of
 from edgemin.errors import EdgeminError
@@ -30,9 +31,8 @@ class Plan:
         self.study = study
         self.root = f"results/{study.study}"
         self.encoders = encoders_of(study)
-        self.pins: dict[str, Pin] = {
-            pin.name: pin for source in (*self.encoders.values(), *(task.source for task in study.tasks.values())) for pin in pins_of(source)
-        }
+        sources: list[ModelSource | DataSource] = [*self.encoders.values(), *(task.source for task in study.tasks.values())]
+        self.pins: dict[str, Pin] = {pin.name: pin for source in sources for pin in pins_of(source)}
 
     # -- places --------------------------------------------------------------------------------------------------
 
@@ -57,8 +57,18 @@ class Plan:
     def data_files(self, task: str) -> list[str]:
         return [f"{self.data(task)}/{name}" for name in ("train.parquet", "validation.parquet", "test.parquet", "data.json")]
 
-    def checkpoint(self, folder: str) -> list[str]:
-        return [f"{folder}/{name}" for name in CHECKPOINT]
+    def checkpoint(self, folder: str, *more: str) -> list[str]:
+        """The files of a model folder, and those that its job writes beside them."""
+        return [f"{folder}/{name}" for name in (*CHECKPOINT, *more)]
+
+    def grown(self, parent: str, stage: str, variant: str) -> Chain:
+        """The chain that a stage rule makes: its parent and one link more."""
+        return Chain.parse(f"{parent}/{stage}-{variant}")
+
+    def variants_regex(self, stage: str, backend: str | None = None) -> str:
+        """Wildcard constraint: the variants of a stage (of one backend)."""
+        found: Mapping[str, Any] = self.study.variants()[stage]
+        return one_of(name for name, variant in found.items() if backend is None or variant.backend == backend)
 
     def task_inputs(self, task: str) -> dict[str, Any]:
         """Of the job that prepares the data: downloads, or the user's own files."""
@@ -125,7 +135,11 @@ class Plan:
 
     def measurements(self, cell: str, task: str, seed: int) -> list[str]:
         chain = self.study.chain(cell)
-        return [f"{self.measured(task, seed, chain, runtime)}/{name}" for runtime in self.study.runtimes_of(chain) for name in MEASUREMENTS]
+        return [
+            f"{self.measured(task, seed, chain, runtime)}/{name}"
+            for runtime in self.study.runtimes_of(chain)
+            for name in MEASUREMENTS
+        ]
 
     def cell_files(self, cell: str) -> list[str]:
         """Everything that is measured of a cell, over tasks and seeds."""
@@ -151,7 +165,10 @@ class Plan:
         }
 
     def spec_teacher(self, task: str, seed: int | str) -> dict[str, Any]:
-        return {"teacher": self.study.teacher.model_dump(mode="json"), **self._spec_training(task, seed, "edgemin.training.teacher")}
+        return {
+            "teacher": self.study.teacher.model_dump(mode="json"),
+            **self._spec_training(task, seed, "edgemin.training.teacher"),
+        }
 
     def spec_cache(self, task: str, need: str) -> dict[str, Any]:
         study = self.study
@@ -205,7 +222,14 @@ class Plan:
                 chain = self.study.chain(cell)
                 for runtime in self.study.runtimes_of(chain):
                     for seed in self.study.seeds:
-                        names = {"study": self.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
+                        names = {
+                            "study": self.study.study,
+                            "task": task,
+                            "seed": seed,
+                            "cell": cell,
+                            "chain": str(chain),
+                            "runtime": runtime,
+                        }
                         rows.append({**names, "folder": self.measured(task, seed, chain, runtime)})
         return rows
 
@@ -247,4 +271,6 @@ class Plan:
         for name, task in self.study.tasks.items():
             for split, file in (task.source.files.model_dump(exclude_none=True) if task.source.files else {}).items():
                 if not Path(file).is_file():
-                    raise EdgeminError(f"tasks.{name}.source.files.{split}: no file {file}; paths are relative to where snakemake runs")
+                    raise EdgeminError(
+                        f"tasks.{name}.source.files.{split}: no file {file}; paths are relative to where snakemake runs"
+                    )

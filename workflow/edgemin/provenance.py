@@ -38,7 +38,7 @@ def _imports(module: str) -> frozenset[str]:
     """The edgemin modules that `module` imports anywhere in its text, late imports included."""
     file = _file_of(module)
     assert file is not None, module
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -5,12 +5,14 @@ rule download_source:
     """The only jobs that touch the network."""
     output:
         directory(f"{DOWNLOADS}/{{pin}}"),
-    params:
-        partial=f"{DOWNLOADS}/.partial",
-        pin=lambda wildcards: PLAN.pins[wildcards.pin],
     log:
         f"{LOGS}/download/{{pin}}.log",
     retries: 2
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        partial=f"{DOWNLOADS}/.partial",
+        pin=lambda wildcards: PLAN.pins[wildcards.pin],
     script:
         "../scripts/download_source.py"
 
@@ -20,29 +22,31 @@ rule prepare_data:
         unpack(lambda wildcards: PLAN.task_inputs(wildcards.task)),
     output:
         PLAN.data_files("{task}"),
+    log:
+        f"{LOGS}/data/{{task}}.log",
+    conda:
+        "../../envs/edgemin.yaml"
     params:
         spec=lambda wildcards: PLAN.spec_data(wildcards.task),
         downloads=lambda wildcards: PLAN.task_inputs(wildcards.task)["downloads"],
-    log:
-        f"{LOGS}/data/{{task}}.log",
     script:
         "../scripts/prepare_data.py"
 
 
 rule prepare_encoder:
     input:
-        unpack(
-            lambda wildcards: PLAN.encoder_inputs(wildcards.task, wildcards.encoder)
-        ),
+        unpack(lambda wildcards: PLAN.encoder_inputs(wildcards.task, wildcards.encoder)),
     output:
-        checkpoint_of(f"{PLAN.root}/encoders/{{task}}/{{encoder}}"),
+        PLAN.checkpoint(f"{PLAN.root}/encoders/{{task}}/{{encoder}}"),
+    log:
+        f"{LOGS}/encoders/{{task}}/{{encoder}}.log",
+    conda:
+        "../../envs/edgemin.yaml"
     params:
         spec=lambda wildcards: PLAN.spec_encoder(wildcards.encoder),
         downloads=lambda wildcards: PLAN.encoder_inputs(
             wildcards.task, wildcards.encoder
         )["downloads"],
-    log:
-        f"{LOGS}/encoders/{{task}}/{{encoder}}.log",
     script:
         "../scripts/prepare_encoder.py"
 
@@ -57,9 +61,11 @@ rule check_study:
         ],
     output:
         f"{PLAN.root}/checked/{{task}}.json",
-    params:
-        spec=PLAN.spec_check(),
     log:
         f"{LOGS}/check/{{task}}.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec=PLAN.spec_check(),
     script:
         "../scripts/check_study.py"

@@ -5,22 +5,28 @@ rule distill_student:
     input:
         unpack(
             lambda wildcards: PLAN.trained_inputs(
-                wildcards.task, wildcards.seed, grown(wildcards, "distill")
+                wildcards.task,
+                wildcards.seed,
+                PLAN.grown(wildcards.parent, "distill", wildcards.variant),
             )
         ),
     output:
-        checkpoint_of(f"{MODELS}/{{parent}}/distill-{{variant}}", "history.json"),
-    params:
-        spec=lambda wildcards: PLAN.spec_stage(
-            wildcards.task, wildcards.seed, grown(wildcards, "distill")
-        ),
-        scratch=PLAN.scratch,
-    wildcard_constraints:
-        variant=variants_of("distill"),
+        PLAN.checkpoint(f"{MODELS}/{{parent}}/distill-{{variant}}", "history.json"),
     log:
         f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/distill-{{variant}}.log",
     benchmark:
         f"{PLAN.root}/benchmarks/models/{{task}}/seed{{seed}}/{{parent}}/distill-{{variant}}.tsv"
+    wildcard_constraints:
+        variant=PLAN.variants_regex("distill"),
+    conda:
+        "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    params:
+        spec=lambda wildcards: PLAN.spec_stage(
+            wildcards.task,
+            wildcards.seed,
+            PLAN.grown(wildcards.parent, "distill", wildcards.variant),
+        ),
+        scratch=PLAN.scratch,
     script:
         "../scripts/distill_student.py"

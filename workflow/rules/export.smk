@@ -3,15 +3,17 @@
 
 rule export_onnx:
     input:
-        checkpoint_of(f"{MODELS}/{{parent}}"),
+        PLAN.checkpoint(f"{MODELS}/{{parent}}"),
     output:
         f"{MODELS}/{{parent}}/model.onnx",
         f"{MODELS}/{{parent}}/onnx_provenance.json",
-    params:
-        spec=PLAN.spec_export(),
     log:
         f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/export.log",
     benchmark:
         f"{PLAN.root}/benchmarks/models/{{task}}/seed{{seed}}/{{parent}}/export.tsv"
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec=PLAN.spec_export(),
     script:
         "../scripts/export_onnx.py"

@@ -13,15 +13,17 @@ rule measure_quality:
     output:
         quality=f"{MEASURED}/quality.json",
         predictions=f"{MEASURED}/predictions.parquet",
-    params:
-        spec=lambda wildcards: PLAN.spec_quality(
-            wildcards.task, Chain.parse(wildcards.chain)
-        ),
     log:
         f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/quality.log",
     benchmark:
         f"{PLAN.root}/benchmarks/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/quality.tsv"
+    conda:
+        "../../envs/edgemin.yaml"
     threads: STUDY.threads.inference
+    params:
+        spec=lambda wildcards: PLAN.spec_quality(
+            wildcards.task, Chain.parse(wildcards.chain)
+        ),
     script:
         "../scripts/measure_quality.py"
 
@@ -43,10 +45,12 @@ rule measure_size:
         ),
     output:
         f"{MEASURED}/size.json",
-    params:
-        spec={"code": code_digest("edgemin.measure.size")},
     log:
         f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/size.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={"code": code_digest("edgemin.measure.size")},
     script:
         "../scripts/measure_size.py"
 
@@ -65,12 +69,14 @@ rule measure_latency:
     output:
         latency=f"{MEASURED}/latency.json",
         timings=f"{MEASURED}/timings.parquet",
-    params:
-        spec=lambda wildcards: PLAN.spec_latency(wildcards.task),
     log:
         f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/latency.log",
     benchmark:
         f"{PLAN.root}/benchmarks/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/latency.tsv"
+    conda:
+        "../../envs/edgemin.yaml"
     threads: workflow.cores
+    params:
+        spec=lambda wildcards: PLAN.spec_latency(wildcards.task),
     script:
         "../scripts/measure_latency.py"

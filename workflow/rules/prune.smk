@@ -5,22 +5,28 @@ rule prune_structured:
     input:
         unpack(
             lambda wildcards: PLAN.trained_inputs(
-                wildcards.task, wildcards.seed, grown(wildcards, "prune")
+                wildcards.task,
+                wildcards.seed,
+                PLAN.grown(wildcards.parent, "prune", wildcards.variant),
             )
         ),
     output:
-        checkpoint_of(f"{MODELS}/{{parent}}/prune-{{variant}}", "history.json"),
-    params:
-        spec=lambda wildcards: PLAN.spec_stage(
-            wildcards.task, wildcards.seed, grown(wildcards, "prune")
-        ),
-        scratch=PLAN.scratch,
-    wildcard_constraints:
-        variant=variants_of("prune"),
+        PLAN.checkpoint(f"{MODELS}/{{parent}}/prune-{{variant}}", "history.json"),
     log:
         f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/prune-{{variant}}.log",
     benchmark:
         f"{PLAN.root}/benchmarks/models/{{task}}/seed{{seed}}/{{parent}}/prune-{{variant}}.tsv"
+    wildcard_constraints:
+        variant=PLAN.variants_regex("prune"),
+    conda:
+        "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    params:
+        spec=lambda wildcards: PLAN.spec_stage(
+            wildcards.task,
+            wildcards.seed,
+            PLAN.grown(wildcards.parent, "prune", wildcards.variant),
+        ),
+        scratch=PLAN.scratch,
     script:
         "../scripts/prune_structured.py"

@@ -5,33 +5,41 @@ rule quantize_model_onnxruntime:
     input:
         graph=f"{MODELS}/{{parent}}/model.onnx",
         provenance=f"{MODELS}/{{parent}}/onnx_provenance.json",
-        parent=checkpoint_of(f"{MODELS}/{{parent}}"),
+        parent=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
     output:
         [f"{MODELS}/{{parent}}/quantize-{{variant}}/{name}" for name in QUANTIZED_ONNX],
-    params:
-        spec=lambda wildcards: PLAN.spec_stage(
-            wildcards.task, wildcards.seed, grown(wildcards, "quantize")
-        ),
-    wildcard_constraints:
-        variant=variants_of("quantize", "onnxruntime"),
     log:
         f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/quantize-{{variant}}.log",
+    wildcard_constraints:
+        variant=PLAN.variants_regex("quantize", "onnxruntime"),
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec=lambda wildcards: PLAN.spec_stage(
+            wildcards.task,
+            wildcards.seed,
+            PLAN.grown(wildcards.parent, "quantize", wildcards.variant),
+        ),
     script:
         "../scripts/quantize_model.py"
 
 
 rule quantize_model_torch:
     input:
-        parent=checkpoint_of(f"{MODELS}/{{parent}}"),
+        parent=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
     output:
-        checkpoint_of(f"{MODELS}/{{parent}}/quantize-{{variant}}"),
-    params:
-        spec=lambda wildcards: PLAN.spec_stage(
-            wildcards.task, wildcards.seed, grown(wildcards, "quantize")
-        ),
-    wildcard_constraints:
-        variant=variants_of("quantize", "torch"),
+        PLAN.checkpoint(f"{MODELS}/{{parent}}/quantize-{{variant}}"),
     log:
         f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/quantize-{{variant}}.log",
+    wildcard_constraints:
+        variant=PLAN.variants_regex("quantize", "torch"),
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec=lambda wildcards: PLAN.spec_stage(
+            wildcards.task,
+            wildcards.seed,
+            PLAN.grown(wildcards.parent, "quantize", wildcards.variant),
+        ),
     script:
         "../scripts/quantize_model.py"

@@ -5,10 +5,12 @@ rule write_study:
     """The effective study, defaults filled in, beside its results."""
     output:
         f"{PLAN.root}/study.yaml",
-    params:
-        spec=STUDY.model_dump(mode="json"),
     log:
         f"{LOGS}/study.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec=STUDY.model_dump(mode="json"),
     script:
         "../scripts/write_study.py"
 
@@ -19,13 +21,15 @@ rule collect_results:
         [file for cell in STUDY.cells for file in PLAN.cell_files(cell)],
     output:
         f"{PLAN.root}/tables/results.csv",
+    log:
+        f"{LOGS}/report/results.log",
+    conda:
+        "../../envs/edgemin.yaml"
     params:
         spec={
             "rows": PLAN.result_rows(),
             "code": code_digest("edgemin.report.collect"),
         },
-    log:
-        f"{LOGS}/report/results.log",
     script:
         "../scripts/collect_results.py"
 
@@ -44,13 +48,15 @@ rule table_stagewise:
             labels={"table": "stage by stage", "format": "Markdown"},
         ),
         tex=f"{PLAN.root}/tables/stagewise.tex",
+    log:
+        f"{LOGS}/report/stagewise.log",
+    conda:
+        "../../envs/edgemin.yaml"
     params:
         spec={
             "tables": PLAN.stagewise_rows(),
             "code": code_digest("edgemin.report.stagewise"),
         },
-    log:
-        f"{LOGS}/report/stagewise.log",
     script:
         "../scripts/table_stagewise.py"
 
@@ -66,10 +72,12 @@ rule plot_stagewise:
             labels={"plot": "stage by stage"},
         ),
         f"{PLAN.root}/plots/stagewise.svg",
-    params:
-        spec={"code": code_digest("edgemin.report.plots")},
     log:
         f"{LOGS}/report/plot_stagewise.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={"code": code_digest("edgemin.report.plots")},
     script:
         "../scripts/plot_stagewise.py"
 
@@ -85,11 +93,13 @@ rule plot_pareto:
             labels={"plot": "quality against {axis}"},
         ),
         f"{PLAN.root}/plots/pareto_{{axis}}.svg",
-    params:
-        spec={"code": code_digest("edgemin.report.plots")},
-    wildcard_constraints:
-        axis="latency|size",
     log:
         f"{LOGS}/report/pareto_{{axis}}.log",
+    wildcard_constraints:
+        axis="latency|size",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={"code": code_digest("edgemin.report.plots")},
     script:
         "../scripts/plot_pareto.py"

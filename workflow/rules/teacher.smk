@@ -10,15 +10,17 @@ rule train_teacher:
         # Its content depends on every cell of the study: it gates the training, it does not age it.
         checked=ancient(f"{PLAN.root}/checked/{{task}}.json"),
     output:
-        checkpoint_of(f"{MODELS}/teacher", "history.json"),
-    params:
-        spec=lambda wildcards: PLAN.spec_teacher(wildcards.task, wildcards.seed),
-        scratch=PLAN.scratch,
+        PLAN.checkpoint(f"{MODELS}/teacher", "history.json"),
     log:
         f"{LOGS}/models/{{task}}/seed{{seed}}/teacher.log",
     benchmark:
         f"{PLAN.root}/benchmarks/models/{{task}}/seed{{seed}}/teacher.tsv"
+    conda:
+        "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    params:
+        spec=lambda wildcards: PLAN.spec_teacher(wildcards.task, wildcards.seed),
+        scratch=PLAN.scratch,
     script:
         "../scripts/train_teacher.py"
 
@@ -26,16 +28,18 @@ rule train_teacher:
 rule cache_teacher:
     """Logits and Q, K, V of a frozen teacher, once for all students that read them."""
     input:
-        teacher=checkpoint_of(f"{MODELS}/{{parent}}"),
+        teacher=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
         data=lambda wildcards: PLAN.data_files(wildcards.task),
     output:
         f"{PLAN.root}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.safetensors",
-    params:
-        spec=lambda wildcards: PLAN.spec_cache(wildcards.task, wildcards.need),
     log:
         f"{LOGS}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.log",
     benchmark:
         f"{PLAN.root}/benchmarks/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.tsv"
+    conda:
+        "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    params:
+        spec=lambda wildcards: PLAN.spec_cache(wildcards.task, wildcards.need),
     script:
         "../scripts/cache_teacher.py"

@@ -9,5 +9,7 @@ with job(snakemake):
 
     folders = [Path(config).parent for config in snakemake.input.encoders]
     data = folder_of(snakemake.input.data)
-    found = check_study(parse_study(snakemake.params.spec["study"]), snakemake.wildcards.task, data, {folder.name: folder for folder in folders})
+    found = check_study(
+        parse_study(snakemake.params.spec["study"]), snakemake.wildcards.task, data, {folder.name: folder for folder in folders}
+    )
     write_json(snakemake.output[0], found)

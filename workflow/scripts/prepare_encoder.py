@@ -10,8 +10,7 @@ with job(snakemake):
     from edgemin.tasks import store
 
     source = ModelSource.model_validate(snakemake.params.spec["source"])
-    folders = [Path(folder) for folder in snakemake.params.downloads]
-    downloads = [file for folder in folders for file in folder.iterdir()] if source.pip else folders
+    downloads = list(map(Path, snakemake.params.downloads))
     train = store.read_split(folder_of(snakemake.input.data), "train") if source.random else None
     with whole_folder(folder_of(snakemake.output)) as partial:
         normalise(source, downloads, train, partial)

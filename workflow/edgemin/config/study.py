@@ -240,5 +240,3 @@ def parse_study(config: Mapping[str, Any], file: str = "study") -> Study:
                 message = f"{message}; found {str(problem['input'])[:80]!r}"
             lines.append(f"{file}: {_key(problem['loc'])}: {message}")
         raise EdgeminError("\n".join(dict.fromkeys(lines))) from None
-
-

@@ -130,7 +130,9 @@ class Int8Dynamic(Strict):
     @model_validator(mode="after")
     def _torch_keeps_embeddings(self) -> Int8Dynamic:
         if self.backend == "torch" and self.embeddings:
-            raise ValueError("embeddings: torch.ao's dynamic scheme leaves them in fp32; drop the key or use backend: onnxruntime")
+            raise ValueError(
+                "embeddings: torch.ao's dynamic scheme leaves them in fp32; drop the key or use backend: onnxruntime"
+            )
         return self
 
 

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import family_of
+from edgemin.encoders.families import Classifier, family_of
 from edgemin.errors import EdgeminError
 from edgemin.files import whole_folder
 from edgemin.provenance import EXPORT_PROVENANCE, write_provenance
@@ -28,7 +27,7 @@ TOLERANCE = 1e-4  # float32 through a dozen layers in another order of additions
 _SHAPES = ((1, 3), (1, 8), (2, 17), (5, 40), (3, 64), (1, 127))  # (batch, length), none of them the traced one
 
 
-def input_names(model: nn.Module) -> list[str]:
+def input_names(model: Classifier) -> list[str]:
     names = ["input_ids", "attention_mask"]
     return [*names, "token_type_ids"] if family_of(model.config).token_types else names
 
@@ -38,7 +37,7 @@ def usable_positions(config: Any) -> int:
     return int(config.max_position_embeddings) - family_of(config).positions_offset
 
 
-def export(model: nn.Module, file: Path) -> float:
+def export(model: Classifier, file: Path) -> float:
     """Write the graph; returns the largest |difference| of logits to PyTorch over several shapes.
 
     Raises EdgeminError if it exceeds TOLERANCE.
@@ -71,11 +70,13 @@ def export(model: nn.Module, file: Path) -> float:
     onnx.save(proto, file)
     worst = largest_difference(model, file)
     if not worst <= TOLERANCE:
-        raise EdgeminError(f"{file}: its logits differ from PyTorch's by up to {worst:.2g} (allowed {TOLERANCE:g}); please report this model")
+        raise EdgeminError(
+            f"{file}: its logits differ from PyTorch's by up to {worst:.2g} (allowed {TOLERANCE:g}); please report this model"
+        )
     return worst
 
 
-def random_inputs(model: nn.Module, batch: int, length: int, seed: int) -> dict[str, torch.Tensor]:
+def random_inputs(model: Classifier, batch: int, length: int, seed: int) -> dict[str, torch.Tensor]:
     """Random token ids, the second half of all rows but the first one masked: (batch, length) int64 tensors."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(4, model.config.vocab_size, (batch, length), generator=generator)
@@ -86,7 +87,7 @@ def random_inputs(model: nn.Module, batch: int, length: int, seed: int) -> dict[
     return {name: values[name] for name in input_names(model)}
 
 
-def largest_difference(model: nn.Module, file: Path) -> float:
+def largest_difference(model: Classifier, file: Path) -> float:
     """Largest |difference| of the logits of PyTorch and ONNX Runtime over batches and lengths that were not traced."""
     import onnxruntime
 
@@ -103,7 +104,7 @@ def largest_difference(model: nn.Module, file: Path) -> float:
     return worst
 
 
-def _name_weights(proto: Any, model: nn.Module) -> None:
+def _name_weights(proto: Any, model: Classifier) -> None:
     """Give folded, transposed weights (`val_83`) the name of the parameter they come from, with `.T`; drop value_info.
 
     onnxruntime's quantizer trips over the dynamo exporter's value_info, and a readable name tells what a weight is.
@@ -136,4 +137,6 @@ def export_checkpoint(folder: Path, spec: Mapping[str, Any]) -> None:
     with whole_folder(folder) as partial:
         worst = export(model, partial / "model.onnx")
         log.info("onnx: logits within %.1e of PyTorch", worst)
-        write_provenance(partial, spec=spec, parents=[folder / "model.safetensors"], name=EXPORT_PROVENANCE, largest_difference=worst)
+        write_provenance(
+            partial, spec=spec, parents=[folder / "model.safetensors"], name=EXPORT_PROVENANCE, largest_difference=worst
+        )

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgemin.encoders.families import family_of, layers_of
+from edgemin.encoders.families import Classifier, family_of, layers_of
 from edgemin.errors import EdgeminError
 
 PROJECTIONS = ("query", "key", "value")
 
 
-def layer_number(model: nn.Module, layer: int | str, key: str) -> int:
+def layer_number(model: Classifier, layer: int | str, key: str) -> int:
     """`last` or an index -> an index that exists. Raises EdgeminError naming the study's key."""
     count = len(layers_of(model))
     number = count - 1 if layer == "last" else int(layer)
@@ -29,7 +29,7 @@ def layer_number(model: nn.Module, layer: int | str, key: str) -> int:
 class Capture:
     """Hooks on the Q, K and V projections of `layers`; `self[layer, "query"]` is the last forward's (B, L, heads * d)."""
 
-    def __init__(self, model: nn.Module, layers: Iterable[int]) -> None:
+    def __init__(self, model: Classifier, layers: Iterable[int]) -> None:
         self._outputs: dict[tuple[int, str], torch.Tensor] = {}
         family = family_of(model.config)
         self._handles = []

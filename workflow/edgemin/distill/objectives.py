@@ -36,7 +36,9 @@ def relation_heads(requested: int | str, student_width: int, teacher_width: int)
         return max(d for d in range(1, 49) if common % d == 0)
     heads = int(requested)
     if student_width % heads or teacher_width % heads:
-        raise ValueError(f"relation_heads {heads} does not divide both widths, student {student_width} and teacher {teacher_width}")
+        raise ValueError(
+            f"relation_heads {heads} does not divide both widths, student {student_width} and teacher {teacher_width}"
+        )
     return heads
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from edgemin.distill.capture import PROJECTIONS, Capture, layer_number
+from edgemin.encoders.families import Classifier
 from edgemin.errors import EdgeminError
 from edgemin.files import whole_file
 from edgemin.training.data import Examples
@@ -27,16 +27,18 @@ log = logging.getLogger(__name__)
 BATCH = 64
 
 
-def _layers(teacher: nn.Module, needs: Sequence[str]) -> dict[str, int]:
+def _layers(teacher: Classifier, needs: Sequence[str]) -> dict[str, int]:
     """Signal name -> layer, for the needs that capture Q, K and V."""
     wanted = {need: need.removeprefix("qkv_") for need in needs if need.startswith("qkv_")}
-    return {need: layer_number(teacher, "last" if at == "last" else int(at), "minilmv2.teacher_layer") for need, at in wanted.items()}
+    return {
+        need: layer_number(teacher, "last" if at == "last" else int(at), "minilmv2.teacher_layer") for need, at in wanted.items()
+    }
 
 
 class LiveSignals:
     """The same signals from a forward pass at each batch. For training sets whose cache would be too large."""
 
-    def __init__(self, teacher: nn.Module, examples: Examples, needs: Sequence[str], precision: str) -> None:
+    def __init__(self, teacher: Classifier, examples: Examples, needs: Sequence[str], precision: str) -> None:
         self.teacher, self.examples, self.needs = teacher.eval(), examples, needs
         self.bf16 = precision == "bf16"
         self.layers = _layers(teacher, needs)
@@ -58,7 +60,7 @@ class LiveSignals:
 
 
 @torch.no_grad()
-def write_cache(teacher: nn.Module, examples: Examples, need: str, file: Path, precision: str, facts: dict[str, str]) -> None:
+def write_cache(teacher: Classifier, examples: Examples, need: str, file: Path, precision: str, facts: dict[str, str]) -> None:
     """Run the teacher once over the examples and write one signal. facts: digests, checked again on reading."""
     live = LiveSignals(teacher, examples, [need], precision)
     lengths = np.asarray(examples.lengths)

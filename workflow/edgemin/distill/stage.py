@@ -6,19 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
 from transformers import set_seed
 
 from edgemin.config.variants import Distill, LayerSubset, OwnSource
 from edgemin.distill import teachers
 from edgemin.distill.terms import term_maker
 from edgemin.encoders import checkpoint
+from edgemin.encoders.families import Classifier
 from edgemin.encoders.structure import keep_layers
 from edgemin.tasks import store
 from edgemin.training.run import train_and_save
 
 
-def make_student(variant: Distill, parent: Path, source: Path | None, labels: list[str] | None, seed: int) -> tuple[nn.Module, Path]:
+def make_student(
+    variant: Distill, parent: Path, source: Path | None, labels: list[str] | None, seed: int
+) -> tuple[Classifier, Path]:
     """The untrained student, and the folder of its tokenizer. Raises EdgeminError for layers that the parent lacks."""
     set_seed(seed)  # a new head, where the student brings none
     if isinstance(variant.student, OwnSource):
@@ -31,7 +33,14 @@ def make_student(variant: Distill, parent: Path, source: Path | None, labels: li
 
 
 def distill(
-    parent: Path, teacher: Path, source: Path | None, caches: Sequence[Path], data: Path, out: Path, scratch: Path, spec: Mapping[str, Any]
+    parent: Path,
+    teacher: Path,
+    source: Path | None,
+    caches: Sequence[Path],
+    data: Path,
+    out: Path,
+    scratch: Path,
+    spec: Mapping[str, Any],
 ) -> None:
     """spec["variant"]: dump of a Distill. source: the normalised encoder of `student: {source}`. caches: its teacher's signals."""
     variant = Distill.model_validate(spec["variant"])

@@ -36,7 +36,9 @@ def cache(teacher: Path, data: Path, need: str, file: Path, max_length: int, pre
     write_cache(model, examples(data, "train", teacher, max_length), need, file, resolve(precision), facts(teacher, data))
 
 
-def cached(files: Sequence[Path], teacher: Path, student_tokenizer: Path, data: Path, train: Examples, max_length: int) -> CachedSignals:
+def cached(
+    files: Sequence[Path], teacher: Path, student_tokenizer: Path, data: Path, train: Examples, max_length: int
+) -> CachedSignals:
     """Open the caches. Raises EdgeminError if token-level signals do not line up with the student's pieces."""
     signals = CachedSignals(files, train, facts(teacher, data))
     if signals.slices:

@@ -15,11 +15,13 @@ from torch import nn
 from edgemin.config.variants import Labels, Logits, MiniLMv2
 from edgemin.distill import objectives
 from edgemin.distill.capture import PROJECTIONS, Capture, layer_number
+from edgemin.encoders.families import Classifier
 from edgemin.errors import EdgeminError
 from edgemin.training.labels import LabelsTerm, Teacher
 
+
 class LogitsTerm(nn.Module):
-    def __init__(self, config: Logits, student: nn.Module) -> None:
+    def __init__(self, config: Logits, student: Classifier) -> None:
         super().__init__()
         self.config = config
         # One output is a regression: its softmax is constant, so the KL would be zero whatever the student says.
@@ -32,7 +34,7 @@ class LogitsTerm(nn.Module):
 
 
 class MiniLMv2Term(nn.Module):
-    def __init__(self, config: MiniLMv2, student: nn.Module) -> None:
+    def __init__(self, config: MiniLMv2, student: Classifier) -> None:
         super().__init__()
         self.config = config
         self.layer = layer_number(student, config.student_layer, "minilmv2.student_layer")
@@ -55,6 +57,6 @@ class MiniLMv2Term(nn.Module):
 TERMS: dict[type, type[nn.Module]] = {Labels: LabelsTerm, Logits: LogitsTerm, MiniLMv2: MiniLMv2Term}
 
 
-def term_maker(student: nn.Module) -> Callable[[Any], nn.Module]:
+def term_maker(student: Classifier) -> Callable[[Any], nn.Module]:
     """A function from a term's config to its module on `student`."""
     return lambda config: TERMS[type(config)](config, student)

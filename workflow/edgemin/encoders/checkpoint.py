@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
-from edgemin.encoders.families import family_of
+from edgemin.encoders.families import Classifier, family_of
 from edgemin.encoders.structure import KEY, Structure, resize
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json, whole_folder
@@ -35,7 +34,7 @@ def quiet_transformers() -> None:
     hf.disable_progress_bar()
 
 
-def build(config: Any) -> nn.Module:
+def build(config: Any) -> Classifier:
     """A sequence-classification model of the config's structure, in eval mode; its weights are not defined yet."""
     from transformers import AutoModelForSequenceClassification
 
@@ -66,7 +65,7 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
         raise EdgeminError(f"{file}: not a readable safetensors file ({error}); delete it and run snakemake again") from None
 
 
-def load(folder: Path | str) -> nn.Module:
+def load(folder: Path | str) -> Classifier:
     """The float32 model of a checkpoint folder, in eval mode, after checking its digests; every tensor must fit.
 
     Raises EdgeminError naming the file that is missing, corrupt or does not belong to its config.
@@ -78,16 +77,18 @@ def load(folder: Path | str) -> nn.Module:
     return model
 
 
-def fill(model: nn.Module, weights: Mapping[str, torch.Tensor], file: Path) -> None:
+def fill(model: Classifier, weights: Mapping[str, torch.Tensor], file: Path) -> None:
     """Strict load_state_dict. Raises EdgeminError with the first mismatch."""
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         problem = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise EdgeminError(f"{file}: does not fit its config.json ({problem}); delete the folder and run snakemake again") from None
+        raise EdgeminError(
+            f"{file}: does not fit its config.json ({problem}); delete the folder and run snakemake again"
+        ) from None
 
 
-def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool) -> nn.Module:
+def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool) -> Classifier:
     """A stock checkpoint as a sequence classifier with these labels (None: regression, one output), float32.
 
     A head that the checkpoint lacks is initialised from torch's random state, unless `finetuned`. Raises EdgeminError
@@ -130,7 +131,9 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def saving(folder: Path | str, *, tokenizer_from: Path | str, spec: Mapping[str, Any], parents: Iterable[Path | str]) -> Iterator[Path]:
+def saving(
+    folder: Path | str, *, tokenizer_from: Path | str, spec: Mapping[str, Any], parents: Iterable[Path | str]
+) -> Iterator[Path]:
     """Yield a temporary folder for an artefact; tokenizer and provenance are added, then all files move to `folder`."""
     with whole_folder(folder) as partial:
         yield partial
@@ -139,7 +142,7 @@ def saving(folder: Path | str, *, tokenizer_from: Path | str, spec: Mapping[str,
         write_provenance(partial, spec=spec, parents=parents)
 
 
-def save(model: nn.Module, partial: Path) -> None:
+def save(model: Classifier, partial: Path) -> None:
     """Write model.safetensors and config.json of a float model."""
     weights = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})

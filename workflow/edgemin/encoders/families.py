@@ -6,9 +6,12 @@ A new family is one row. Paths are dotted names below the sequence-classificatio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from edgemin.errors import EdgeminError
+
+Classifier: TypeAlias = Any
+"""A transformers ...ForSequenceClassification model (an nn.Module with a `config`)."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,16 @@ class Family:
     token_types: bool = True
 
 
-_BERT_LAYER = dict(
-    layers="encoder.layer",
-    query="attention.self.query",
-    key="attention.self.key",
-    value="attention.self.value",
-    output="attention.output.dense",
-    ffn_in="intermediate.dense",
-    ffn_out="output.dense",
-    attention="attention.self",
-)
+_BERT_LAYER: dict[str, Any] = {
+    "layers": "encoder.layer",
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "output": "attention.output.dense",
+    "ffn_in": "intermediate.dense",
+    "ffn_out": "output.dense",
+    "attention": "attention.self",
+}
 
 FAMILIES: dict[str, Family] = {
     "bert": Family(base="bert", **_BERT_LAYER),
@@ -87,7 +90,7 @@ def family_of(config: Any) -> Family:
     return FAMILIES[kind]
 
 
-def layers_of(model: Any) -> Any:
+def layers_of(model: Classifier) -> Any:
     """The nn.ModuleList of encoder layers of a sequence-classification model."""
     family = family_of(model.config)
     return model.get_submodule(f"{family.base}.{family.layers}")

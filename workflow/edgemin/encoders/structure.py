@@ -7,17 +7,23 @@ because those infer the number of heads from the projection's width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from edgemin.encoders.families import family_of, layers_of
+from edgemin.encoders.families import Classifier, family_of, layers_of
 from edgemin.errors import EdgeminError
 
 KEY = "edgemin"
+_NAMES = (
+    ("num_hidden_layers", "n_layers"),
+    ("num_attention_heads", "n_heads"),
+    ("hidden_size", "dim"),
+    ("intermediate_size", "hidden_dim"),
+)
 
 
 @dataclass(frozen=True)
@@ -32,18 +38,19 @@ class Structure:
     @classmethod
     def of(cls, config: Any) -> Structure:
         """Read from a config (transformers object or dict); a stock config means nothing was cut."""
-        values = config if isinstance(config, dict) else config.to_dict()
+        values: dict[str, Any] = config if isinstance(config, dict) else config.to_dict()
         stored = values.get(KEY)
-        layers = values.get("num_hidden_layers", values.get("n_layers"))
-        heads = values.get("num_attention_heads", values.get("n_heads"))
-        width = values.get("hidden_size", values.get("dim"))
-        intermediate = values.get("intermediate_size", values.get("hidden_dim"))
+        layers, heads, width, intermediate = (
+            int(values[name] if name in values else values[distilbert]) for name, distilbert in _NAMES
+        )
         if stored is None:
             return cls((tuple(range(heads)),) * layers, width // heads, (intermediate,) * layers)
         try:
             structure = cls(tuple(map(tuple, stored["heads"])), int(stored["head_dim"]), tuple(stored["intermediate"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise EdgeminError(f"config.json: '{KEY}' is damaged ({error!r}); delete the checkpoint and run snakemake again") from None
+            raise EdgeminError(
+                f"config.json: '{KEY}' is damaged ({error!r}); delete the checkpoint and run snakemake again"
+            ) from None
         if len(structure.heads) != layers or len(structure.intermediate) != layers:
             raise EdgeminError(f"config.json: '{KEY}' describes {len(structure.heads)} layers, num_hidden_layers is {layers}")
         return structure
@@ -61,7 +68,7 @@ class Structure:
         return sum(map(len, self.heads))
 
 
-def resize(model: nn.Module, structure: Structure) -> None:
+def resize(model: Classifier, structure: Structure) -> None:
     """Give the layers of a freshly built stock model the sizes of `structure`; the weights are left undefined."""
     family = family_of(model.config)
     for layer, heads, intermediate in zip(layers_of(model), structure.heads, structure.intermediate, strict=True):
@@ -82,7 +89,7 @@ def _replace(layer: nn.Module, name: str, into: int | None = None, out: int | No
         layer.set_submodule(name, nn.Linear(into, out, bias=old.bias is not None, dtype=old.weight.dtype))
 
 
-def bind_heads(model: nn.Module, structure: Structure) -> None:
+def bind_heads(model: Classifier, structure: Structure) -> None:
     """Tell the attention modules their sizes, and let those with a position bias take the kept heads' rows of it."""
     family = family_of(model.config)
     for layer, heads in zip(layers_of(model), structure.heads, strict=True):
@@ -93,23 +100,25 @@ def bind_heads(model: nn.Module, structure: Structure) -> None:
             if hasattr(attention, name):
                 setattr(attention, name, len(heads))
         if family.position_bias:
-            attention.forward = _HeadsOfBias(type(attention), attention, heads)
+            attention.forward = _HeadsOfBias(type(attention).forward, attention, heads)
 
 
 class _HeadsOfBias:
     """Calls a module's own forward with the position bias (batch, all heads, query, key) cut to the kept heads."""
 
-    def __init__(self, kind: type, attention: nn.Module, heads: Sequence[int]) -> None:
-        self.forward, self.attention, self.heads = kind.forward, attention, list(heads)
+    def __init__(self, forward: Callable[..., Any], attention: nn.Module, heads: Sequence[int]) -> None:
+        self.forward, self.attention, self.heads = forward, attention, list(heads)
 
-    def __call__(self, hidden_states: Any, attention_mask: Any = None, position_bias: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self, hidden_states: Any, attention_mask: Any = None, position_bias: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         if position_bias is not None and position_bias.shape[1] != len(self.heads):
             position_bias = position_bias[:, self.heads]
         return self.forward(self.attention, hidden_states, attention_mask, position_bias, *args, **kwargs)
 
 
 @torch.no_grad()
-def keep_heads(model: nn.Module, keep: Sequence[Sequence[int]]) -> None:
+def keep_heads(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
     """Cut every head that is not kept out of the weights of `model`, in place.
 
     keep: per layer, positions among the heads that the layer has now. Rows of W_Q, W_K, W_V and their biases and
@@ -134,6 +143,7 @@ def keep_heads(model: nn.Module, keep: Sequence[Sequence[int]]) -> None:
 
 def _select(layer: nn.Module, name: str, rows: torch.Tensor | None = None, columns: torch.Tensor | None = None) -> None:
     old = layer.get_submodule(name)
+    assert isinstance(old, nn.Linear)
     weight = old.weight if rows is None else old.weight[rows]
     weight = weight if columns is None else weight[:, columns]
     new = nn.Linear(weight.shape[1], weight.shape[0], bias=old.bias is not None, dtype=weight.dtype)
@@ -143,7 +153,7 @@ def _select(layer: nn.Module, name: str, rows: torch.Tensor | None = None, colum
     layer.set_submodule(name, new)
 
 
-def keep_layers(model: nn.Module, keep: Sequence[int]) -> None:
+def keep_layers(model: Classifier, keep: Sequence[int]) -> None:
     """Keep these layers of `model`, in place, with whatever was pruned in them. Raises EdgeminError for a layer it lacks."""
     before = Structure.of(model.config)
     layers = layers_of(model)

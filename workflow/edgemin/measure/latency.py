@@ -24,7 +24,8 @@ def plan(seconds_per_call: Mapping[str, float], protocol: Latency) -> tuple[int,
     The slowest sets the block's sentences; faster ones repeat them, so that a block stays paired.
     """
     wanted = {
-        name: max(protocol.minimum_calls, min(protocol.calls, int(protocol.seconds / pace))) for name, pace in seconds_per_call.items()
+        name: max(protocol.minimum_calls, min(protocol.calls, int(protocol.seconds / pace)))
+        for name, pace in seconds_per_call.items()
     }
     sentences = max(1, min(wanted.values()) // protocol.blocks)
     return sentences, {name: max(1, number // (protocol.blocks * sentences)) for name, number in wanted.items()}

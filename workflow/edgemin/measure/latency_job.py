@@ -31,7 +31,8 @@ def measure(
 
     def batches(size: int, count: int) -> dict[str, list[Any]]:
         return {
-            name: [pad(tokens[name][i : i + size], tokenizers[name].pad_token_id) for i in range(0, size * count, size)] for name in folders
+            name: [pad(tokens[name][i : i + size], tokenizers[name].pad_token_id) for i in range(0, size * count, size)]
+            for name in folders
         }
 
     ones = batches(1, len(rows))
@@ -41,7 +42,9 @@ def measure(
     if runtime == "onnxruntime" and protocol.batches and len(rows) >= protocol.batch_size:
         full = batches(protocol.batch_size, min(protocol.batches, len(rows) // protocol.batch_size))
         many = protocol.model_copy(update={"warmup": 2, "calls": protocol.batches, "minimum_calls": protocol.blocks})
-        raw["throughput"] = take_turns({name: _on(run, full[name]) for name, run in runs.items()}, range(len(full["model"])), many)
+        raw["throughput"] = take_turns(
+            {name: _on(run, full[name]) for name, run in runs.items()}, range(len(full["model"])), many
+        )
         summary["throughput"] = throughput(raw["throughput"], protocol.batch_size)
     summary["tokenisation_p50_ms"] = _tokenisation(tokenizers["model"], rows, max_length, protocol)
     summary["host"] = manifest

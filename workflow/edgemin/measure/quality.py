@@ -29,7 +29,12 @@ def predict(run: Run, tokens: list[dict[str, list[int]]], pad_id: int, batch_siz
 
 
 def measure(
-    run: Run, rows: Mapping[str, pd.DataFrame], tokens: Mapping[str, list[dict[str, list[int]]]], pad_id: int, batch_size: int, metric: str
+    run: Run,
+    rows: Mapping[str, pd.DataFrame],
+    tokens: Mapping[str, list[dict[str, list[int]]]],
+    pad_id: int,
+    batch_size: int,
+    metric: str,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Metric per split, and a table of predictions: id, split, label, prediction, logits.
 

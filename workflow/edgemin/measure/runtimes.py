@@ -32,7 +32,9 @@ def _onnxruntime(folder: Path, threads: int) -> Run:
     try:
         session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own that share no base
-        raise EdgeminError(f"{file}: ONNX Runtime cannot load it ({str(error).splitlines()[0]}); delete it and run snakemake again") from None
+        raise EdgeminError(
+            f"{file}: ONNX Runtime cannot load it ({str(error).splitlines()[0]}); delete it and run snakemake again"
+        ) from None
     names = [node.name for node in session.get_inputs()]
 
     def run(inputs: dict[str, np.ndarray]) -> np.ndarray:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
-from edgemin.encoders.families import family_of, layers_of
+from edgemin.encoders.families import Classifier, family_of, layers_of
 from edgemin.encoders.structure import Structure
 
 
 @torch.no_grad()
-def head_magnitude(model: nn.Module, p: int) -> list[torch.Tensor]:
+def head_magnitude(model: Classifier, p: int) -> list[torch.Tensor]:
     """Per layer, one score per head: the p-norm of all its weights,
 
         s_h = (|W_Q,h|_p^p + |W_K,h|_p^p + |W_V,h|_p^p + |W_O,h|_p^p) ^ (1/p),  in float64.

@@ -23,7 +23,9 @@ def select(scores: Sequence[Sequence[float]], ratio: float, scope: str, floor: i
         cuts = _global_cuts(scores, round(ratio * sum(counts)), floor, ratio)
     for number, (count, cut) in enumerate(zip(counts, cuts, strict=True)):
         if count - cut < floor:
-            raise EdgeminError(f"ratio {ratio} would leave {count - cut} of {count} heads in layer {number}, the floor is {floor}; lower the ratio")
+            raise EdgeminError(
+                f"ratio {ratio} would leave {count - cut} of {count} heads in layer {number}, the floor is {floor}; lower the ratio"
+            )
     if not any(cuts):
         raise EdgeminError(f"ratio {ratio} of {sum(counts)} heads cuts none; raise the ratio")
     return [sorted(np.argsort(layer, kind="stable")[cut:].tolist()) for layer, cut in zip(scores, cuts, strict=True)]

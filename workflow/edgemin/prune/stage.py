@@ -19,7 +19,9 @@ from edgemin.training.run import train_and_save
 log = logging.getLogger(__name__)
 
 
-def prune(parent: Path, teacher: Path, caches: Sequence[Path], data: Path, out: Path, scratch: Path, spec: Mapping[str, Any]) -> None:
+def prune(
+    parent: Path, teacher: Path, caches: Sequence[Path], data: Path, out: Path, scratch: Path, spec: Mapping[str, Any]
+) -> None:
     """spec["variant"]: dump of a Heads. teacher, caches: for the recovery phases."""
     variant = Heads.model_validate(spec["variant"])
     model = checkpoint.load(parent)

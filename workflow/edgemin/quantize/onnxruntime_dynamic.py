@@ -22,7 +22,9 @@ def quantize(source: Path, target: Path, config: Int8Dynamic) -> None:
         model = onnx.load(source)
         onnx.checker.check_model(model)
     except (DecodeError, OSError, onnx.checker.ValidationError) as error:
-        raise EdgeminError(f"{source}: not a readable ONNX model ({str(error).splitlines()[0]}); delete it and run snakemake again") from None
+        raise EdgeminError(
+            f"{source}: not a readable ONNX model ({str(error).splitlines()[0]}); delete it and run snakemake again"
+        ) from None
     del model.graph.value_info[:]  # shapes of the dynamo exporter that the quantizer contradicts
     logging.getLogger("root").setLevel(logging.ERROR)  # it advises a pre-processing step that fails on such graphs
     quantize_dynamic(

@@ -16,6 +16,7 @@ from torch import nn
 
 from edgemin.config.variants import Int8Dynamic
 from edgemin.encoders import checkpoint
+from edgemin.encoders.families import Classifier
 from edgemin.errors import EdgeminError
 from edgemin.provenance import check_provenance
 
@@ -31,10 +32,12 @@ def _torch_ao() -> Any:
             ao.quantize_dynamic  # noqa: B018 (fails here, not later, where it is gone)
             return ao
     except (ImportError, AttributeError):
-        raise EdgeminError(f"backend torch: torch {torch.__version__} no longer has torch.ao.quantization; use backend: onnxruntime") from None
+        raise EdgeminError(
+            f"backend torch: torch {torch.__version__} no longer has torch.ao.quantization; use backend: onnxruntime"
+        ) from None
 
 
-def pack(model: nn.Module, per_channel: bool) -> nn.Module:
+def pack(model: Classifier, per_channel: bool) -> Classifier:
     """A copy of a float model whose Linear layers are torch.ao dynamic INT8 ones."""
     ao = _torch_ao()
     scheme = ao.per_channel_dynamic_qconfig if per_channel else ao.default_dynamic_qconfig
@@ -43,12 +46,16 @@ def pack(model: nn.Module, per_channel: bool) -> nn.Module:
         return ao.quantize_dynamic(model, {nn.Linear: scheme}, dtype=torch.qint8)
 
 
-def _packed(model: nn.Module) -> dict[str, Any]:
+def _packed(model: Classifier) -> dict[str, Any]:
     """name -> quantized Linear module."""
-    return {name: module for name, module in model.named_modules() if type(module).__module__.startswith("torch.ao.nn.quantized.dynamic")}
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if type(module).__module__.startswith("torch.ao.nn.quantized.dynamic")
+    }
 
 
-def save(model: nn.Module, partial: Path, config: Int8Dynamic) -> None:
+def save(model: Classifier, partial: Path, config: Int8Dynamic) -> None:
     """Write the packed model: int8 weights, float64 scales, int64 zero points, all other tensors as they are."""
     packed = _packed(model)
     tensors = {name: tensor.contiguous() for name, tensor in _float_state(model).items()}
@@ -58,7 +65,10 @@ def save(model: nn.Module, partial: Path, config: Int8Dynamic) -> None:
             weight, bias = module._weight_bias()
             tensors[f"{name}.weight"] = weight.int_repr()
             if config.per_channel:
-                tensors[f"{name}.{_SCALE}"], tensors[f"{name}.{_ZERO}"] = weight.q_per_channel_scales(), weight.q_per_channel_zero_points()
+                tensors[f"{name}.{_SCALE}"], tensors[f"{name}.{_ZERO}"] = (
+                    weight.q_per_channel_scales(),
+                    weight.q_per_channel_zero_points(),
+                )
             else:
                 tensors[f"{name}.{_SCALE}"] = torch.tensor(weight.q_scale(), dtype=torch.float64)
                 tensors[f"{name}.{_ZERO}"] = torch.tensor(weight.q_zero_point(), dtype=torch.int64)
@@ -69,7 +79,7 @@ def save(model: nn.Module, partial: Path, config: Int8Dynamic) -> None:
     (partial / "config.json").write_text(model.config.to_json_string(use_diff=False), encoding="utf-8")
 
 
-def load(folder: Path) -> nn.Module:
+def load(folder: Path) -> Classifier:
     """The packed model of a folder, bit-exact, in eval mode. Raises EdgeminError for a file that does not fit."""
     check_provenance(folder, "model.safetensors", "config.json")
     config = checkpoint.load_config(folder)
@@ -101,7 +111,7 @@ def load(folder: Path) -> nn.Module:
     return model.eval()
 
 
-def _float_state(model: nn.Module) -> dict[str, torch.Tensor]:
+def _float_state(model: Classifier) -> dict[str, torch.Tensor]:
     """The tensors outside packed modules; writing to them writes to the model."""
     packed = tuple(f"{name}." for name in _packed(model))
     return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(packed)}

@@ -60,7 +60,9 @@ def _latency(folder: Path) -> Iterator[Row]:
 
 def _value(scenario: str, name: str, value: Any) -> Iterator[Row]:
     metric, unit = name.removesuffix("_ms"), "ms" if name.endswith("_ms") else _UNITS.get(name, "times")
-    for suffix, number in {"": value["value"], "_low": value["low"], "_high": value["high"]}.items() if isinstance(value, dict) else [("", value)]:
+    for suffix, number in (
+        {"": value["value"], "_low": value["low"], "_high": value["high"]}.items() if isinstance(value, dict) else [("", value)]
+    ):
         yield {"scenario": scenario, "metric": metric + suffix, "value": number, "unit": unit}
 
 

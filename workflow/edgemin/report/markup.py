@@ -7,7 +7,17 @@ import re
 import pandas as pd
 
 MISSING = "–"
-_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "×": r"$\times$", "–": "--", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+_TEX = {
+    "&": r"\&",
+    "%": r"\%",
+    "_": r"\_",
+    "#": r"\#",
+    "$": r"\$",
+    "×": r"$\times$",
+    "–": "--",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+}
 
 
 def number(value: float | None, digits: int, signed: bool = False) -> str:

@@ -16,7 +16,7 @@ from edgemin.files import whole_file
 
 STYLE = {"onnxruntime": ("#0072B2", "o"), "torch": ("#D55E00", "s")}
 NAMES = {"onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
-_SETTINGS = {
+_SETTINGS: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -46,7 +46,12 @@ def plot_stagewise(table_file: str, files: Sequence[str]) -> None:
         ladder = {task: table[table["task"] == task] for task in tasks}
         heights = [max(len(group) for _, group in ladder[task].groupby("runtime")) for task in tasks]
         figure, axes = plt.subplots(
-            len(tasks), 4, figsize=(12.5, 1.6 + 0.8 * sum(heights)), squeeze=False, layout="constrained", gridspec_kw={"height_ratios": heights}
+            len(tasks),
+            4,
+            figsize=(12.5, 1.6 + 0.8 * sum(heights)),
+            squeeze=False,
+            layout="constrained",
+            gridspec_kw={"height_ratios": heights},
         )
         for row, task in enumerate(tasks):
             _ladder(axes[row], ladder[task], task if len(tasks) > 1 else "")
@@ -76,12 +81,25 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
                 axis.hlines(y, 0, values, color=color, lw=1, alpha=0.5)
             axis.plot(values, y, marker, color=color, ms=5, label=NAMES[runtime] if axis is axes[0] else None)
             for value, position in zip(values, y, strict=True):
-                axis.annotate(text.format(value), (value, position), (0, 5), textcoords="offset points", ha="center", va="bottom", fontsize=7.5)
+                axis.annotate(
+                    text.format(value),
+                    (value, position),
+                    (0, 5),
+                    textcoords="offset points",
+                    ha="center",
+                    va="bottom",
+                    fontsize=7.5,
+                )
         if rows["naive"].notna().any():
             axes[3].plot(rows["naive"] * 1e-6, y, marker, mfc="white", mec=color, ms=7, label="naive count (PyTorch)", zorder=1.5)
-    names = [" / ".join(dict.fromkeys(group["cell"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i)) for i in range(depth)]
+    names = [
+        " / ".join(dict.fromkeys(group["cell"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i))
+        for i in range(depth)
+    ]
     metric = table["metric"].iloc[0]
-    for axis, label in zip(axes, (f"test {metric}, %", "size, MB", "latency p50, ms (batch 1)", "parameters, million"), strict=True):
+    for axis, label in zip(
+        axes, (f"test {metric}, %", "size, MB", "latency p50, ms (batch 1)", "parameters, million"), strict=True
+    ):
         axis.set_yticks(range(depth), names if axis is axes[0] else [""] * depth)
         axis.set_ylim(depth - 0.35, -0.65)
         axis.grid(axis="y", visible=False)
@@ -101,11 +119,16 @@ def plot_pareto(results_file: str, axis_name: str, files: Sequence[str]) -> None
         "latency": ("p50", "single_stream", "latency p50, ms (batch 1, log scale)"),
         "size": ("bytes", None, "size, MB (all files needed, log scale)"),
     }[axis_name]
-    cost = results[(results["metric"] == metric) & ((results["scenario"] == scenario) if scenario else results["scenario"].isna())]
+    cost = results[
+        (results["metric"] == metric) & ((results["scenario"] == scenario) if scenario else results["scenario"].isna())
+    ]
     quality = results[(results["split"] == "test") & (results["metric"] != "examples")]
     keys = ["task", "cell", "runtime"]
     points = pd.DataFrame(
-        {"x": cost.groupby(keys, sort=False)["value"].mean() * (1e-6 if axis_name == "size" else 1), "y": quality.groupby(keys, sort=False)["value"].mean() * 100}
+        {
+            "x": cost.groupby(keys, sort=False)["value"].mean() * (1e-6 if axis_name == "size" else 1),
+            "y": quality.groupby(keys, sort=False)["value"].mean() * 100,
+        }
     ).reset_index()
     tasks = list(points["task"].unique())
     with plt.rc_context(_SETTINGS):
@@ -149,7 +172,9 @@ def _pareto(axis: Any, points: pd.DataFrame, title: str) -> None:
     axis.set_title(title, loc="left")
 
 
-_PLACES = [(radius * np.cos(angle), radius * np.sin(angle)) for radius in (11, 18, 27, 38) for angle in np.arange(0.25, 2, 0.25) * np.pi]
+_PLACES = [
+    (radius * np.cos(angle), radius * np.sin(angle)) for radius in (11, 18, 27, 38) for angle in np.arange(0.25, 2, 0.25) * np.pi
+]
 
 
 def _label(figure: Any, axis: Any, points: pd.DataFrame) -> None:
@@ -160,15 +185,28 @@ def _label(figure: Any, axis: Any, points: pd.DataFrame) -> None:
     frame = axis.get_window_extent(renderer)
     for (_, point), own in zip(points.iterrows(), list(taken), strict=True):
         for dx, dy in _PLACES:
-            sides = {"ha": "left" if dx > 2 else "right" if dx < -2 else "center", "va": "bottom" if dy > 2 else "top" if dy < -2 else "center"}
+            sides = {
+                "ha": "left" if dx > 2 else "right" if dx < -2 else "center",
+                "va": "bottom" if dy > 2 else "top" if dy < -2 else "center",
+            }
             arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkB": 3} if np.hypot(dx, dy) > 15 else None
-            text = axis.annotate(point["cell"], (point["x"], point["y"]), (dx, dy), textcoords="offset points", fontsize=8, arrowprops=arrow, **sides)
+            text = axis.annotate(
+                point["cell"],
+                (point["x"], point["y"]),
+                (dx, dy),
+                textcoords="offset points",
+                fontsize=8,
+                arrowprops=arrow,
+                **sides,
+            )
             box = text.get_window_extent(renderer).padded(1)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
             if inside and not any(box.overlaps(other) for other in taken if other is not own):
                 break
             text.remove()
         else:
-            text = axis.annotate(point["cell"], (point["x"], point["y"]), (11, 0), textcoords="offset points", fontsize=8, va="center")
+            text = axis.annotate(
+                point["cell"], (point["x"], point["y"]), (11, 0), textcoords="offset points", fontsize=8, va="center"
+            )
             box = text.get_window_extent(renderer)
         taken.append(box)

@@ -73,7 +73,13 @@ def _mean(rows: pd.DataFrame, metric: str, scenario: str | None = None) -> float
 
 
 def _sizes(rows: pd.DataFrame) -> dict[str, float | None]:
-    names = {"parameters_naive": "naive", "parameters_logical": "logical", "parameters_nonzero": "nonzero", "bytes": "bytes", "compressed": "compressed"}
+    names = {
+        "parameters_naive": "naive",
+        "parameters_logical": "logical",
+        "parameters_nonzero": "nonzero",
+        "bytes": "bytes",
+        "compressed": "compressed",
+    }
     return {name: _mean(rows, metric) for metric, name in names.items()}
 
 
@@ -114,7 +120,9 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 def write_tables(spec: Mapping[str, Any], results_file: str, folder: Path) -> None:
     """Write stagewise.csv (unrounded), stagewise.md and stagewise.tex."""
     table = stagewise(spec, pd.read_csv(results_file))
-    hosts = {read_json(Path(cell["folders"][0]) / "latency.json")["host"]["cpu"] for block in spec["blocks"] for cell in block["cells"]}
+    hosts = {
+        read_json(Path(cell["folders"][0]) / "latency.json")["host"]["cpu"] for block in spec["blocks"] for cell in block["cells"]
+    }
     note = f"{NOTE} Machine: {', '.join(sorted(hosts))}; {spec['threads']} inference thread(s); {len(spec['seeds'])} seed(s)."
     text = shown(table)
     with whole_file(folder / "stagewise.csv") as partial:

@@ -20,9 +20,7 @@ def crossed_bootstrap(statistic: Callable[[np.ndarray, np.ndarray], float], seed
     under-covers at few seeds (see Owen 2007, "The pigeonhole bootstrap").
     """
     random = np.random.default_rng(seed)
-    values = [
-        statistic(random.integers(0, seeds, seeds), random.integers(0, examples, examples)) for _ in range(RESAMPLES)
-    ]
+    values = [statistic(random.integers(0, seeds, seeds), random.integers(0, examples, examples)) for _ in range(RESAMPLES)]
     low, high = np.percentile(values, [2.5, 97.5])
     return Interval(float(statistic(np.arange(seeds), np.arange(examples))), float(low), float(high))
 

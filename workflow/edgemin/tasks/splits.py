@@ -102,14 +102,16 @@ def carve(rows: dict[str, pd.DataFrame], sizes: Splits, stratify: bool) -> dict[
         if split == "train":
             if size is None or size >= len(train):
                 continue
-        elif size >= len(train):
+        elif size is not None and size >= len(train):
             raise EdgeminError(f"splits.{split}: {size} rows asked for, the training data has {len(train)}; ask for fewer")
         try:
             rest, taken = train_test_split(
                 train, test_size=size, random_state=sizes.seed, stratify=train["label"] if stratify else None
             )
         except ValueError as error:
-            raise EdgeminError(f"splits.{split}: cannot draw {size} rows stratified by label ({error}); drop or merge rare classes") from None
+            raise EdgeminError(
+                f"splits.{split}: cannot draw {size} rows stratified by label ({error}); drop or merge rare classes"
+            ) from None
         rows[split] = taken.sort_index().reset_index(drop=True)
         if split != "train":
             rows["train"] = rest.sort_index().reset_index(drop=True)

@@ -21,7 +21,9 @@ def load_tokenizer(folder: Path | str) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
-        raise EdgeminError(f"{folder}: its tokenizer cannot be loaded ({str(error).splitlines()[0]}); a fast tokenizer (tokenizer.json) is needed") from None
+        raise EdgeminError(
+            f"{folder}: its tokenizer cannot be loaded ({str(error).splitlines()[0]}); a fast tokenizer (tokenizer.json) is needed"
+        ) from None
     if not tokenizer.is_fast:
         raise EdgeminError(f"{folder}: has no fast tokenizer (tokenizer.json); convert it with transformers first")
     return tokenizer
@@ -30,7 +32,9 @@ def load_tokenizer(folder: Path | str) -> Any:
 def tokenize(tokenizer: Any, rows: pd.DataFrame, max_length: int) -> list[dict[str, list[int]]]:
     """Token ids (and type ids where the model takes them) of each row, special tokens in, unpadded."""
     pair = rows["pair"].tolist() if "pair" in rows else None
-    encoded = tokenizer(rows["text"].tolist(), pair, truncation=True, max_length=max_length, padding=False, return_attention_mask=False)
+    encoded = tokenizer(
+        rows["text"].tolist(), pair, truncation=True, max_length=max_length, padding=False, return_attention_mask=False
+    )
     names = [name for name in TEXT_INPUTS if name in encoded]
     return [dict(zip(names, values, strict=True)) for values in zip(*(encoded[name] for name in names), strict=True)]
 
@@ -65,4 +69,7 @@ def pieces_line_up(one: Any, other: Any, rows: pd.DataFrame, max_length: int) ->
 def _pieces(tokenizer: Any, ids: list[int]) -> list[str]:
     special = set(tokenizer.all_special_ids)
     roles = {tokenizer.unk_token_id: "<unknown>"}
-    return [roles.get(i, "<special>") if i in special else piece for i, piece in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)]
+    return [
+        roles.get(i, "<special>") if i in special else piece
+        for i, piece in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)
+    ]

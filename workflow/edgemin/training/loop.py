@@ -20,6 +20,7 @@ from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from edgemin.config.variants import Phase
+from edgemin.encoders.families import Classifier
 from edgemin.errors import EdgeminError
 from edgemin.tasks.metrics import compute
 from edgemin.training.data import Examples, Signals
@@ -41,7 +42,7 @@ class Settings:
 class Supervised(nn.Module):
     """A student with the weighted terms of one phase; its forward gives the loss."""
 
-    def __init__(self, student: nn.Module, terms: Sequence[tuple[str, float, nn.Module]]) -> None:
+    def __init__(self, student: Classifier, terms: Sequence[tuple[str, float, nn.Module]]) -> None:
         super().__init__()
         self.student = student
         self.terms = nn.ModuleList([module for _, _, module in terms])
@@ -49,7 +50,9 @@ class Supervised(nn.Module):
         self.weights = [weight for _, weight, _ in terms]
         self.raw = dict.fromkeys(self.names, 0.0)  # last value of each term, unweighted
 
-    def forward(self, inputs: dict[str, torch.Tensor], labels: torch.Tensor, teacher: dict[str, torch.Tensor] | None = None) -> dict[str, torch.Tensor]:
+    def forward(
+        self, inputs: dict[str, torch.Tensor], labels: torch.Tensor, teacher: dict[str, torch.Tensor] | None = None
+    ) -> dict[str, torch.Tensor]:
         logits = self.student(**inputs).logits.float()
         loss = logits.new_zeros(())
         for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
@@ -60,7 +63,7 @@ class Supervised(nn.Module):
 
 
 @torch.no_grad()
-def predict(model: nn.Module, examples: Examples) -> np.ndarray:
+def predict(model: Classifier, examples: Examples) -> np.ndarray:
     """float32 logits (N, K) in the order of the examples, computed in float32 whatever the training precision."""
     model.eval()
     device = next(model.parameters()).device
@@ -79,12 +82,15 @@ class _Trainer(Trainer):
 
     def __init__(self, *, validation: Examples, metric: str, sampler: LengthGroupedSampler, name: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.model: Supervised
         self.validation, self.metric, self.sampler, self.phase_name = validation, metric, sampler, name
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         return self.sampler
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Classifier, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         loss = model(**inputs)["loss"]
         if not torch.isfinite(loss):
             raise EdgeminError(
@@ -126,7 +132,13 @@ class _Progress(TrainerCallback):
             pace = (now - self.started) / (state.global_step - self.first_step)
             left = pace * (state.max_steps - state.global_step)
             log.info(
-                "%s: step %d of %d, %.2f s a step, %d:%02d left", self.name, state.global_step, state.max_steps, pace, left // 60, left % 60
+                "%s: step %d of %d, %.2f s a step, %d:%02d left",
+                self.name,
+                state.global_step,
+                state.max_steps,
+                pace,
+                left // 60,
+                left % 60,
             )
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
@@ -134,7 +146,7 @@ class _Progress(TrainerCallback):
 
 
 def train(
-    student: nn.Module,
+    student: Classifier,
     phases: Sequence[Phase],
     make_term: Callable[[Any], nn.Module],
     examples: Examples,
@@ -164,7 +176,7 @@ def train(
     return {"phases": history, "precision": settings.precision}
 
 
-def _store(student: nn.Module, record: dict[str, Any], done: Path) -> None:
+def _store(student: Classifier, record: dict[str, Any], done: Path) -> None:
     from safetensors.torch import save_file
 
     from edgemin.files import write_json
@@ -179,7 +191,7 @@ def _store(student: nn.Module, record: dict[str, Any], done: Path) -> None:
     partial.rename(done)
 
 
-def _restore(student: nn.Module, done: Path) -> dict[str, Any]:
+def _restore(student: Classifier, done: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
     from edgemin.files import read_json
@@ -195,7 +207,7 @@ def _whole_checkpoint(state: Path) -> str | None:
 
 
 def _run_phase(
-    student: nn.Module,
+    student: Classifier,
     phase: Phase,
     make_term: Callable[[Any], nn.Module],
     examples: Examples,

@@ -1,0 +1,61 @@
+# Every target sets up .venv from the pins by itself; inside it plain `snakemake --cores 8` works.
+# Linux without a GPU: make TORCH_INDEX=https://download.pytorch.org/whl/cpu tables
+PYTHON ?= python3
+CORES ?= all
+STUDY ?= config/quick.yaml
+TORCH_INDEX ?=
+RUN := .venv/bin/snakemake --cores $(CORES)
+
+.PHONY: tables quick smoke report test lint format schema clean clean-scratch
+
+tables: .venv/ready ## tables and plots of the default study
+	$(RUN)
+
+quick: .venv/ready ## the ladder in some ten minutes
+	$(RUN) --configfile config/quick.yaml
+
+smoke: .venv/ready ## every rule on a tiny random model, without a download
+	$(RUN) --configfile config/smoke.yaml
+
+report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
+	$(RUN) --configfile $(STUDY)
+	$(RUN) --configfile $(STUDY) --report results/report.zip
+
+test: .venv/ready-dev ## unit and workflow tests
+	.venv/bin/python -m pytest
+
+lint: .venv/ready-dev ## format, lint, types, rules
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/snakefmt --check Snakefile workflow/rules
+	.venv/bin/mypy
+	.venv/bin/snakemake --configfile config/smoke.yaml --lint
+
+format: .venv/ready-dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+	.venv/bin/snakefmt Snakefile workflow/rules
+
+schema: .venv/ready ## rewrite workflow/schemas/study.schema.json from the models
+	PYTHONPATH=workflow .venv/bin/python -m edgemin.config.schema workflow/schemas/study.schema.json
+
+clean-scratch: ## resume states and partial downloads; finished files stay
+	rm -rf results/*/scratch results/downloads/.partial
+
+clean: ## everything that was computed or fetched; .venv stays
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .snakemake
+
+.venv/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "EdgeMIN needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/ready: envs/requirements.txt | .venv/python
+	$(if $(TORCH_INDEX),.venv/bin/pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
+	.venv/bin/pip install --quiet -r envs/requirements.txt
+	touch $@
+
+.venv/ready-dev: envs/requirements-dev.txt .venv/ready
+	.venv/bin/pip install --quiet -r envs/requirements-dev.txt
+	touch $@

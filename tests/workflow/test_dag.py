@@ -1,0 +1,54 @@
+"""What would be run, and what a change makes run again: counted in dry runs."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import ROOT, Copy
+
+STUDIES = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_committed_study_plans(copy: Copy, study: str) -> None:
+    run = copy.dry(study=f"config/{study}")
+    assert run.code == 0, run.output[-3000:]
+    assert run.jobs["tables"] == 1
+
+
+def test_the_paper_study_reads_the_hub_only_in_download_jobs(copy: Copy) -> None:
+    run = copy.dry(study="config/paper.yaml")
+    # data, teacher and student; one chain of three stages per seed
+    assert run.jobs["download_source"] == 3
+    assert (run.jobs["train_teacher"], run.jobs["distill_student"], run.jobs["prune_structured"]) == (3, 3, 3)
+
+
+def test_a_shared_prefix_is_trained_once(copy: Copy) -> None:
+    """Five cells in two runtimes hang on one teacher, one student and one pruned student."""
+    jobs = copy.dry().jobs
+    assert (jobs["train_teacher"], jobs["distill_student"], jobs["prune_structured"]) == (1, 1, 1)
+    assert (jobs["quantize_model_onnxruntime"], jobs["quantize_model_torch"]) == (1, 1)
+    assert jobs["cache_teacher"] == 2  # logits, and Q, K, V of the last layer
+    assert jobs["measure_latency"] == 3 * 2 + 2  # three float chains in two runtimes, two quantized ones in their own
+
+
+def test_more_seeds_make_more_chains_but_not_more_data(copy: Copy) -> None:
+    copy.edit(lambda study: study.update(seeds=[0, 1, 2]))
+    jobs = copy.dry().jobs
+    assert (jobs["train_teacher"], jobs["distill_student"]) == (3, 3)
+    assert (jobs["prepare_data"], jobs["prepare_encoder"], jobs["collect_results"]) == (1, 1, 1)
+
+
+def test_one_cell_is_a_target(copy: Copy) -> None:
+    """The cell `kd` needs neither pruning nor quantization, and no table."""
+    jobs = copy.dry("cell_kd").jobs
+    assert jobs["cell_kd"] == 1
+    assert {"prune_structured", "quantize_model_torch", "collect_results"}.isdisjoint(jobs)
+    assert jobs["measure_quality"] == 2  # kd alone, in both runtimes
+
+
+def test_an_illegal_order_cannot_be_asked_for(copy: Copy) -> None:
+    folder = "results/smoke/models/snippets/seed0/teacher"
+    for chain in ("quantize-int8_dynamic_ort/prune-heads25", "distill-nothing", "prune-minilmv2"):
+        run = copy.dry(f"{folder}/{chain}/model.safetensors")
+        assert run.code != 0
+        assert "MissingRuleException" in run.output or "No rule to produce" in run.output
