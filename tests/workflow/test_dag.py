@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from conftest import ROOT, Copy
 
 STUDIES = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from safetensors import safe_open
+
 from conftest import Copy
 from edgemin.provenance import check_provenance
-from safetensors import safe_open
 
 RESULTS = "results/smoke"
 KD = f"{RESULTS}/models/snippets/seed0/teacher/distill-minilmv2"
@@ -218,7 +219,7 @@ def test_a_killed_distillation_goes_on_where_it_was(finished: Copy, tmp_path: Pa
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert not (copy.folder / target).exists() or not list(scratch.glob("*")) == []
+    assert not (copy.folder / target).exists()
     resumed = copy.run("--nolock", "--", target, study=study)
     assert resumed.code == 0, resumed.output[-3000:]
     assert "already done, going on after it" in resumed.output

@@ -6,7 +6,7 @@ that the result depends on besides its input files: hyper-parameters, threads an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +174,7 @@ class Plan:
         study = self.study
         return {
             "need": need,
+            "limit_gb": study.teacher_cache.limit_gb,
             "max_length": study.tasks[task].max_length,
             "precision": study.precision,
             "threads": study.threads.training,
@@ -215,46 +216,48 @@ class Plan:
     # -- what the report reads -----------------------------------------------------------------------------------
 
     def result_rows(self) -> list[dict[str, Any]]:
-        """One per task, cell, runtime and seed: its names and the folder of its measurements."""
-        rows = []
-        for task in self.study.tasks:
-            for cell in self.study.cells:
-                chain = self.study.chain(cell)
-                for runtime in self.study.runtimes_of(chain):
-                    for seed in self.study.seeds:
-                        names = {
-                            "study": self.study.study,
-                            "task": task,
-                            "seed": seed,
-                            "cell": cell,
-                            "chain": str(chain),
-                            "runtime": runtime,
-                        }
-                        rows.append({**names, "folder": self.measured(task, seed, chain, runtime)})
-        return rows
+        """One per task, default cell, runtime and seed: its names and the folder of its measurements."""
+        return [
+            self._row(task, cell, runtime, seed)
+            for task in self.study.tasks
+            for cell in self.study.default_cells()
+            for runtime in self.study.runtimes_of(self.study.chain(cell))
+            for seed in self.study.seeds
+        ]
 
-    def stagewise_rows(self) -> dict[str, Any]:
-        """The blocks of the stage-wise table: cells of one task and runtime, with a folder of measurements per seed."""
-        blocks = []
-        for task in self.study.tasks:
-            for runtime, cells in self.study.stagewise().items():
-                rows = []
-                for cell in cells:
-                    chain = self.study.chain(cell)
-                    folders = [self.measured(task, seed, chain, runtime) for seed in self.study.seeds]
-                    rows.append({"cell": cell, "chain": str(chain), "folders": folders})
-                blocks.append({"task": task, "runtime": runtime, "cells": rows})
+    def _row(self, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
+        chain = self.study.chain(cell)
+        names = {"study": self.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
+        return {**names, "folder": self.measured(task, seed, chain, runtime)}
+
+    def table(self, name: str) -> dict[str, Any]:
+        """The blocks of the table `stagewise` or `subsets`: one per task and runtime, with the rows of its cells' measurements."""
+        blocks = [
+            {
+                "task": task,
+                "runtime": runtime,
+                "cells": {cell: [self._row(task, cell, runtime, seed) for seed in self.study.seeds] for cell in cells},
+            }
+            for task in self.study.tasks
+            for runtime, cells in self.study.table(name).items()
+        ]
+        metrics = {task: spec.metric for task, spec in self.study.tasks.items()}
         return {
             "study": self.study.study,
-            "metrics": {name: task.metric for name, task in self.study.tasks.items()},
-            "seeds": list(self.study.seeds),
+            "table": name,
+            "metrics": metrics,
             "threads": self.study.threads.inference,
             "blocks": blocks,
         }
 
-    def stagewise_predictions(self) -> list[str]:
-        blocks = self.stagewise_rows()["blocks"]
-        return [f"{folder}/predictions.parquet" for block in blocks for cell in block["cells"] for folder in cell["folders"]]
+    def measurement_files(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+        """What the report reads of these rows."""
+        return [f"{row['folder']}/{name}" for row in rows for name in MEASUREMENTS]
+
+    def table_files(self, name: str) -> list[str]:
+        return self.measurement_files(
+            row for block in self.table(name)["blocks"] for rows in block["cells"].values() for row in rows
+        )
 
     # -- checks that need the disk -------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ rule write_study:
 
 
 rule collect_results:
-    """One long table of every measured number of every cell."""
+    """One long table of every measured number of every default cell."""
     input:
-        [file for cell in STUDY.cells for file in PLAN.cell_files(cell)],
+        PLAN.measurement_files(PLAN.result_rows()),
     output:
         f"{PLAN.root}/tables/results.csv",
     log:
@@ -37,8 +37,7 @@ rule collect_results:
 rule table_stagewise:
     """What each stage costs and buys, with the runtime held constant."""
     input:
-        results=f"{PLAN.root}/tables/results.csv",
-        predictions=PLAN.stagewise_predictions(),
+        PLAN.table_files("stagewise"),
     output:
         csv=f"{PLAN.root}/tables/stagewise.csv",
         md=report(
@@ -54,7 +53,33 @@ rule table_stagewise:
         "../../envs/edgemin.yaml"
     params:
         spec={
-            "tables": PLAN.stagewise_rows(),
+            **PLAN.table("stagewise"),
+            "code": code_digest("edgemin.report.stagewise"),
+        },
+    script:
+        "../scripts/table_stagewise.py"
+
+
+rule table_subsets:
+    """Every subset of the stages, those that only the ladder leaves out included."""
+    input:
+        PLAN.table_files("subsets"),
+    output:
+        csv=f"{PLAN.root}/tables/subsets.csv",
+        md=report(
+            f"{PLAN.root}/tables/subsets.md",
+            caption="../report/subsets.rst",
+            category="Tables",
+            labels={"table": "subsets of the stages", "format": "Markdown"},
+        ),
+        tex=f"{PLAN.root}/tables/subsets.tex",
+    log:
+        f"{LOGS}/report/subsets.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={
+            **PLAN.table("subsets"),
             "code": code_digest("edgemin.report.stagewise"),
         },
     script:

@@ -31,7 +31,9 @@ rule cache_teacher:
         teacher=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
         data=lambda wildcards: PLAN.data_files(wildcards.task),
     output:
-        f"{PLAN.root}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.safetensors",
+        (lambda file: file if STUDY.teacher_cache.keep else temp(file))(
+            f"{PLAN.root}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.safetensors"
+        ),
     log:
         f"{LOGS}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.log",
     benchmark:

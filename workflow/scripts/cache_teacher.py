@@ -14,4 +14,5 @@ with job(snakemake):
         max_length=spec["max_length"],
         precision=spec["precision"],
         threads=spec["threads"],
+        limit_gb=spec["limit_gb"],
     )

@@ -3,4 +3,4 @@ from adapter import folder_of, job
 with job(snakemake):
     from edgemin.report.stagewise import write_tables
 
-    write_tables(snakemake.params.spec["tables"], snakemake.input.results, folder_of(snakemake.output))
+    write_tables(snakemake.params.spec, folder_of(snakemake.output))

@@ -1,4 +1,5 @@
 import yaml
+
 from adapter import job
 
 with job(snakemake):

@@ -101,9 +101,20 @@ class Latency(Strict):
     seed: int = 0
 
 
+class TeacherCache(Strict):
+    """What a frozen teacher says about the training split, computed once for all students."""
+
+    limit_gb: Annotated[float, Field(ge=0)] = 8.0
+    """A signal larger than this (10^9 bytes on disk) is not stored: the teacher then runs inside every training step."""
+    keep: bool = False
+    """Keep the files; else each goes when the last job that reads it is done."""
+
+
 class Tables(Strict):
     stagewise: dict[Runtime, Annotated[list[Name], Field(min_length=1)]] = {}
     """Runtime -> cells, in the order of the stages. Empty: every cell in each runtime that it is measured in."""
+    subsets: dict[Runtime, Annotated[list[Name], Field(min_length=1)]] = {}
+    """Runtime -> cells that leave stages out, the teacher first; a table of its own (`table_subsets`), not made by default."""
 
 
 def _duplicates(values: list[Any]) -> list[Any]:
@@ -127,6 +138,7 @@ class Study(Strict):
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Of training. `auto`: bf16 autocast where the device computes in it, else fp32."""
     latency: Latency = Latency()
+    teacher_cache: TeacherCache = TeacherCache()
 
     @field_validator("cells", mode="before")
     @classmethod
@@ -155,15 +167,22 @@ class Study(Strict):
         """Where a chain is measured."""
         return [self.variant(chain).backend] if chain.quantized else list(self.runtimes)
 
-    def stagewise(self) -> dict[str, list[str]]:
-        """Runtime -> cells of the stage-wise table."""
-        if self.tables.stagewise:
-            return {str(runtime): list(cells) for runtime, cells in self.tables.stagewise.items()}
+    def table(self, name: str) -> dict[str, list[str]]:
+        """Runtime -> cells of the table `stagewise` or `subsets`."""
+        stated: dict[Runtime, list[str]] = getattr(self.tables, name)
+        if stated or name != "stagewise":
+            return {str(runtime): list(cells) for runtime, cells in stated.items()}
         blocks = {
             str(runtime): [cell for cell in self.cells if runtime in self.runtimes_of(self.chain(cell))]
             for runtime in self.runtimes
         }
         return {runtime: cells for runtime, cells in blocks.items() if cells}
+
+    def default_cells(self) -> list[str]:
+        """The cells that are built unless something else is asked for: all but those that only an optional table lists."""
+        default = {cell for cells in self.table("stagewise").values() for cell in cells}
+        optional = {cell for cells in self.table("subsets").values() for cell in cells}
+        return [cell for cell in self.cells if cell in default or cell not in optional]
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
@@ -192,15 +211,19 @@ class Study(Strict):
 
     def _problems_of_tables(self) -> list[str]:
         problems = []
-        for runtime, cells in self.stagewise().items():
+        blocks = [
+            (f"tables.{name}.{runtime}", runtime, cells)
+            for name in Tables.model_fields
+            for runtime, cells in self.table(name).items()
+        ]
+        for key, runtime, cells in blocks:
             for cell in cells:
                 if cell not in self.cells:
-                    problems.append(f"tables.stagewise.{runtime}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                    problems.append(f"{key}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
                 elif runtime not in self.runtimes_of(self.chain(cell)):
-                    problems.append(f"tables.stagewise.{runtime}: cell '{cell}' is not measured in {runtime}")
-                elif str(Chain()) not in (self.cells[name].chain for name in cells if name in self.cells):
-                    problems.append(f"tables.stagewise.{runtime}: lists no cell with the chain '{ROOT}', the reference")
-                    break
+                    problems.append(f"{key}: cell '{cell}' is not measured in {runtime}")
+            if not any(self.cells[cell].chain == ROOT for cell in cells if cell in self.cells):
+                problems.append(f"{key}: lists no cell with the chain '{ROOT}', the reference")
         return problems
 
     def _problems_of_student_sources(self) -> list[str]:

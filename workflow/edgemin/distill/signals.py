@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from edgemin.distill.capture import PROJECTIONS, Capture, layer_number
-from edgemin.encoders.families import Classifier
+from edgemin.encoders.families import Classifier, family_of, layers_of
 from edgemin.errors import EdgeminError
 from edgemin.files import whole_file
 from edgemin.training.data import Examples
@@ -59,9 +59,35 @@ class LiveSignals:
         return signals
 
 
+def bytes_of(teacher: Classifier, examples: Examples, need: str) -> int:
+    """How large the cache of one signal will be."""
+    if need == "logits":
+        return len(examples) * teacher.config.num_labels * 4
+    layer = layers_of(teacher)[_layers(teacher, [need])[need]]
+    family = family_of(teacher.config)
+    widths = sum(layer.get_submodule(getattr(family, projection)).out_features for projection in PROJECTIONS)
+    return sum(examples.lengths) * widths * 2
+
+
 @torch.no_grad()
-def write_cache(teacher: Classifier, examples: Examples, need: str, file: Path, precision: str, facts: dict[str, str]) -> None:
-    """Run the teacher once over the examples and write one signal. facts: digests, checked again on reading."""
+def write_cache(
+    teacher: Classifier, examples: Examples, need: str, file: Path, precision: str, facts: dict[str, str], limit: float
+) -> None:
+    """Run the teacher once over the examples and write one signal, or above `limit` bytes a note that it is to run live.
+
+    facts: digests, checked again on reading.
+    """
+    size = bytes_of(teacher, examples, need)
+    if size > limit:
+        log.info(
+            "teacher signals: %s would take %.2f GB, the limit is %.2f; the teacher will run in every step",
+            need,
+            size / 1e9,
+            limit / 1e9,
+        )
+        with whole_file(file) as partial:
+            save_file({"live": torch.ones(1)}, partial, metadata={"seconds": "0", **facts})
+        return
     live = LiveSignals(teacher, examples, [need], precision)
     lengths = np.asarray(examples.lengths)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -95,6 +121,8 @@ class CachedSignals:
         self.slices: dict[str, Any] = {}
         self.offsets = np.concatenate([[0], np.cumsum(examples.lengths)])
         self.seconds = 0.0
+        self.live: list[str] = []
+        """Signals that were too large to store: names of what a live teacher has to give."""
         for file in files:
             self._open(file, facts)
 
@@ -110,6 +138,9 @@ class CachedSignals:
             if metadata.get(name) != value:
                 raise EdgeminError(f"{file}: made with another {name}; delete it and run snakemake again")
         self.seconds += float(metadata["seconds"])
+        if "live" in names:
+            self.live.append(file.stem)
+            return
         if "logits" in names:
             self.logits = opened.get_tensor("logits")
             return
@@ -128,3 +159,13 @@ class CachedSignals:
                 padded[row, : end - begin] = stored[begin:end]
             signals[name] = padded
         return signals
+
+
+class JoinedSignals:
+    """Some signals from their caches, the others from a live teacher."""
+
+    def __init__(self, cached: CachedSignals, live: LiveSignals) -> None:
+        self.cached, self.live = cached, live
+
+    def batch(self, indices: Sequence[int], length: int) -> dict[str, torch.Tensor]:
+        return {**self.live.batch(indices, length), **self.cached.batch(indices, length)}

@@ -57,5 +57,5 @@ def distill(
         spec=spec,
         parents=dict.fromkeys(parents),
         name="distill",
-        signals=lambda train: teachers.cached(caches, teacher, tokenizer, data, train, spec["max_length"]) if caches else None,
+        signals=lambda train: teachers.signals(caches, teacher, tokenizer, data, train, spec["max_length"], spec["precision"]),
     )

@@ -42,6 +42,6 @@ def prune(
         spec=spec,
         parents=dict.fromkeys([parent / "model.safetensors", *([teacher / "model.safetensors"] if variant.recovery else [])]),
         name="prune",
-        signals=lambda train: teachers.cached(caches, teacher, parent, data, train, spec["max_length"]) if caches else None,
+        signals=lambda train: teachers.signals(caches, teacher, parent, data, train, spec["max_length"], spec["precision"]),
         facts={"pruning": {"scores": scores, "heads_before": before.heads, "heads_kept": after.heads}},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import matplotlib
@@ -178,35 +179,36 @@ _PLACES = [
 
 
 def _label(figure: Any, axis: Any, points: pd.DataFrame) -> None:
-    """Name each point, at the first place around it where the name covers no point and no other name."""
+    """Name each point, at the first place around it where the name covers no point, no other name and not the line.
+
+    A cell whose points coincide (the same size in two runtimes) is named once.
+    """
     renderer = figure.canvas.get_renderer()
     at = axis.transData.transform(points[["x", "y"]].to_numpy())
-    taken = [matplotlib.transforms.Bbox.from_bounds(px - 4, py - 4, 8, 8) for px, py in at]
+    boxes = [matplotlib.transforms.Bbox.from_bounds(px - 5, py - 5, 10, 10) for px, py in at]
+    taken = boxes + _along(at[frontier(at[:, 0], at[:, 1])])
     frame = axis.get_window_extent(renderer)
-    for (_, point), own in zip(points.iterrows(), list(taken), strict=True):
-        for dx, dy in _PLACES:
-            sides = {
+    named: list[tuple[str, Any]] = []
+    for cell, x, y, own in zip(points["cell"], points["x"], points["y"], boxes, strict=True):
+        if any(cell == other and own.overlaps(box) for other, box in named):
+            continue
+        named.append((cell, own))
+        for dx, dy in [*_PLACES, (11.0, 0.0)]:
+            side = {
                 "ha": "left" if dx > 2 else "right" if dx < -2 else "center",
                 "va": "bottom" if dy > 2 else "top" if dy < -2 else "center",
             }
             arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkB": 3} if np.hypot(dx, dy) > 15 else None
-            text = axis.annotate(
-                point["cell"],
-                (point["x"], point["y"]),
-                (dx, dy),
-                textcoords="offset points",
-                fontsize=8,
-                arrowprops=arrow,
-                **sides,
-            )
+            text = axis.annotate(cell, (x, y), (dx, dy), textcoords="offset points", fontsize=8, arrowprops=arrow, **side)
             box = text.get_window_extent(renderer).padded(1)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
-            if inside and not any(box.overlaps(other) for other in taken if other is not own):
+            if (dx, dy) == (11.0, 0.0) or (inside and not any(box.overlaps(other) for other in taken if other is not own)):
+                taken.append(box)
                 break
             text.remove()
-        else:
-            text = axis.annotate(
-                point["cell"], (point["x"], point["y"]), (11, 0), textcoords="offset points", fontsize=8, va="center"
-            )
-            box = text.get_window_extent(renderer)
-        taken.append(box)
+
+
+def _along(corners: np.ndarray) -> list[Any]:
+    """Small boxes along a line, in pixels."""
+    places = [start + (end - start) * share for start, end in pairwise(corners) for share in np.linspace(0.05, 0.95, 40)]
+    return [matplotlib.transforms.Bbox.from_bounds(x - 1, y - 1, 2, 2) for x, y in places]

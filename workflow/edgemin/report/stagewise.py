@@ -9,49 +9,53 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from edgemin.chains import STAGES
 from edgemin.files import read_json, whole_file
 from edgemin.measure.blocks import Interval
 from edgemin.report import markup
+from edgemin.report.collect import collect
 from edgemin.report.statistics import difference, quality, scorer
 
 NOTE = (
-    "Accuracy and differences: test split, 95 % intervals by a bootstrap crossed over seeds and examples; a difference is "
-    "paired with the row above. Single stream: batch 1, real sentences, tokenisation excluded; speed-ups are paired ratios "
+    "Quality and its change: test split, 95 % intervals by a bootstrap crossed over seeds and examples; a change is paired with "
+    "{reference}. Single stream: batch 1, real sentences, tokenisation excluded; speed-ups are paired ratios "
     "against the teacher measured in the same job and runtime. MB = 10^6 bytes of all files needed to predict (weights, "
     "config, tokenizer). 'Naive' is what sum(p.numel() for p in model.parameters()) reports: after torch's INT8 quantization it "
     "drops because packed weights are no longer parameters, not because weights were removed; 'logical' counts every weight "
     "that takes part in inference."
 )
+_TITLES = {"stagewise": ("Stage by stage", "the row above"), "subsets": ("Subsets of the stages", "the teacher")}
 
 
-def stagewise(blocks: Mapping[str, Any], results: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, runtime and cell, in the order of the stages; numbers unrounded.
+def stagewise(table: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per task, runtime and cell, in the order given; numbers unrounded.
 
-    blocks: `metric`, `seeds`, and `blocks`: [{task, runtime, cells: [{cell, chain, folders: [one per seed]}]}].
+    table: `table` ("stagewise": a change is against the row above, "subsets": against the first), `metrics` by task, and
+    `blocks`: [{task, runtime, cells: {cell: [one row per seed, with the folder of its measurements]}}].
     """
     rows = []
-    for block in blocks["blocks"]:
-        score = scorer(blocks["metrics"][block["task"]])
-        before = None
-        for cell in block["cells"]:
-            labels, logits = _logits(cell["folders"])
-            mine = results[
-                (results["task"] == block["task"]) & (results["runtime"] == block["runtime"]) & (results["cell"] == cell["cell"])
-            ]
+    for block in table["blocks"]:
+        metric = table["metrics"][block["task"]]
+        score = scorer(metric)
+        against = None
+        for cell, measured in block["cells"].items():
+            labels, logits = _logits([row["folder"] for row in measured])
             row = {
                 "task": block["task"],
                 "runtime": block["runtime"],
-                "cell": cell["cell"],
-                "chain": cell["chain"],
-                "metric": blocks["metrics"][block["task"]],
+                "cell": cell,
+                "chain": measured[0]["chain"],
+                "metric": metric,
                 "seeds": len(logits),
                 **_columns("quality", quality(score, labels, logits)),
                 "quality_sd": float(np.std([score(labels, one) for one in logits], ddof=1)) if len(logits) > 1 else None,
             }
-            if before is not None:
-                row.update(_columns("quality_change", difference(score, labels, logits, before)))
-            before = logits
-            rows.append({**row, **_sizes(mine), **_latencies(mine)})
+            if against is not None:
+                row.update(_columns("quality_change", difference(score, labels, logits, against)))
+            if against is None or table["table"] == "stagewise":
+                against = logits
+            results = collect(measured)
+            rows.append({**row, **_sizes(results), **_latencies(results)})
     return pd.DataFrame(rows)
 
 
@@ -93,14 +97,18 @@ def _latencies(rows: pd.DataFrame) -> dict[str, float | None]:
     return found
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that a person reads, as text."""
+def shown(table: pd.DataFrame, subsets: bool = False) -> pd.DataFrame:
+    """The columns that a person reads, as text. subsets: say which stages each chain has."""
     percent = 1 if table["metric"].isin(["pearson", "spearman", "matthews"]).any() else 100
     digits = 3 if percent == 1 else 1
     first = table.groupby(["task", "runtime"], sort=False)["bytes"].transform("first")
-    columns = {
-        "runtime": table["runtime"],
-        "cell": table["cell"],
+    columns = {"task": table["task"]} if table["task"].nunique() > 1 else {}
+    columns |= {"runtime": table["runtime"], "cell": table["cell"]}
+    if subsets:
+        columns |= {
+            stage: table["chain"].map(lambda chain, stage=stage: "yes" if f"/{stage}-" in chain else "") for stage in STAGES
+        }
+    columns |= {
         f"{table['metric'].iloc[0]}{' %' if percent == 100 else ''}": markup.intervals(table, "quality", percent, digits),
         "change": markup.intervals(table, "quality_change", percent, digits + 1, signed=True),
         "naive M": markup.numbers(table["naive"], 1e-6, 2),
@@ -112,22 +120,21 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         "faster than teacher": markup.intervals(table, "speedup_over_reference", 1, 2, unit="×"),
         "sentences/s": markup.numbers(table["sentences_per_second"], 1, 0),
     }
-    if table["task"].nunique() > 1:
-        columns = {"task": table["task"], **columns}
     return pd.DataFrame(columns)
 
 
-def write_tables(spec: Mapping[str, Any], results_file: str, folder: Path) -> None:
-    """Write stagewise.csv (unrounded), stagewise.md and stagewise.tex."""
-    table = stagewise(spec, pd.read_csv(results_file))
-    hosts = {
-        read_json(Path(cell["folders"][0]) / "latency.json")["host"]["cpu"] for block in spec["blocks"] for cell in block["cells"]
-    }
-    note = f"{NOTE} Machine: {', '.join(sorted(hosts))}; {spec['threads']} inference thread(s); {len(spec['seeds'])} seed(s)."
-    text = shown(table)
-    with whole_file(folder / "stagewise.csv") as partial:
+def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
+    """Write {table}.csv (unrounded), {table}.md and {table}.tex to the folder. spec: see `stagewise`."""
+    name = spec["table"]
+    table = stagewise(spec)
+    measured = [row for block in spec["blocks"] for rows in block["cells"].values() for row in rows]
+    hosts = sorted({read_json(Path(row["folder"]) / "latency.json")["host"]["cpu"] for row in measured})
+    title, reference = _TITLES[name]
+    note = f"{NOTE.format(reference=reference)} Machine: {', '.join(hosts)}; {spec['threads']} inference thread(s); {table['seeds'].max()} seed(s)."
+    text = shown(table, subsets=name == "subsets")
+    with whole_file(folder / f"{name}.csv") as partial:
         table.to_csv(partial, index=False)
-    with whole_file(folder / "stagewise.md") as partial:
-        partial.write_text(markup.markdown(text, f"Stage by stage: {spec['study']}", note), encoding="utf-8")
-    with whole_file(folder / "stagewise.tex") as partial:
+    with whole_file(folder / f"{name}.md") as partial:
+        partial.write_text(markup.markdown(text, f"{title}: {spec['study']}", note), encoding="utf-8")
+    with whole_file(folder / f"{name}.tex") as partial:
         partial.write_text(markup.latex(text, note), encoding="utf-8")

@@ -58,7 +58,7 @@ def pieces_line_up(one: Any, other: Any, rows: pd.DataFrame, max_length: int) ->
 
     Special tokens are compared by role, not by name ([CLS] and <s> line up).
     """
-    if one.get_vocab() == other.get_vocab() and one.__class__ is other.__class__:
+    if one.backend_tokenizer.to_str() == other.backend_tokenizer.to_str():
         return None
     for a, b, text in zip(tokenize(one, rows, max_length), tokenize(other, rows, max_length), rows["text"], strict=True):
         if _pieces(one, a["input_ids"]) != _pieces(other, b["input_ids"]):

@@ -1,0 +1,139 @@
+"""Small models, data and studies that several rooms are tested on."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+ROOT = Path(__file__).parents[2]
+WORDS = {
+    "subject": ("the film", "a plot", "this acting", "the long and winding story", "her voice", "the end"),
+    "verb": ("is", "was really", "felt"),
+    "1": ("good", "great", "fine", "lovely"),
+    "0": ("bad", "poor", "dull", "awful"),
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def changed():
+    """changed({"teacher.source.random.layers": 2}): the smoke study as a dict, with some keys set."""
+
+    def make(changes: dict | None = None) -> dict:
+        study = yaml.safe_load((ROOT / "config/smoke.yaml").read_text(encoding="utf-8"))
+        for path, value in (changes or {}).items():
+            node = study
+            *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+            for part in parents:
+                node = node[part]
+            node[last] = copy.deepcopy(value)
+        return study
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """Folder of a prepared task: 144 sentences whose adjective gives the label; 96 to train, 24 and 24 held out."""
+    from edgemin.config.study import Task
+    from edgemin.tasks import splits, store
+
+    folder = tmp_path_factory.mktemp("data")
+    rows = [f"{s} {v} {a},{label}" for s in WORDS["subject"] for v in WORDS["verb"] for label in "01" for a in WORDS[label]]
+    (folder / "all.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    task = {
+        "source": {"files": {"train": str(folder / "all.csv")}},
+        "text": "text",
+        "label": "label",
+        "label_names": ["negative", "positive"],
+        "splits": {"validation": 24, "test": 24},
+        "max_length": 16,
+    }
+    store.write(splits.prepare(Task.model_validate(task)), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory, data):
+    """Folder of a normalised encoder: a random BERT of three layers, width 16, four heads, FFN 24, 32 positions."""
+    from edgemin.config.sources import ModelSource
+    from edgemin.encoders.normalise import normalise
+    from edgemin.provenance import write_provenance
+    from edgemin.tasks import store
+
+    folder = tmp_path_factory.mktemp("source")
+    shape = {"hidden_size": 16, "layers": 3, "heads": 4, "intermediate_size": 24, "vocabulary": 100, "positions": 32}
+    normalise(ModelSource.model_validate({"random": shape}), [], store.read_split(data, "train"), folder)
+    write_provenance(folder, spec={"source": "random"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """tiny(family): a classifier of two layers, width 16, four heads, FFN 24; every parameter, biases too, from N(0, 0.3)."""
+    import torch
+    from transformers import AutoConfig
+
+    from edgemin.encoders import checkpoint
+
+    shape = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 16, "intermediate_size": 24}
+    own = {
+        "distilbert": {"n_layers": 2, "n_heads": 4, "dim": 16, "hidden_dim": 24},
+        "electra": {**shape, "embedding_size": 8},
+    }
+
+    def make(family: str = "bert", seed: int = 0, **changes):
+        values = {"vocab_size": 100, "max_position_embeddings": 48, **own.get(family, shape), **changes}
+        model = checkpoint.build(AutoConfig.for_model(family, **values))
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.normal_(0, 0.3)
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def save(source):
+    """save(model, folder): write a checkpoint folder, with the tokenizer of `source`; returns the folder."""
+    from edgemin.encoders import checkpoint
+
+    def write(model, folder: Path) -> Path:
+        with checkpoint.saving(folder, tokenizer_from=source, spec={}, parents=[]) as partial:
+            checkpoint.save(model, partial)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory, tiny, save):
+    """A BERT checkpoint with heads {0, 2, 3} and {1} and its model.onnx.
+
+    Two weights have a 1 in each row's first place and 1e-4 elsewhere: one INT8 step is 1/127, so 1e-4 becomes 0.
+    """
+    import torch
+
+    from edgemin.deploy.onnx_export import export_checkpoint
+    from edgemin.encoders.structure import keep_heads
+
+    model = tiny()
+    keep_heads(model, [[0, 2, 3], [1]])
+    with torch.no_grad():
+        for weight in (model.bert.encoder.layer[0].attention.self.query.weight, model.classifier.weight):
+            weight.fill_(1e-4)[:, 0] = 1
+    folder = save(model, tmp_path_factory.mktemp("exported"))
+    export_checkpoint(folder, spec={})
+    return folder

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgemin.chains import Chain
+from edgemin.config import parse_study
+from edgemin.config.pins import encoder_name, encoders_of, pins_of
+from edgemin.config.sources import DataSource, ModelSource
+from edgemin.config.variants import Distill, needs_of
+from edgemin.errors import EdgeminError
+
+CONFIGS = sorted((Path(__file__).parents[2] / "config").glob("*.yaml"))
+PIP = {"package": "some.Package", "version": "1.0+x", "sha256": "0" * 64}
+HUB = {"repo": "owner/name", "revision": "a" * 40}
+RATING = {"sign_of": "rating"}
+STUDENT = "distill.minilmv2.student"
+TERM = "distill.minilmv2.phases.0.terms"
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
+def test_every_committed_study_parses_and_survives_a_round_trip(file):
+    study = parse_study(yaml.safe_load(file.read_text(encoding="utf-8")), file=file.name)
+    assert parse_study(study.model_dump(mode="json")) == study
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "key", "message"),
+    [
+        ("distil", {}, "distil", "unknown key"),
+        ("Seeds", [0], "Seeds", "unknown key"),
+        ("tasks.snippets.split", {}, "tasks.snippets.split", "unknown key"),
+        ("teacher.training.0.epoch", 3, "teacher.training.0.epoch", "unknown key"),
+        ("distill.minilmv2.phases.0.learning_rate", 0, "distill.minilmv2.phases.0.learning_rate", "greater than 0; found '0'"),
+        ("seeds", [], "seeds", "at least 1 item"),
+        ("seeds", [0, 1, 0], "study", "seeds: [0] stand twice"),
+        ("seeds", [-1], "seeds.0", "greater than or equal to 0"),
+        ("runtimes", ["torch", "torch"], "study", "runtimes: ['torch'] stand twice"),
+        ("runtimes", ["openvino"], "runtimes.0", "found 'openvino'"),
+        ("cells", {}, "cells", "at least 1 item"),
+        ("cells.KD", "teacher", "cells", "'KD' does not match ^[a-z]"),
+        ("cells.kd", "teacher/tune-x", "study", "cells.kd: chain 'teacher/tune-x': unknown stage 'tune'"),
+        ("cells.kd", "teacher/distill-x", "study", "cells.kd: chain 'teacher/distill-x' names the unknown distill variant 'x'; known: minilmv2"),
+        ("cells.kd", "teacher/quantize-int8_dynamic_ort/prune-heads25", "study", "cells.kd: chain 'teacher/quantize-int8_dynamic_ort/prune-heads25'"),
+        ("tables.stagewise.torch", ["teacher", "x"], "study", "tables.stagewise.torch: 'x' is not a cell"),
+        ("tables.stagewise.torch", ["teacher", "edgemin"], "study", "tables.stagewise.torch: cell 'edgemin' is not measured in torch"),
+        ("tables.stagewise.torch", ["kd"], "study", "tables.stagewise.torch: lists no cell with the chain 'teacher'"),
+        ("tables.stagewise.openvino", ["kd"], "tables.stagewise.openvino", "found 'openvino'"),
+        ("tasks.snippets.source.hub", {**HUB, "files": {"train": "a.csv"}}, "tasks.snippets.source", "names hub and files; give exactly one"),
+        ("tasks.snippets.source", {"hub": {**HUB, "files": {"test": "a.csv"}}}, "tasks.snippets.source.hub", "train"),
+        ("teacher.source", {}, "teacher.source", "names no source"),
+        ("teacher.source", {"hub": {**HUB, "revision": "main"}}, "teacher.source.hub.revision", "'main' does not match"),
+        ("teacher.source", {"pip": {"packages": [{**PIP, "sha256": "abc"}]}}, "teacher.source.pip.packages.0.sha256", "'abc' does not match"),
+        ("teacher.source.random.heads", 5, "teacher.source.random", "hidden_size 32 is not a multiple of heads 5"),
+        ("teacher.training", "none", "study", "teacher.training: none, but a random source is not fine-tuned"),
+        ("tasks.snippets.metric", "pearson", "tasks.snippets", "label_names given for the regression metric 'pearson'"),
+        ("tasks.snippets.label_names", ["a", "a"], "tasks.snippets", "label_names: a name stands twice"),
+        ("tasks.snippets.text", ["a", "b", "c"], "tasks.snippets.text", "at most 2 items"),
+        (f"{STUDENT}.layers", [3, 1], f"{STUDENT}.layers", "[3, 1] must rise without repeats"),
+        (f"{STUDENT}.layers", [1, 1], f"{STUDENT}.layers", "[1, 1] must rise without repeats"),
+        (f"{TERM}.0.objective", "cosine", f"{TERM}.0", "'cosine'"),
+        (f"{TERM}.0.weight", 0, f"{TERM}.0.weight", "greater than 0"),
+        ("prune.heads25.ratio", 1, "prune.heads25.ratio", "less than 1"),
+        ("prune.heads25", {"ratio": 0.25, "teacher": "parent"}, "prune.heads25", "there are no recovery phases"),
+        ("quantize.int8_dynamic_torch.embeddings", True, "quantize.int8_dynamic_torch", "embeddings: torch.ao"),
+        ("latency.blocks", 3, "latency.blocks", "greater than or equal to 4"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_file_and_key(changed, change, value, key, message):
+    with pytest.raises(EdgeminError) as error:
+        parse_study(changed({change: value}), file="my.yaml")
+    lines = str(error.value).splitlines()
+    assert any(line.startswith(f"my.yaml: {key}: ") and message in line for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"label": RATING, "metric": "spearman", "label_names": None}, "sign_of makes classes"),
+        ({"label": RATING, "label_names": ["a", "b", "c"]}, "sign_of makes two classes"),
+    ],
+)
+def test_a_rating_makes_two_classes(changed, task, message):
+    study = changed()
+    study["tasks"]["snippets"].update(task)
+    with pytest.raises(EdgeminError, match=f"^study: tasks.snippets: label: {message}"):
+        parse_study(study)
+
+
+def test_a_missing_key_is_named(changed):
+    study = changed()
+    del study["teacher"]
+    with pytest.raises(EdgeminError, match=r"^study: teacher: missing; add this key$"):
+        parse_study(study)
+
+
+def test_every_problem_has_a_line(changed):
+    with pytest.raises(EdgeminError) as error:
+        parse_study(changed({"seeds": [], "precision": "fp8", "cells.kd": {"chain": 3}}))
+    assert [line.split(": ")[1] for line in str(error.value).splitlines()] == ["cells.kd.chain", "seeds", "precision"]
+
+
+def test_cells_share_prefixes(changed):
+    study = parse_study(changed())
+    stem = "teacher/distill-minilmv2"
+    assert list(map(str, study.chains())) == [
+        "teacher",
+        stem,
+        f"{stem}/prune-heads25",
+        f"{stem}/prune-heads25/quantize-int8_dynamic_ort",
+        f"{stem}/prune-heads25/quantize-int8_dynamic_torch",
+    ]
+    assert study.runtimes_of(Chain.parse(stem)) == ["onnxruntime", "torch"]
+    assert study.runtimes_of(study.chain("edgemin_torch")) == ["torch"]
+
+
+def test_without_tables_every_cell_stands_in_the_runtimes_that_it_is_measured_in(changed):
+    tables = parse_study(changed({"tables": {}})).stagewise()
+    assert tables == {
+        "onnxruntime": ["teacher", "kd", "kd_prune", "edgemin"],
+        "torch": ["teacher", "kd", "kd_prune", "edgemin_torch"],
+    }
+
+
+def test_needs_are_what_the_terms_read():
+    terms = [{"objective": "minilmv2", "teacher_layer": 2}, {"objective": "minilmv2"}, {"objective": "labels"}]
+    phases = [{"terms": terms}, {"terms": [{"objective": "logits"}]}, {"terms": [{"objective": "logits", "temperature": 2}]}]
+    variant = Distill.model_validate({"student": "parent", "phases": phases})
+    assert needs_of(variant.phases) == ["logits", "qkv_2", "qkv_last"]
+
+
+def test_pins_name_the_content_that_is_pinned():
+    model = ModelSource.model_validate({"pip": {"packages": [PIP, {**PIP, "sha256": "1" * 64}]}})
+    assert [pin.name for pin in pins_of(model)] == ["pip-some.Package-1.0_x-000000000000", "pip-some.Package-1.0_x-111111111111"]
+    hub = [pins_of(DataSource.model_validate({"hub": {**HUB, "files": {"train": name}}}))[0] for name in ("a.csv", "b.csv")]
+    assert hub[0].name.startswith("hub-owner_name-aaaaaaaaaaaa-")
+    assert hub[0].name != hub[1].name
+    assert pins_of(ModelSource(path="models/x")) == []
+
+
+def test_encoder_names_differ_where_sources_differ(changed):
+    study = parse_study(changed())
+    small = study.teacher.source.random.model_copy(update={"seed": 1})
+    sources = [study.teacher.source, ModelSource(random=small), ModelSource(path="a/x"), ModelSource(path="b/x")]
+    assert len({encoder_name(source) for source in sources}) == 4
+    assert encoder_name(sources[2]).startswith("path-x-")
+    with_student = parse_study(changed({STUDENT: {"source": {"path": "a/x"}}}))
+    assert list(encoders_of(with_student)) == [encoder_name(sources[0]), encoder_name(sources[2])]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from edgemin.errors import EdgeminError
+from edgemin.tasks.tokens import load_tokenizer, pad, pieces_line_up, tokenize
+
+
+@pytest.fixture(scope="module")
+def tokenizer(source):
+    return load_tokenizer(source)
+
+
+def pieces(tokenizer, rows, max_length=16):
+    return [tokenizer.convert_ids_to_tokens(example["input_ids"]) for example in tokenize(tokenizer, pd.DataFrame(rows), max_length)]
+
+
+def test_words_of_the_vocabulary_are_pieces_and_others_are_spelt(tokenizer):
+    """`lot` is no word of the data, but p, l, o and t are characters of it; `+` is not."""
+    assert pieces(tokenizer, {"text": ["A plot felt good", "lot +"]}) == [
+        ["[CLS]", "a", "plot", "felt", "good", "[SEP]"],
+        ["[CLS]", "l", "##o", "##t", "[UNK]", "[SEP]"],
+    ]
+
+
+def test_a_pair_is_one_input_of_two_types(tokenizer):
+    [example] = tokenize(tokenizer, pd.DataFrame({"text": ["a plot"], "pair": ["the end is good"]}), 16)
+    assert tokenizer.convert_ids_to_tokens(example["input_ids"]) == ["[CLS]", "a", "plot", "[SEP]", "the", "end", "is", "good", "[SEP]"]
+    assert example["token_type_ids"] == [0] * 4 + [1] * 5
+
+
+def test_long_texts_are_cut_special_tokens_included(tokenizer):
+    assert pieces(tokenizer, {"text": ["a plot was really good"]}, max_length=4) == [["[CLS]", "a", "plot", "[SEP]"]]
+
+
+def test_padding_by_hand():
+    examples = [{"input_ids": [5, 6, 7], "token_type_ids": [0, 1, 1]}, {"input_ids": [8], "token_type_ids": [0]}]
+    batch = pad(examples, pad_id=9, multiple=4)
+    assert {name: values.tolist() for name, values in batch.items()} == {
+        "input_ids": [[5, 6, 7, 9], [8, 9, 9, 9]],
+        "token_type_ids": [[0, 1, 1, 0], [0, 0, 0, 0]],
+        "attention_mask": [[1, 1, 1, 0], [1, 0, 0, 0]],
+    }
+    assert all(values.dtype == np.int64 for values in batch.values())
+
+
+@pytest.mark.parametrize(("longest", "multiple", "length"), [(3, 1, 3), (8, 8, 8), (9, 8, 16)])
+def test_length_is_the_next_multiple(longest, multiple, length):
+    assert pad([{"input_ids": [1] * longest}, {"input_ids": [1]}], 0, multiple)["input_ids"].shape == (2, length)
+
+
+def wordpiece(words: list[str], special: str):
+    """A fast tokenizer that splits at spaces; its special tokens are written like [CLS] or like <CLS>."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    names = {role: special.format(role) for role in ("PAD", "UNK", "CLS", "SEP")}
+    vocabulary = {piece: number for number, piece in enumerate([*names.values(), *words])}
+    backend = Tokenizer(models.WordPiece(vocabulary, unk_token=names["UNK"]))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    ends = [(names[role], vocabulary[names[role]]) for role in ("CLS", "SEP")]
+    backend.post_processor = processors.TemplateProcessing(single=f"{ends[0][0]} $A {ends[1][0]}", special_tokens=ends)
+    roles = {f"{role.lower()}_token": name for role, name in names.items()}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **roles)
+
+
+@pytest.mark.parametrize(
+    ("other", "special", "differs"),
+    [
+        (["ab", "c"], "[{}]", None),
+        (["c", "ab"], "<{}>", None),  # other ids and other special tokens, the same pieces
+        (["a", "##b", "c"], "[{}]", "ab c"),
+        (["ab"], "[{}]", "ab c"),  # an unknown word is not the piece
+    ],
+)
+def test_pieces_line_up_by_text_and_role_not_by_id(other, special, differs):
+    rows = pd.DataFrame({"text": ["ab", "ab c"] if other != ["a", "##b", "c"] else ["c", "ab c"]})
+    assert pieces_line_up(wordpiece(["ab", "c"], "[{}]"), wordpiece(other, special), rows, 8) == differs
+
+
+@pytest.mark.parametrize("content", [None, "{"], ids=["missing", "damaged"])
+def test_an_unreadable_tokenizer_is_named(source, tmp_path, content):
+    """A missing one most of all: without its file transformers makes a tokenizer to which every word is unknown."""
+    folder = shutil.copytree(source, tmp_path / "copy")
+    (folder / "tokenizer.json").unlink()
+    if content:
+        (folder / "tokenizer.json").write_text(content)
+    with pytest.raises(EdgeminError, match=rf"^{folder}: .*tokenizer.json"):
+        load_tokenizer(folder)
