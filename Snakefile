@@ -37,6 +37,10 @@ rule downloads:
         expand("results/downloads/{pin}", pin=PLAN.pins),
 
 
+onsuccess:
+    PLAN.clear_signals()
+
+
 for cell in STUDY.cells:
 
     rule:

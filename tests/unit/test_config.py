@@ -117,11 +117,21 @@ def test_cells_share_prefixes(changed):
 
 
 def test_without_tables_every_cell_stands_in_the_runtimes_that_it_is_measured_in(changed):
-    tables = parse_study(changed({"tables": {}})).stagewise()
-    assert tables == {
+    study = parse_study(changed({"tables": {}}))
+    assert study.table("stagewise") == {
         "onnxruntime": ["teacher", "kd", "kd_prune", "edgemin"],
         "torch": ["teacher", "kd", "kd_prune", "edgemin_torch"],
     }
+    assert study.table("subsets") == {}
+    assert study.default_cells() == ["teacher", "kd", "kd_prune", "edgemin", "edgemin_torch"]
+
+
+def test_cells_of_an_optional_table_alone_are_not_built_by_default(changed):
+    tables = {"stagewise": {"torch": ["teacher", "kd"]}, "subsets": {"torch": ["teacher", "kd_prune"]}}
+    study = parse_study(changed({"tables": tables}))
+    assert study.default_cells() == ["teacher", "kd", "edgemin", "edgemin_torch"]
+    with pytest.raises(EdgeminError, match="tables.subsets.torch: lists no cell with the chain 'teacher'"):
+        parse_study(changed({"tables": {"subsets": {"torch": ["kd"]}}}))
 
 
 def test_needs_are_what_the_terms_read():

@@ -85,7 +85,7 @@ def _edited(change: Change) -> Callable[[Copy], None]:
 
 
 DATA = "results/smoke/data/snippets/train.parquet"
-CHECKED = "results/smoke/checked/snippets.json"
+TEACHER = "results/smoke/models/snippets/seed0/teacher/model.safetensors"
 # (preparation, target, what the message has to name)
 BAD_INPUTS: dict[str, tuple[Callable[[Copy], None], str, list[str]]] = {
     "missing column": (_rows("sentence,label\n" + _many("0", 40)), DATA, ["train split", "no column 'text'", "sentence, label"]),
@@ -98,22 +98,22 @@ BAD_INPUTS: dict[str, tuple[Callable[[Copy], None], str, list[str]]] = {
     "class absent": (_rows("text,label\n" + _many("0", 90)), DATA, ["train split", "no row of class 'positive'"]),
     "too long for the positions": (
         _edited(lambda s: s["tasks"]["snippets"].update(max_length=65)),
-        CHECKED,
+        TEACHER,
         ["max_length", "65", "64"],
     ),
     "layer that does not exist": (
         _edited(lambda s: s["distill"]["minilmv2"].update(student={"layers": [1, 4]})),
-        CHECKED,
+        TEACHER,
         ["distill.minilmv2.student.layers", "layer 4", "0 to 3"],
     ),
     "relation heads that do not divide": (
         _edited(lambda s: s["distill"]["minilmv2"]["phases"][0]["terms"][0].update(relation_heads=3)),
-        CHECKED,
+        TEACHER,
         ["distill.minilmv2", "relation_heads 3", "auto"],
     ),
     "no head left": (
         _edited(lambda s: s["prune"]["heads25"].update(ratio=0.9, scope="per_layer")),
-        CHECKED,
+        TEACHER,
         ["prune.heads25", "ratio 0.9", "lower the ratio"],
     ),
 }

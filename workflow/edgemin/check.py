@@ -1,4 +1,8 @@
-"""The early check: once sources are fetched and before anything is trained, can every chain of the study work?"""
+"""The early check: can every chain of the study work? Needs no torch.
+
+Done while the DAG is built, as far as the encoders' configs are on disk, and again as every training job starts: by then
+they have been fetched. It is no job of its own, because whatever depends on it would run again with every edit of a study.
+"""
 
 from __future__ import annotations
 
@@ -11,47 +15,65 @@ from edgemin.chains import Chain
 from edgemin.config.pins import encoder_name
 from edgemin.config.study import Study
 from edgemin.config.variants import Distill, Heads, LayerSubset, MiniLMv2, OwnSource
-from edgemin.distill.objectives import relation_heads
-from edgemin.encoders.families import family_of
+from edgemin.distill.relation_heads import relation_heads
+from edgemin.encoders.families import usable_positions
 from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.prune.selection import select
-from edgemin.tasks import store
 
 
-def check_study(study: Study, task: str, data: Path, encoders: Mapping[str, Path]) -> dict[str, Any]:
-    """encoders: name -> folder of each normalised source. Returns what was found (layers and heads of every chain).
+def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_names: list[str] | None = None) -> dict[str, Shape]:
+    """encoders: name -> folder of each normalised source; those that are not there yet are passed over, and what hangs on
+    them. label_names: of the prepared data, if they stand already; else the study's.
 
-    Raises EdgeminError with one line per problem.
+    Returns the shape of every chain that could be looked at. Raises EdgeminError with one line per problem.
     """
     problems: list[str] = []
     max_length = study.tasks[task].max_length
-    configs = {name: read_json(folder / "config.json") for name, folder in encoders.items()}
+    configs = {name: read_json(folder / "config.json") for name, folder in encoders.items() if (folder / "config.json").exists()}
     for name, config in configs.items():
-        positions = int(config["max_position_embeddings"]) - family_of(config).positions_offset
+        positions = usable_positions(config)
         if max_length > positions:
             problems.append(
                 f"tasks.{task}.max_length: {max_length} tokens, but {name} has positions for {positions}; lower max_length"
             )
-    teacher = configs[encoder_name(study.teacher.source)]
-    if study.teacher.training == "none":
-        names = store.label_names(data)
-        outputs = len(teacher.get("id2label") or {0: "", 1: ""})
-        if outputs != (len(names) if names else 1):
-            problems.append(
-                f"teacher: the fine-tuned model has {outputs} outputs, task {task} has {len(names) if names else 'one value'}; check label_names"
-            )
+    teacher = configs.get(encoder_name(study.teacher.source))
+    names = label_names or study.tasks[task].label_names
+    if teacher and study.teacher.training == "none" and (names or study.tasks[task].regression):
+        problems += _check_labels(teacher, names, task)
     shapes: dict[str, Shape] = {}
     for chain in study.chains():
         try:
-            shapes[str(chain)] = _shape(study, chain, shapes, configs, teacher)
+            shape = _shape(study, chain, shapes, configs, teacher)
         except EdgeminError as error:
             problems.append(str(error))
             break  # what follows may hang on it
+        if shape:
+            shapes[str(chain)] = shape
     if problems:
         raise EdgeminError("\n".join(problems))
-    return {"chains": {chain: {"layers": len(shape.heads), "heads": sum(shape.heads)} for chain, shape in shapes.items()}}
+    return shapes
+
+
+def _check_labels(config: Mapping[str, Any], names: list[str] | None, task: str) -> list[str]:
+    """Whether a fine-tuned model's outputs are the task's classes, in the same order where the model names them."""
+    theirs = [
+        str(name) for _, name in sorted((config.get("id2label") or {0: "LABEL_0", 1: "LABEL_1"}).items(), key=lambda x: int(x[0]))
+    ]
+    if len(theirs) != (len(names) if names else 1):
+        return [
+            f"teacher: the fine-tuned model has {len(theirs)} outputs ({', '.join(theirs[:5])}), "
+            f"task {task} has {len(names) if names else 'one value'}; check label_names"
+        ]
+    if not names or all(name.upper().startswith("LABEL_") for name in theirs):
+        return []
+    ours = [name.lower() for name in names]
+    if ours != (lower := [name.lower() for name in theirs]) and sorted(ours) == sorted(lower):
+        return [
+            f"tasks.{task}.label_names: {', '.join(names)}, but the model's outputs are {', '.join(theirs)}; write them in its order"
+        ]
+    return []
 
 
 @dataclass(frozen=True)
@@ -69,12 +91,12 @@ class Shape:
         return self.heads[-1] * self.head_dim
 
 
-def _shape(study: Study, chain: Chain, shapes: Mapping[str, Shape], configs: Mapping[str, Any], teacher: Any) -> Shape:
-    """Raises EdgeminError for a link that cannot work."""
+def _shape(study: Study, chain: Chain, shapes: Mapping[str, Shape], configs: Mapping[str, Any], teacher: Any) -> Shape | None:
+    """None if it hangs on an encoder that is not there yet. Raises EdgeminError for a link that cannot work."""
     if chain.parent is None:
-        return _of(teacher)
-    parent = shapes[str(chain.parent)]
-    if chain.quantized:
+        return _of(teacher) if teacher else None
+    parent = shapes.get(str(chain.parent))
+    if parent is None or chain.quantized:
         return parent
     assert chain.last is not None
     variant = study.variant(chain)
@@ -86,14 +108,15 @@ def _shape(study: Study, chain: Chain, shapes: Mapping[str, Shape], configs: Map
         shape, phases = _pruned(variant, parent, key), variant.recovery
     taught_by = shapes[str(Chain())] if variant.teacher == "root" else parent
     for term in (term for phase in phases for term in phase.terms):
-        if isinstance(term, MiniLMv2):
+        if isinstance(term, MiniLMv2) and shape:
             _check_relations(term, key, taught_by, shape)
     return shape
 
 
-def _student(variant: Distill, parent: Shape, configs: Mapping[str, Any], key: str, parent_name: str) -> Shape:
+def _student(variant: Distill, parent: Shape, configs: Mapping[str, Any], key: str, parent_name: str) -> Shape | None:
     if isinstance(variant.student, OwnSource):
-        return _of(configs[encoder_name(variant.student.source)])
+        config = configs.get(encoder_name(variant.student.source))
+        return _of(config) if config else None
     if not isinstance(variant.student, LayerSubset):
         return parent
     wanted, last = variant.student.layers, len(parent.heads) - 1

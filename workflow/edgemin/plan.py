@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from edgemin.chains import Chain, one_of
+from edgemin.check import check_study
 from edgemin.config.pins import Pin, encoder_name, encoders_of, pins_of
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
 from edgemin.config.variants import Distill, OwnSource, needs_of
 from edgemin.errors import EdgeminError
+from edgemin.measure.runtimes import module_of
 from edgemin.provenance import code_digest
 
 DOWNLOADS = "results/downloads"
@@ -79,7 +81,8 @@ class Plan:
     def encoder_inputs(self, task: str, encoder: str) -> dict[str, Any]:
         """Of the job that normalises an encoder."""
         source = self.encoders[encoder]
-        local = [f"{source.path}/{name}" for name in ("config.json", "model.safetensors")] if source.path else []
+        names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
+        local = [f"{source.path}/{name}" for name in names if (Path(source.path) / name).exists()] if source.path else []
         return {
             "downloads": [f"{DOWNLOADS}/{pin.name}" for pin in pins_of(source)],
             "local": local,
@@ -95,7 +98,7 @@ class Plan:
         return (Chain() if variant.teacher == "root" else parent), needs
 
     def cache(self, task: str, seed: int | str, teacher: Chain, need: str) -> str:
-        return f"{self.root}/caches/{task}/seed{seed}/{teacher}/{need}.safetensors"
+        return f"{self.root}/caches/{task}/seed{seed}/{teacher}/{need}.json"
 
     def trained_inputs(self, task: str, seed: int | str, chain: Chain) -> dict[str, Any]:
         """Of a distill or prune job: parent, teacher, its cached signals, a source where the student has one."""
@@ -125,9 +128,11 @@ class Plan:
         return chain.parent or chain if chain.quantized else chain
 
     def compared(self, chain: Chain) -> dict[str, Chain]:
-        """Who takes turns with `chain` when its latency is measured: the teacher, and its float parent."""
-        others = {"reference": Chain(), "parent": chain.parent or Chain()}
-        return {"model": chain, **{name: other for name, other in others.items() if other != chain}}
+        """Who takes turns with `chain` when its latency is measured: the teacher, and its float parent if that is another."""
+        parent = chain.parent
+        if parent is None:
+            return {"model": chain}
+        return {"model": chain, "reference": Chain(), **({"parent": parent} if parent.links else {})}
 
     def latency_inputs(self, task: str, seed: int | str, chain: Chain, runtime: str) -> dict[str, Any]:
         files = {name: self.artefact(task, seed, other, runtime) for name, other in self.compared(chain).items()}
@@ -187,31 +192,28 @@ class Plan:
         spec = {"variant": self.study.variant(chain).model_dump(mode="json")}
         if stage == "quantize":
             backend = self.study.variant(chain).backend
-            return {**spec, "code": code_digest("edgemin.quantize.stage", f"edgemin.quantize.{backend}_dynamic")}
+            return {**spec, "code": code_digest(f"edgemin.quantize.{backend}_dynamic")}
         return {**spec, **self._spec_training(task, seed, f"edgemin.{stage}.stage")}
 
     def spec_export(self) -> dict[str, Any]:
         return {"code": code_digest("edgemin.deploy.onnx_export")}
 
-    def spec_quality(self, task: str, chain: Chain) -> dict[str, Any]:
+    def spec_quality(self, task: str, chain: Chain, runtime: str) -> dict[str, Any]:
         return {
             "metric": self.study.tasks[task].metric,
             "max_length": self.study.tasks[task].max_length,
             "batch_size": 1 if chain.quantized else 32,
             "threads": self.study.threads.inference,
-            "code": code_digest("edgemin.measure.quality", "edgemin.measure.runtimes"),
+            "code": code_digest("edgemin.measure.quality", module_of(runtime)),
         }
 
-    def spec_latency(self, task: str) -> dict[str, Any]:
+    def spec_latency(self, task: str, runtime: str) -> dict[str, Any]:
         return {
             "protocol": self.study.latency.model_dump(mode="json"),
             "max_length": self.study.tasks[task].max_length,
             "threads": self.study.threads.inference,
-            "code": code_digest("edgemin.measure.latency_job"),
+            "code": code_digest("edgemin.measure.latency_job", module_of(runtime)),
         }
-
-    def spec_check(self) -> dict[str, Any]:
-        return {"study": self.study.model_dump(mode="json"), "code": code_digest("edgemin.check")}
 
     # -- what the report reads -----------------------------------------------------------------------------------
 
@@ -259,7 +261,19 @@ class Plan:
             row for block in self.table(name)["blocks"] for rows in block["cells"].values() for row in rows
         )
 
-    # -- checks that need the disk -------------------------------------------------------------------------------
+    def clear_signals(self) -> None:
+        """Delete the teachers' cached signals, large and quickly made again, unless the study keeps them."""
+        if not self.study.teacher_cache.keep:
+            for file in Path(self.root, "caches").rglob("*.safetensors"):
+                file.unlink()
+
+    # -- the disk ----------------------------------------------------------------------------------------------------
+
+    def check(self, task: str, label_names: list[str] | None = None) -> None:
+        """Raises EdgeminError if some chain of the study cannot work, as far as can be seen: see `edgemin.check`."""
+        check_study(
+            self.study, task, {name: Path(self.encoder(task, source)) for name, source in self.encoders.items()}, label_names
+        )
 
     def check_local_files(self) -> None:
         """Raises EdgeminError for a `path` or `files` source that is not there, before any job runs."""

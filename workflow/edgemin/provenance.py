@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.metadata
 import json
+import platform
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json, sha256, write_json
+from edgemin.machine import cpu_flags, cpu_model
 
 _PACKAGE = Path(__file__).parent
 NAME = "provenance.json"
 EXPORT_PROVENANCE = "onnx_provenance.json"  # of the graph that stands beside a float checkpoint
 # Rooms whose content reaches a result only through the spec (config), or not at all.
-_NOT_DIGESTED = ("edgemin.config", "edgemin.errors", "edgemin.provenance", "edgemin.chains")
+_NOT_DIGESTED = ("edgemin.config", "edgemin.errors", "edgemin.provenance", "edgemin.machine", "edgemin.chains")
 
 
 def digest(value: Any) -> str:
@@ -90,6 +92,7 @@ def write_provenance(
             "spec": dict(spec),
             "parents": {Path(parent).as_posix(): sha256(parent) for parent in parents},
             "versions": versions(),
+            "host": {"cpu": cpu_model(), "flags": cpu_flags(), "os": platform.platform(), "python": platform.python_version()},
             **facts,
             "sha256": {file.name: sha256(file) for file in files},
         },

@@ -1,4 +1,4 @@
-"""Downloads, task data, encoders, and the check before any training."""
+"""Downloads, task data and encoders: first of all, so that what is wrong with them shows before any training."""
 
 
 rule download_source:
@@ -7,6 +7,7 @@ rule download_source:
         directory(f"{DOWNLOADS}/{{pin}}"),
     log:
         f"{LOGS}/download/{{pin}}.log",
+    priority: 100
     retries: 2
     conda:
         "../../envs/edgemin.yaml"
@@ -24,6 +25,7 @@ rule prepare_data:
         PLAN.data_files("{task}"),
     log:
         f"{LOGS}/data/{{task}}.log",
+    priority: 100
     conda:
         "../../envs/edgemin.yaml"
     params:
@@ -40,6 +42,7 @@ rule prepare_encoder:
         PLAN.checkpoint(f"{PLAN.root}/encoders/{{task}}/{{encoder}}"),
     log:
         f"{LOGS}/encoders/{{task}}/{{encoder}}.log",
+    priority: 100
     conda:
         "../../envs/edgemin.yaml"
     params:
@@ -49,23 +52,3 @@ rule prepare_encoder:
         )["downloads"],
     script:
         "../scripts/prepare_encoder.py"
-
-
-rule check_study:
-    """Fails before training if some chain of the study cannot work."""
-    input:
-        data=lambda wildcards: PLAN.data_files(wildcards.task),
-        encoders=lambda wildcards: [
-            f"{PLAN.encoder(wildcards.task, source)}/config.json"
-            for source in PLAN.encoders.values()
-        ],
-    output:
-        f"{PLAN.root}/checked/{{task}}.json",
-    log:
-        f"{LOGS}/check/{{task}}.log",
-    conda:
-        "../../envs/edgemin.yaml"
-    params:
-        spec=PLAN.spec_check(),
-    script:
-        "../scripts/check_study.py"

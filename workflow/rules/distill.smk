@@ -28,5 +28,6 @@ rule distill_student:
             PLAN.grown(wildcards.parent, "distill", wildcards.variant),
         ),
         scratch=PLAN.scratch,
+        study=untracked_study,
     script:
         "../scripts/distill_student.py"

@@ -22,7 +22,7 @@ rule measure_quality:
     threads: STUDY.threads.inference
     params:
         spec=lambda wildcards: PLAN.spec_quality(
-            wildcards.task, Chain.parse(wildcards.chain)
+            wildcards.task, Chain.parse(wildcards.chain), wildcards.runtime
         ),
     script:
         "../scripts/measure_quality.py"
@@ -77,6 +77,6 @@ rule measure_latency:
         "../../envs/edgemin.yaml"
     threads: workflow.cores
     params:
-        spec=lambda wildcards: PLAN.spec_latency(wildcards.task),
+        spec=lambda wildcards: PLAN.spec_latency(wildcards.task, wildcards.runtime),
     script:
         "../scripts/measure_latency.py"

@@ -28,5 +28,6 @@ rule prune_structured:
             PLAN.grown(wildcards.parent, "prune", wildcards.variant),
         ),
         scratch=PLAN.scratch,
+        study=untracked_study,
     script:
         "../scripts/prune_structured.py"

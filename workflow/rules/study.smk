@@ -25,6 +25,8 @@ try:
     )
     PLAN = Plan(STUDY)
     PLAN.check_local_files()
+    for task in STUDY.tasks:
+        PLAN.check(task)
 except EdgeminError as error:
     raise WorkflowError(str(error)) from None
 
@@ -43,3 +45,8 @@ wildcard_constraints:
     chain=chains.any_chain_regex(STUDY.variants()),
     need="[a-z0-9_]+",
     form="[a-z]+",
+
+
+# For the check at the start of every training job. Snakemake does not track a parameter that asks for `input`: an edit
+# elsewhere in the study is no reason to train again.
+untracked_study = lambda wildcards, input: STUDY.model_dump(mode="json")

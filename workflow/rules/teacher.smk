@@ -7,8 +7,6 @@ rule train_teacher:
             PLAN.encoder(wildcards.task, STUDY.teacher.source)
         ),
         data=lambda wildcards: PLAN.data_files(wildcards.task),
-        # Its content depends on every cell of the study: it gates the training, it does not age it.
-        checked=ancient(f"{PLAN.root}/checked/{{task}}.json"),
     output:
         PLAN.checkpoint(f"{MODELS}/teacher", "history.json"),
     log:
@@ -21,19 +19,18 @@ rule train_teacher:
     params:
         spec=lambda wildcards: PLAN.spec_teacher(wildcards.task, wildcards.seed),
         scratch=PLAN.scratch,
+        study=untracked_study,
     script:
         "../scripts/train_teacher.py"
 
 
 rule cache_teacher:
-    """Logits and Q, K, V of a frozen teacher, once for all students that read them."""
+    """Logits and Q, K, V of a frozen teacher, once for all students that read them: a manifest, and beside it the signal."""
     input:
         teacher=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
         data=lambda wildcards: PLAN.data_files(wildcards.task),
     output:
-        (lambda file: file if STUDY.teacher_cache.keep else temp(file))(
-            f"{PLAN.root}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.safetensors"
-        ),
+        f"{PLAN.root}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.json",
     log:
         f"{LOGS}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.log",
     benchmark:

@@ -38,6 +38,17 @@ def job(snakemake: Any) -> Iterator[None]:
         sys.exit(1)
 
 
+@contextmanager
+def checked(snakemake: Any) -> Iterator[None]:
+    """Before a training job's body: can every chain of the study work, now that its sources are there?"""
+    from edgemin.config import parse_study
+    from edgemin.plan import Plan
+    from edgemin.tasks.store import label_names
+
+    Plan(parse_study(snakemake.params.study)).check(snakemake.wildcards.task, label_names(folder_of(snakemake.input.data)))
+    yield
+
+
 def _title(snakemake: Any) -> str:
     return "/".join(["[" + snakemake.rule, *map(str, snakemake.wildcards)]) + "]"
 

@@ -10,7 +10,7 @@ with job(snakemake):
         teacher=folder_of(snakemake.input.teacher),
         data=folder_of(snakemake.input.data),
         need=spec["need"],
-        file=Path(snakemake.output[0]),
+        manifest=Path(snakemake.output[0]),
         max_length=spec["max_length"],
         precision=spec["precision"],
         threads=spec["threads"],

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from adapter import files_of, folder_of, job
+from adapter import checked, files_of, folder_of, job
 
-with job(snakemake):
+with job(snakemake), checked(snakemake):
     from edgemin.distill.stage import distill
 
     distill(

@@ -1,7 +1,8 @@
+from importlib import import_module
+
 from adapter import folder_of, job
 
 with job(snakemake):
-    from edgemin.quantize.stage import BACKENDS
-
     spec = snakemake.params.spec
-    BACKENDS[spec["variant"]["backend"]](folder_of(snakemake.input.parent), folder_of(snakemake.output), spec)
+    backend = import_module(f"edgemin.quantize.{spec['variant']['backend']}_dynamic")
+    backend.quantize_folder(folder_of(snakemake.input.parent), folder_of(snakemake.output), spec)

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from adapter import folder_of, job
+from adapter import checked, folder_of, job
 
-with job(snakemake):
+with job(snakemake), checked(snakemake):
     from edgemin.training.teacher import train_teacher
 
     train_teacher(

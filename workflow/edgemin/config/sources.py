@@ -84,6 +84,12 @@ class HubData(HubRepo):
     files: dict[Literal["train", "validation", "test"], str]
     """Split -> Parquet, CSV or JSON file inside the repository. The data come from these files, never from a script."""
 
+    @model_validator(mode="after")
+    def _has_train(self) -> HubData:
+        if "train" not in self.files:
+            raise ValueError("files: names no train split; missing validation and test splits are drawn from it")
+        return self
+
 
 class LocalFiles(Strict):
     train: str

@@ -107,7 +107,7 @@ class TeacherCache(Strict):
     limit_gb: Annotated[float, Field(ge=0)] = 8.0
     """A signal larger than this (10^9 bytes on disk) is not stored: the teacher then runs inside every training step."""
     keep: bool = False
-    """Keep the files; else each goes when the last job that reads it is done."""
+    """Keep the files when the run has ended well; else they go, and are computed again if a later run needs them."""
 
 
 class Tables(Strict):

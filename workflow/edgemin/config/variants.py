@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,21 +14,36 @@ Projection = Literal["query", "key", "value"]
 
 
 class Term(Strict):
+    """One weighted objective of a phase."""
+
+    predicts: ClassVar[bool] = False
+    """Whether it trains the classifier's output, so that the validation metric can choose among epochs."""
     weight: float = Field(1.0, gt=0)
+
+    @property
+    def needs(self) -> list[str]:
+        """Names of the teacher signals that it reads."""
+        return []
 
 
 class Labels(Term):
     """Cross-entropy with the gold labels (mean squared error for regression): the control."""
 
+    predicts: ClassVar[bool] = True
     objective: Literal["labels"]
 
 
 class Logits(Term):
     """Hinton et al. 2015 (arXiv 1503.02531): T^2 * KL(teacher || student) of the tempered predictions."""
 
+    predicts: ClassVar[bool] = True
     objective: Literal["logits"]
     temperature: float = Field(1.0, gt=0)
     loss: Literal["kl", "mse"] = "kl"
+
+    @property
+    def needs(self) -> list[str]:
+        return ["logits"]
 
 
 class MiniLMv2(Term):
@@ -44,6 +59,10 @@ class MiniLMv2(Term):
     ]
     relation_heads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """`auto`: the largest common divisor of both widths that is at most 48."""
+
+    @property
+    def needs(self) -> list[str]:
+        return [f"qkv_{self.teacher_layer}"]
 
 
 AnyTerm = Annotated[Labels | Logits | MiniLMv2, Field(discriminator="objective")]
@@ -136,13 +155,6 @@ class Int8Dynamic(Strict):
         return self
 
 
-def needs_of(phases: list[Any]) -> list[str]:
-    """Names of the teacher signals that the terms of `phases` read: `logits`, `qkv_<layer>`; sorted."""
-    needs = set()
-    for phase in phases:
-        for term in phase.terms:
-            if isinstance(term, Logits):
-                needs.add("logits")
-            elif isinstance(term, MiniLMv2):
-                needs.add(f"qkv_{term.teacher_layer}")
-    return sorted(needs)
+def needs_of(phases: list[Phase]) -> list[str]:
+    """The teacher signals that the terms of `phases` read: `logits`, `qkv_<layer>`; sorted."""
+    return sorted({need for phase in phases for term in phase.terms for need in term.needs})

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import Classifier, family_of
+from edgemin.encoders.families import Classifier, input_names, usable_positions
 from edgemin.errors import EdgeminError
 from edgemin.files import whole_folder
 from edgemin.provenance import EXPORT_PROVENANCE, write_provenance
@@ -25,16 +25,6 @@ log = logging.getLogger(__name__)
 OPSET = 20
 TOLERANCE = 1e-4  # float32 through a dozen layers in another order of additions: observed 1e-6 to 2e-5
 _SHAPES = ((1, 3), (1, 8), (2, 17), (5, 40), (3, 64), (1, 127))  # (batch, length), none of them the traced one
-
-
-def input_names(model: Classifier) -> list[str]:
-    names = ["input_ids", "attention_mask"]
-    return [*names, "token_type_ids"] if family_of(model.config).token_types else names
-
-
-def usable_positions(config: Any) -> int:
-    """Longest input in tokens that the position embeddings allow."""
-    return int(config.max_position_embeddings) - family_of(config).positions_offset
 
 
 def export(model: Classifier, file: Path) -> float:

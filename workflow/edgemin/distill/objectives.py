@@ -26,22 +26,6 @@ def logits_mse(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     return F.mse_loss(student, teacher)
 
 
-def relation_heads(requested: int | str, student_width: int, teacher_width: int) -> int:
-    """Number of relation heads: `auto` is the largest common divisor of both widths that is at most 48.
-
-    Raises ValueError if the requested number does not divide both.
-    """
-    if requested == "auto":
-        common = math.gcd(student_width, teacher_width)
-        return max(d for d in range(1, 49) if common % d == 0)
-    heads = int(requested)
-    if student_width % heads or teacher_width % heads:
-        raise ValueError(
-            f"relation_heads {heads} does not divide both widths, student {student_width} and teacher {teacher_width}"
-        )
-    return heads
-
-
 def relations(a: torch.Tensor, b: torch.Tensor, mask: torch.Tensor, heads: int) -> torch.Tensor:
     """log softmax(A B^T / sqrt(d_r)) per relation head: (B, H, L, L), padded keys masked.
 

@@ -70,24 +70,8 @@ def bytes_of(teacher: Classifier, examples: Examples, need: str) -> int:
 
 
 @torch.no_grad()
-def write_cache(
-    teacher: Classifier, examples: Examples, need: str, file: Path, precision: str, facts: dict[str, str], limit: float
-) -> None:
-    """Run the teacher once over the examples and write one signal, or above `limit` bytes a note that it is to run live.
-
-    facts: digests, checked again on reading.
-    """
-    size = bytes_of(teacher, examples, need)
-    if size > limit:
-        log.info(
-            "teacher signals: %s would take %.2f GB, the limit is %.2f; the teacher will run in every step",
-            need,
-            size / 1e9,
-            limit / 1e9,
-        )
-        with whole_file(file) as partial:
-            save_file({"live": torch.ones(1)}, partial, metadata={"seconds": "0", **facts})
-        return
+def write_cache(teacher: Classifier, examples: Examples, need: str, file: Path, precision: str, facts: dict[str, str]) -> float:
+    """Run the teacher once over the examples and write one signal; returns the seconds. facts: digests, checked on reading."""
     live = LiveSignals(teacher, examples, [need], precision)
     lengths = np.asarray(examples.lengths)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -110,7 +94,8 @@ def write_cache(
     live.capture.remove()
     tensors["offsets"] = torch.from_numpy(offsets)
     with whole_file(file) as partial:
-        save_file(tensors, partial, metadata={"seconds": f"{time.monotonic() - started:.1f}", **facts})
+        save_file(tensors, partial, metadata=facts)
+    return time.monotonic() - started
 
 
 class CachedSignals:
@@ -120,9 +105,6 @@ class CachedSignals:
         self.logits: torch.Tensor | None = None
         self.slices: dict[str, Any] = {}
         self.offsets = np.concatenate([[0], np.cumsum(examples.lengths)])
-        self.seconds = 0.0
-        self.live: list[str] = []
-        """Signals that were too large to store: names of what a live teacher has to give."""
         for file in files:
             self._open(file, facts)
 
@@ -137,10 +119,6 @@ class CachedSignals:
         for name, value in facts.items():
             if metadata.get(name) != value:
                 raise EdgeminError(f"{file}: made with another {name}; delete it and run snakemake again")
-        self.seconds += float(metadata["seconds"])
-        if "live" in names:
-            self.live.append(file.stem)
-            return
         if "logits" in names:
             self.logits = opened.get_tensor("logits")
             return

@@ -13,7 +13,7 @@ from edgemin.distill import teachers
 from edgemin.distill.terms import term_maker
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import Classifier
-from edgemin.encoders.structure import keep_layers
+from edgemin.encoders.surgery import keep_layers
 from edgemin.tasks import store
 from edgemin.training.run import train_and_save
 

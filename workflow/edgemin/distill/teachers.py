@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgemin.distill.signals import CachedSignals, JoinedSignals, LiveSignals, write_cache
+from edgemin.distill.signals import CachedSignals, JoinedSignals, LiveSignals, bytes_of, write_cache
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import Classifier
 from edgemin.errors import EdgeminError
-from edgemin.files import sha256
+from edgemin.files import read_json, sha256, write_json
 from edgemin.tasks import store
 from edgemin.tasks.tokens import load_tokenizer, pieces_line_up
-from edgemin.training.data import Examples, Signals
+from edgemin.training.data import Examples, Signals, read_examples
 from edgemin.training.precision import resolve
-from edgemin.training.run import examples
+
+log = logging.getLogger(__name__)
 
 
 def facts(teacher: Path, data: Path) -> dict[str, str]:
@@ -27,14 +29,29 @@ def facts(teacher: Path, data: Path) -> dict[str, str]:
 
 
 def cache(
-    teacher: Path, data: Path, need: str, file: Path, max_length: int, precision: str, threads: int, limit_gb: float
+    teacher: Path, data: Path, need: str, manifest: Path, max_length: int, precision: str, threads: int, limit_gb: float
 ) -> None:
-    """Run the teacher over the training split and write one signal of it."""
+    """Run the teacher over the training split and write one signal of it, or above the limit leave it to be run live.
+
+    manifest: the small JSON file that Snakemake tracks; the signal stands beside it and may be deleted once every job
+    that reads it is done: whoever needs it later computes it again. (With the signal itself as a temporary output,
+    Snakemake would train all students again as soon as one new student wanted it.)
+    """
     import torch
 
     torch.set_num_threads(threads)
-    train = examples(data, "train", teacher, max_length)
-    write_cache(_load(teacher), train, need, file, resolve(precision), facts(teacher, data), limit_gb * 1e9)
+    model, train = _load(teacher), read_examples(data, "train", teacher, max_length)
+    size, seconds = bytes_of(model, train, need), 0.0
+    live = size > limit_gb * 1e9
+    if live:
+        log.info("%s would take %.2f GB, the limit is %g: the teacher will run in every step", need, size / 1e9, limit_gb)
+    else:
+        seconds = write_cache(model, train, need, _signal_of(manifest), resolve(precision), facts(teacher, data))
+    write_json(manifest, {"need": need, "live": live, "bytes": size, "seconds": round(seconds, 1), **facts(teacher, data)})
+
+
+def _signal_of(manifest: Path) -> Path:
+    return manifest.with_suffix(".safetensors")
 
 
 def _load(teacher: Path) -> Classifier:
@@ -45,24 +62,41 @@ def _load(teacher: Path) -> Classifier:
 
 
 def signals(
-    files: Sequence[Path], teacher: Path, student_tokenizer: Path, data: Path, train: Examples, max_length: int, precision: str
+    manifests: Sequence[Path],
+    teacher: Path,
+    student_tokenizer: Path,
+    data: Path,
+    train: Examples,
+    max_length: int,
+    precision: str,
 ) -> Signals | None:
-    """The teacher's signals out of its caches; live where one was too large to store; None for no files.
+    """The teacher's signals out of its caches; live where one was too large to store; None for no manifests.
 
     Raises EdgeminError if token-level signals do not line up with the student's pieces.
     """
-    if not files:
+    if not manifests:
         return None
-    cached = CachedSignals(files, train, facts(teacher, data))
-    if cached.slices or any(need != "logits" for need in cached.live):
-        rows = store.read_split(data, "train")
-        differs = pieces_line_up(load_tokenizer(teacher), load_tokenizer(student_tokenizer), rows, max_length)
-        if differs:
-            raise EdgeminError(
-                f"teacher and student split {differs[:60]!r} into different pieces; token-level terms (minilmv2) need the same: "
-                "use logits, or a student with the teacher's vocabulary"
-            )
-    if not cached.live:
-        return cached
-    own = examples(data, "train", teacher, max_length)
-    return JoinedSignals(cached, LiveSignals(_load(teacher), own, cached.live, resolve(precision)))
+    told = {manifest: read_json(manifest) for manifest in manifests}
+    if any(record["need"] != "logits" for record in told.values()):
+        _check_pieces(teacher, student_tokenizer, data, max_length)
+    stored = [_signal_of(manifest) for manifest, record in told.items() if not record["live"]]
+    live = [record["need"] for record in told.values() if record["live"]]
+    missing = [file for file in stored if not file.exists()]
+    if not (missing or live):
+        return CachedSignals(stored, train, facts(teacher, data))
+    model, own = _load(teacher), read_examples(data, "train", teacher, max_length)
+    for file in missing:
+        log.info("%s was cleared away; computing it again", file.name)
+        write_cache(model, own, file.stem, file, resolve(precision), facts(teacher, data))
+    cached = CachedSignals(stored, train, facts(teacher, data))
+    return JoinedSignals(cached, LiveSignals(model, own, live, resolve(precision))) if live else cached
+
+
+def _check_pieces(teacher: Path, student_tokenizer: Path, data: Path, max_length: int) -> None:
+    rows = store.read_split(data, "train")
+    differs = pieces_line_up(load_tokenizer(teacher), load_tokenizer(student_tokenizer), rows, max_length)
+    if differs:
+        raise EdgeminError(
+            f"teacher and student split {differs[:60]!r} into different pieces; token-level terms (minilmv2) need the same: "
+            "use logits, or a student with the teacher's vocabulary"
+        )

@@ -15,6 +15,7 @@ from torch import nn
 from edgemin.config.variants import Labels, Logits, MiniLMv2
 from edgemin.distill import objectives
 from edgemin.distill.capture import PROJECTIONS, Capture, layer_number
+from edgemin.distill.relation_heads import relation_heads
 from edgemin.encoders.families import Classifier
 from edgemin.errors import EdgeminError
 from edgemin.training.labels import LabelsTerm, Teacher
@@ -45,7 +46,7 @@ class MiniLMv2Term(nn.Module):
         theirs = {name: teacher[f"{signal}.{name}"] for name in PROJECTIONS}
         ours = {name: self.capture[self.layer, name] for name in PROJECTIONS}
         try:
-            heads = objectives.relation_heads(self.config.relation_heads, ours["query"].shape[-1], theirs["query"].shape[-1])
+            heads = relation_heads(self.config.relation_heads, ours["query"].shape[-1], theirs["query"].shape[-1])
         except ValueError as error:
             raise EdgeminError(f"minilmv2.relation_heads: {error}; use auto, or a divisor of both") from None
         pairs = self.config.relations

@@ -17,7 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from edgemin.encoders.families import Classifier, family_of
-from edgemin.encoders.structure import KEY, Structure, resize
+from edgemin.encoders.structure import KEY, Structure
+from edgemin.encoders.surgery import resize
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json, whole_folder
 from edgemin.provenance import check_provenance, write_provenance

@@ -96,6 +96,18 @@ def layers_of(model: Classifier) -> Any:
     return model.get_submodule(f"{family.base}.{family.layers}")
 
 
+def usable_positions(config: Any) -> int:
+    """Longest input in tokens that the position embeddings of a config (or its dict) allow."""
+    values = config if isinstance(config, dict) else config.to_dict()
+    return int(values["max_position_embeddings"]) - family_of(config).positions_offset
+
+
+def input_names(model: Classifier) -> list[str]:
+    """The inputs of the model's forward, and of its exported graph."""
+    names = ["input_ids", "attention_mask"]
+    return [*names, "token_type_ids"] if family_of(model.config).token_types else names
+
+
 def component_of(name: str, config: Any) -> str:
     """`embeddings`, `attention`, `ffn` or `rest` for a parameter name of a sequence-classification model.
 

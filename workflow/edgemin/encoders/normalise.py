@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -63,8 +64,11 @@ def _copy(folder: Path, out: Path) -> None:
     _save_tokenizer(load_tokenizer(folder), out)
 
 
-def _save_tokenizer(tokenizer: object, out: Path) -> None:
-    tokenizer.save_pretrained(out)  # type: ignore[attr-defined]
+def _save_tokenizer(tokenizer: Any, out: Path) -> None:
+    """Without the padding and truncation that some come with: whoever uses the file says what is wanted."""
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.save_pretrained(out)
     for file in out.iterdir():
         if file.name not in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
             file.unlink()

@@ -10,34 +10,12 @@ from typing import Any
 
 import psutil
 
-# What decides which integer and bf16 kernels run; INT8 answers can differ between CPUs with and without VNNI.
-_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
-
-
-def cpu_model() -> str:
-    for line in _cpuinfo():
-        if line.lower().startswith(("model name", "hardware")):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def cpu_flags() -> list[str]:
-    for line in _cpuinfo():
-        if line.lower().startswith(("flags", "features")):
-            present = set(line.split(":", 1)[1].split())
-            return [flag for flag in _FLAGS if flag in present]
-    return []
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+from edgemin.machine import cpu_flags, cpu_model
+from edgemin.provenance import versions
 
 
 def host(threads: int) -> dict[str, Any]:
     """Host manifest: CPU, flags, memory, load, threads and versions. No host name, no user, no paths."""
-    from edgemin.provenance import versions
-
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         "cpu": cpu_model(),

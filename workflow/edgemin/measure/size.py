@@ -75,14 +75,14 @@ def _stored_torch(folder: Path) -> dict[str, int]:
 
 
 def _stored_onnx(folder: Path, shapes: dict[str, np.ndarray]) -> dict[str, int]:
-    """The same for a graph, whose weights keep their parameters' names (`.T` transposed, `_quantized` as integers)."""
+    """The same for a graph, whose weights keep their parameters' names (`.T` or `_Transposed`, `_quantized` as integers)."""
     import onnx
     from onnx import numpy_helper
 
     tensors = {tensor.name: tensor for tensor in onnx.load(folder / "model.onnx").graph.initializer}
     counts = {}
     for name in shapes:
-        for form in (name, f"{name}.T"):
+        for form in (name, f"{name}.T", f"{name}_Transposed"):
             if form in tensors:
                 counts[name] = int(np.count_nonzero(numpy_helper.to_array(tensors[form])))
             elif f"{form}_quantized" in tensors:

@@ -11,7 +11,8 @@ from edgemin.config.variants import Heads
 from edgemin.distill import teachers
 from edgemin.distill.terms import term_maker
 from edgemin.encoders import checkpoint
-from edgemin.encoders.structure import Structure, keep_heads
+from edgemin.encoders.structure import Structure
+from edgemin.encoders.surgery import keep_heads
 from edgemin.prune.criteria import head_magnitude
 from edgemin.prune.selection import select
 from edgemin.training.run import train_and_save

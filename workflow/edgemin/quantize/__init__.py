@@ -1,1 +1,1 @@
-"""Stage 3: post-training quantization, one module per backend."""
+"""Stage 3: post-training quantization. One module per backend, each with quantize_folder(parent, out, spec)."""

@@ -7,6 +7,7 @@ parameters". They are stored as plain int8 tensors with scales and zero points i
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,14 @@ def _torch_ao() -> Any:
         raise EdgeminError(
             f"backend torch: torch {torch.__version__} no longer has torch.ao.quantization; use backend: onnxruntime"
         ) from None
+
+
+def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any]) -> None:
+    """Reads the parent's model.safetensors; writes int8 tensors and scales. spec["variant"]: dump of an Int8Dynamic."""
+    config = Int8Dynamic.model_validate(spec["variant"])
+    packed = pack(checkpoint.load(parent), config.per_channel)
+    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.safetensors"]) as partial:
+        save(packed, partial, config)
 
 
 def pack(model: Classifier, per_channel: bool) -> Classifier:

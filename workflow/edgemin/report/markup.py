@@ -20,6 +20,16 @@ _TEX = {
 }
 
 
+def quality_scale(metric: str) -> tuple[float, str, int]:
+    """How a metric is shown: factor, label, digits. Correlations as they are, shares as per cent."""
+    return (1, metric, 3) if metric in ("matthews", "pearson", "spearman") else (100, f"{metric} %", 1)
+
+
+def millions(values: pd.Series) -> list[str]:
+    """Counts in millions: two decimals, more for a model of a few thousand parameters."""
+    return [number(value / 1e6, 2 if value >= 1e5 else 4) if pd.notna(value) else MISSING for value in values.astype(float)]
+
+
 def number(value: float | None, digits: int, signed: bool = False) -> str:
     if value is None or pd.isna(value):
         return MISSING

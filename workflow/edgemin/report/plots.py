@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from edgemin.files import whole_file
+from edgemin.report.markup import quality_scale
 
 STYLE = {"onnxruntime": ("#0072B2", "o"), "torch": ("#D55E00", "s")}
 NAMES = {"onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
@@ -63,20 +64,21 @@ def plot_stagewise(table_file: str, files: Sequence[str]) -> None:
 
 def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
     runtimes = list(table["runtime"].unique())
+    factor, metric, digits = quality_scale(table["metric"].iloc[0])
     depth = max(len(group) for _, group in table.groupby("runtime"))
     for number, runtime in enumerate(runtimes):
         rows = table[table["runtime"] == runtime].reset_index(drop=True)
         y = np.arange(len(rows)) + (number - (len(runtimes) - 1) / 2) * 0.34
         color, marker = STYLE[runtime]
-        for axis, name, factor, text in (
-            (axes[0], "quality", 100, "{:.1f}"),
-            (axes[1], "bytes", 1e-6, "{:.1f}"),
-            (axes[2], "p50", 1, "{:.2f}"),
-            (axes[3], "logical", 1e-6, "{:.1f}"),
+        for axis, name, scale, text in (
+            (axes[0], "quality", factor, f"{{:.{digits}f}}"),
+            (axes[1], "bytes", 1e-6, "{:.3g}"),
+            (axes[2], "p50", 1, "{:.3g}"),
+            (axes[3], "logical", 1e-6, "{:.3g}"),
         ):
-            values = rows[name] * factor
+            values = rows[name] * scale
             if f"{name}_low" in rows:
-                errors = np.abs([values - rows[f"{name}_low"] * factor, rows[f"{name}_high"] * factor - values])
+                errors = np.abs([values - rows[f"{name}_low"] * scale, rows[f"{name}_high"] * scale - values])
                 axis.errorbar(values, y, xerr=errors, fmt="none", ecolor=color, capsize=2, lw=1)
             else:
                 axis.hlines(y, 0, values, color=color, lw=1, alpha=0.5)
@@ -97,10 +99,7 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
         " / ".join(dict.fromkeys(group["cell"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i))
         for i in range(depth)
     ]
-    metric = table["metric"].iloc[0]
-    for axis, label in zip(
-        axes, (f"test {metric}, %", "size, MB", "latency p50, ms (batch 1)", "parameters, million"), strict=True
-    ):
+    for axis, label in zip(axes, (f"test {metric}", "size, MB", "latency p50, ms (batch 1)", "parameters, million"), strict=True):
         axis.set_yticks(range(depth), names if axis is axes[0] else [""] * depth)
         axis.set_ylim(depth - 0.35, -0.65)
         axis.grid(axis="y", visible=False)
@@ -125,10 +124,11 @@ def plot_pareto(results_file: str, axis_name: str, files: Sequence[str]) -> None
     ]
     quality = results[(results["split"] == "test") & (results["metric"] != "examples")]
     keys = ["task", "cell", "runtime"]
+    scale = quality["metric"].map(lambda name: quality_scale(name)[0])
     points = pd.DataFrame(
         {
             "x": cost.groupby(keys, sort=False)["value"].mean() * (1e-6 if axis_name == "size" else 1),
-            "y": quality.groupby(keys, sort=False)["value"].mean() * 100,
+            "y": (quality["value"] * scale).groupby([quality[key] for key in keys], sort=False).mean(),
         }
     ).reset_index()
     tasks = list(points["task"].unique())
@@ -137,7 +137,7 @@ def plot_pareto(results_file: str, axis_name: str, files: Sequence[str]) -> None
         for axis, task in zip(axes[0], tasks, strict=True):
             _pareto(axis, points[points["task"] == task].reset_index(drop=True), task if len(tasks) > 1 else "")
             axis.set_xlabel(label)
-            axis.set_ylabel(f"test {quality[quality['task'] == task]['metric'].iloc[0]}, %")
+            axis.set_ylabel(f"test {quality_scale(quality[quality['task'] == task]['metric'].iloc[0])[1]}")
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
         figure.draw_without_rendering()

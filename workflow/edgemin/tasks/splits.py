@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from edgemin.config.study import SignOf, Splits, Task
 from edgemin.errors import EdgeminError
-from edgemin.tasks.rows import SPLITS, read_source, to_class_ids, to_rows
-
-
-@dataclass
-class TaskData:
-    """The splits (columns id, text[, pair], label) and what is worth telling about them."""
-
-    splits: dict[str, pd.DataFrame]
-    label_names: list[str] | None
-    report: dict[str, Any] = field(default_factory=dict)
+from edgemin.tasks.rows import read_source, to_class_ids, to_rows
+from edgemin.tasks.store import SPLITS, TaskData
 
 
 def prepare(task: Task, download: Path | None = None) -> TaskData:

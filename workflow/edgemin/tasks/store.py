@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,18 @@ import pandas as pd
 
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json, whole_folder, write_json
-from edgemin.tasks.rows import SPLITS
-from edgemin.tasks.splits import TaskData
 
 REPORT = "data.json"
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass
+class TaskData:
+    """The splits (columns id, text[, pair], label) and what is worth telling about them."""
+
+    splits: dict[str, pd.DataFrame]
+    label_names: list[str] | None
+    report: dict[str, Any] = field(default_factory=dict)
 
 
 def write(data: TaskData, folder: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
+
+from edgemin.tasks import store
+from edgemin.tasks.tokens import load_tokenizer, pad, tokenize
 
 
 class Signals(Protocol):
@@ -38,11 +42,18 @@ class Examples(Dataset[int]):
 
     def collate(self, indices: Sequence[int], teacher: Signals | None = None) -> dict[str, Any]:
         """inputs: (B, L) tensors, L a multiple of 8; labels: (B,); teacher: its signals, if any."""
-        from edgemin.tasks.tokens import pad
-
         arrays = pad([self.tokens[index] for index in indices], self.pad_id, multiple=8)
         inputs = {name: torch.from_numpy(values) for name, values in arrays.items()}
         batch: dict[str, Any] = {"inputs": inputs, "labels": torch.from_numpy(self.labels[list(indices)])}
         if teacher is not None:
             batch["teacher"] = teacher.batch(indices, inputs["input_ids"].shape[1])
         return batch
+
+
+def read_examples(data: Path, split: str, tokenizer_folder: Path, max_length: int) -> Examples:
+    """A split as the tokenizer of `tokenizer_folder` sees it."""
+    rows = store.read_split(data, split)
+    tokenizer = load_tokenizer(tokenizer_folder)
+    regression = store.label_names(data) is None
+    gold = rows["label"].to_numpy().astype(np.float32 if regression else np.int64)
+    return Examples(tokenize(tokenizer, rows, max_length), gold, tokenizer.pad_token_id)

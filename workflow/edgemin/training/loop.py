@@ -55,10 +55,11 @@ class Supervised(nn.Module):
     ) -> dict[str, torch.Tensor]:
         logits = self.student(**inputs).logits.float()
         loss = logits.new_zeros(())
-        for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
-            value = term(logits=logits, mask=inputs["attention_mask"], labels=labels, teacher=teacher or {})
-            self.raw[name] = float(value.detach())
-            loss = loss + weight * value
+        with torch.autocast(logits.device.type, enabled=False):  # a KL of bf16 products would be off in the second digit
+            for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
+                value = term(logits=logits, mask=inputs["attention_mask"], labels=labels, teacher=teacher or {})
+                self.raw[name] = float(value.detach())
+                loss = loss + weight * value
         return {"loss": loss}
 
 
@@ -220,7 +221,7 @@ def _run_phase(
 ) -> dict[str, Any]:
     seed = settings.seed + 1000 * number  # each phase has batches and dropout of its own
     set_seed(seed)
-    selects = any(term.objective in ("labels", "logits") for term in phase.terms)
+    selects = any(term.predicts for term in phase.terms)
     model = Supervised(student, [(term.objective, term.weight, make_term(term)) for term in phase.terms])
     sampler = LengthGroupedSampler(examples.lengths, phase.batch_size, seed)
     steps = sampler.batches_per_epoch * phase.epochs

@@ -7,27 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from edgemin.encoders import checkpoint
 from edgemin.files import sha256, write_json
 from edgemin.provenance import digest
-from edgemin.tasks import store
-from edgemin.tasks.tokens import load_tokenizer, tokenize
 from edgemin.training import loop
-from edgemin.training.data import Examples, Signals
+from edgemin.training.data import Examples, Signals, read_examples
 from edgemin.training.precision import resolve
-
-
-def examples(data: Path, split: str, tokenizer_folder: Path, max_length: int) -> Examples:
-    """A split as the tokenizer of `tokenizer_folder` sees it."""
-    rows = store.read_split(data, split)
-    tokenizer = load_tokenizer(tokenizer_folder)
-    regression = store.label_names(data) is None
-    gold = rows["label"].to_numpy().astype(np.float32 if regression else np.int64)
-    return Examples(tokenize(tokenizer, rows, max_length), gold, tokenizer.pad_token_id)
 
 
 def train_and_save(
@@ -53,11 +41,12 @@ def train_and_save(
     """
     torch.set_num_threads(spec["threads"])
     parents = list(parents)
-    train = examples(data, "train", tokenizer_folder, spec["max_length"])
-    validation = examples(data, "validation", tokenizer_folder, spec["max_length"])
+    train = read_examples(data, "train", tokenizer_folder, spec["max_length"])
+    validation = read_examples(data, "validation", tokenizer_folder, spec["max_length"])
     inputs = [*parents, data / "train.parquet", data / "validation.parquet"]
-    state = scratch / digest([dict(spec), [sha256(path) for path in inputs]])[:16]
-    settings = loop.Settings(spec["metric"], spec["seed"], resolve(spec["precision"]), state)
+    precision = resolve(spec["precision"])
+    state = scratch / digest([dict(spec), precision, [sha256(path) for path in inputs]])[:16]
+    settings = loop.Settings(spec["metric"], spec["seed"], precision, state)
     history = loop.train(student, phases, make_term, train, validation, settings, signals(train) if phases else None, name)
     history.update(facts or {})
     with checkpoint.saving(out, tokenizer_from=tokenizer_folder, spec=spec, parents=inputs) as partial:

@@ -1,0 +1,161 @@
+"""Blocks, plans, turns and the measuring job."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import numpy as np
+import pytest
+
+from edgemin.config.study import Latency
+from edgemin.measure import blocks, host
+from edgemin.measure.latency import plan, single_stream, take_turns, throughput
+from edgemin.measure.latency_job import measure
+from edgemin.tasks import store
+
+SIMULATIONS = 200
+THREE_SD = 3 * np.sqrt(0.95 * 0.05 / SIMULATIONS)  # of a share of hits that is 95 % in truth: 0.046
+
+
+def timings(simulations: int, seed: int, median: float = 1.0) -> np.ndarray:
+    """Log-normal calls, 20 blocks of 50, each call's log correlated by 0.7 with the one before, across blocks too."""
+    noise = np.random.default_rng(seed).standard_normal((1000, simulations))
+    for now in range(1, 1000):
+        noise[now] = 0.7 * noise[now - 1] + np.sqrt(1 - 0.7**2) * noise[now]
+    return median * np.exp(0.1 * noise.T).reshape(simulations, 20, 50)
+
+
+def covers(interval: blocks.Interval, truth: float) -> bool:
+    assert interval.low <= interval.value <= interval.high
+    return interval.low <= truth <= interval.high
+
+
+@pytest.mark.parametrize(("q", "quantile"), [(50, 0.0), (90, 1.2815516)])
+def test_an_interval_over_blocks_covers_where_one_over_calls_does_not(monkeypatch, q, quantile):
+    """A quantile of the marginal, exp(0.1 z). Calls as blocks of one are the naive interval: 1000 correlated calls are worth
+    1000 * (1 - 0.7) / (1 + 0.7) = 176 at the median, so it is some 2.4 times too narrow."""
+    monkeypatch.setattr(blocks, "_RESAMPLES", 400)  # enough for a 95 % interval to a hundredth, and quick
+    truth, hits, naive = np.exp(0.1 * quantile), 0, 0
+    for series in timings(SIMULATIONS, seed=q):
+        hits += covers(blocks.percentile(series, q), truth)
+        naive += covers(blocks.percentile(series.reshape(-1, 1), q), truth)
+    assert abs(hits / SIMULATIONS - 0.95) <= THREE_SD
+    assert naive / SIMULATIONS < 0.95 - 2 * THREE_SD
+
+
+def test_a_ratio_over_blocks_covers_where_one_over_calls_does_not():
+    """Two independent series, the one twice as slow."""
+    pairs = list(zip(timings(SIMULATIONS, seed=1, median=2.0), timings(SIMULATIONS, seed=2), strict=True))
+    hits = sum(covers(blocks.ratio(a, b), 2.0) for a, b in pairs)
+    naive = sum(covers(blocks.ratio(a.reshape(-1, 1), b.reshape(-1, 1)), 2.0) for a, b in pairs)
+    assert abs(hits / SIMULATIONS - 0.95) <= THREE_SD
+    assert naive / SIMULATIONS < 0.95 - 2 * THREE_SD
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0, 0.125])
+def test_a_constant_factor_is_recovered(factor):
+    """Every block's ratio is the same: no width but float64's rounding."""
+    [series] = timings(1, seed=3)
+    found = blocks.ratio(factor * series, series)
+    assert [found.value, found.low, found.high] == pytest.approx([factor] * 3, rel=1e-12)
+
+
+def test_a_ratio_by_hand():
+    """Medians 4 over 1 and 9 over 1: the geometric mean is 6, and Student's t with one degree of freedom is 12.706."""
+    found = blocks.ratio(np.array([[3.0, 4.0, 5.0], [9.0, 9.0, 99.0]]), np.ones((2, 3)))
+    half = 12.7062047 * np.std([np.log(4), np.log(9)], ddof=1) / np.sqrt(2)
+    assert [found.value, found.low, found.high] == pytest.approx([6, 6 * np.exp(-half), 6 * np.exp(half)], rel=1e-6)
+
+
+def test_a_percentile_by_hand():
+    """0 ... 99 in ten equal blocks: whatever blocks are drawn, the median stays 49.5 and so do the ends."""
+    series = np.arange(100.0).reshape(10, 10)
+    assert blocks.percentile(series, 90).value == pytest.approx(89.1)
+    even = blocks.percentile(np.tile(np.arange(100.0), (10, 1)), 50)
+    assert (even.value, even.low, even.high) == (49.5, 49.5, 49.5)
+    assert blocks.percentile(series, 50) == blocks.percentile(series, 50)
+
+
+PROTOCOL = Latency(warmup=2, calls=1000, seconds=10, minimum_calls=100, blocks=20, batch_size=8, batches=4)
+
+
+@pytest.mark.parametrize(
+    ("pace", "sentences", "repeats"),
+    [
+        ({"model": 0.001}, 50, {"model": 1}),  # 10,000 would fit, 1000 are asked for: 20 blocks of 50
+        ({"model": 0.02}, 25, {"model": 1}),  # 500 fit into 10 seconds
+        ({"model": 1.0}, 5, {"model": 1}),  # not fewer than 100
+        ({"model": 0.001, "reference": 0.02}, 25, {"model": 2, "reference": 1}),
+        ({"model": 0.001, "reference": 1.0, "parent": 0.02}, 5, {"model": 10, "reference": 1, "parent": 5}),
+    ],
+)
+def test_a_plan_by_hand(pace, sentences, repeats):
+    assert plan(pace, PROTOCOL) == (sentences, repeats)
+
+
+def test_a_plan_has_a_sentence_in_every_block():
+    assert plan({"model": 1.0}, PROTOCOL.model_copy(update={"minimum_calls": 3})) == (1, {"model": 1})
+
+
+def test_models_take_turns_on_the_same_sentences():
+    """Warm-up 2 and 5 trials each, then blocks of 8 / 4 = 2 sentences: A B, B A, A B, B A."""
+    protocol = PROTOCOL.model_copy(update={"blocks": 4, "calls": 8, "minimum_calls": 8})
+    log = []
+    found = take_turns({name: lambda item, name=name: log.append((name, item)) for name in "AB"}, "uvwxy", protocol)
+    assert "".join(item for _, item in log[:7]) == "uv" + "uvwxy"
+    turns = [(name, "".join(item for _, item in group)) for name, group in itertools.groupby(log[14:], key=lambda entry: entry[0])]
+    assert turns == [("A", "uv"), ("B", "uvwx"), ("A", "wxyu"), ("B", "yuvw"), ("A", "vw")]
+    assert {name: values.shape for name, values in found.items()} == {"A": (4, 2), "B": (4, 2)}
+
+
+def test_a_single_stream_summary_by_hand():
+    """The model takes 2 ms, the reference 6: three times as fast, without any spread."""
+    own, other = np.full((4, 5), 0.002), np.full((4, 10), 0.006)
+    found = single_stream({"model": own, "reference": other})
+    flat = {"low": 2, "high": 2, "value": 2}
+    assert found.pop("speedup_over_reference") == pytest.approx(dict.fromkeys(("value", "low", "high"), 3), rel=1e-12)
+    assert {name: found.pop(f"{name}_ms") for name in ("p50", "p90", "p99")} == {name: pytest.approx(flat) for name in ("p50", "p90", "p99")}
+    assert found == {"calls": 20, "blocks": 4, "min_ms": 2.0, "reference_p50_ms": pytest.approx(6)}
+
+
+def test_a_throughput_summary_by_hand():
+    """Batches of 8 in 40 ms are 200 sentences a second; the ends of an interval change places."""
+    found = throughput({"model": np.full((4, 2), 0.04), "parent": np.full((4, 2), 0.02)}, 8)
+    assert found["sentences_per_second"] == pytest.approx(dict.fromkeys(("value", "low", "high"), 200))
+    assert found["speedup_over_parent"]["value"] == pytest.approx(0.5)
+    spread = throughput({"model": timings(1, seed=4)[0]}, 8)["sentences_per_second"]
+    assert spread["low"] < spread["value"] < spread["high"]
+
+
+@pytest.fixture
+def _affinity():
+    before = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.usefixtures("_affinity")
+def test_a_process_is_bound_to_the_last_of_its_processors():
+    allowed = sorted(os.sched_getaffinity(0))
+    assert host.pin(1) == allowed[-1:]
+    assert os.sched_getaffinity(0) == {allowed[-1]}
+
+
+@pytest.mark.usefixtures("_affinity")
+def test_a_latency_job_summarises_what_it_timed(exported, data):
+    """Two models, 4 blocks of 3 sentences; 24 test sentences are 3 batches of 8, and 4 blocks of one batch are timed."""
+    protocol = Latency(warmup=1, calls=12, minimum_calls=12, seconds=1, blocks=4, batch_size=8, batches=4)
+    summary, table = measure({"model": exported, "reference": exported}, "onnxruntime", store.read_split(data, "test"), 16, 1, protocol)
+    counts = table.groupby(["scenario", "model"]).size().to_dict()
+    assert counts == {(s, m): n for s, n in (("single_stream", 12), ("throughput", 4)) for m in ("model", "reference")}
+    timed = {
+        model: rows.pivot(index="block", columns="call", values="seconds").to_numpy()
+        for model, rows in table[table["scenario"] == "single_stream"].groupby("model")
+    }
+    assert summary["single_stream"]["p50_ms"]["value"] == pytest.approx(1e3 * np.median(timed["model"]))
+    assert summary["single_stream"]["speedup_over_reference"] == blocks.ratio(timed["reference"], timed["model"]).as_dict()
+    assert (summary["single_stream"]["calls"], summary["throughput"]["calls"], summary["throughput"]["batch_size"]) == (12, 4, 8)
+    assert (summary["runtime"], summary["threads"], summary["host"]["threads"]) == ("onnxruntime", 1, 1)
+    torch_summary, _ = measure({"model": exported}, "torch", store.read_split(data, "test"), 16, 1, protocol)
+    assert "throughput" not in torch_summary

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from edgemin.encoders import checkpoint
+from edgemin.encoders.families import FAMILIES, family_of, layers_of
+from edgemin.encoders.structure import Structure, keep_heads
+from edgemin.errors import EdgeminError
+from edgemin.files import read_json
+from edgemin.prune.criteria import head_magnitude
+from edgemin.prune.selection import select
+from edgemin.prune.stage import prune
+
+ROUNDING = 1e-12  # float64
+
+
+def heads_of(model, layer: int):
+    """The weights of one layer as heads: rows of Q, K, V and columns of O, each (4 heads, 4, 16)."""
+    family = family_of(model.config)
+    matrices = [layers_of(model)[layer].get_submodule(name).weight for name in (family.query, family.key, family.value)]
+    output = layers_of(model)[layer].get_submodule(family.output).weight
+    return [matrix.data.unflatten(0, (4, 4)) for matrix in matrices] + [output.data.T.unflatten(0, (4, 4))]
+
+
+def scores(model, p: int) -> torch.Tensor:
+    return torch.stack(head_magnitude(model, p))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("p", "first"), [(1, 64 * (1 + 2 + 3 + 4)), (2, math.sqrt(64 * (1 + 4 + 9 + 16)))])
+def test_head_magnitude_in_closed_form(tiny, family, p, first):
+    """Head h of layer l: 64 weights each of size 1, 2, 3 and 4 in Q, K, V and O, times (h + 1)(l + 1), of either sign."""
+    model = tiny(family)
+    signs = torch.tensor([1.0, -1.0]).repeat(8)
+    for layer in range(2):
+        for size, weight in enumerate(heads_of(model, layer), 1):
+            for head in range(4):
+                weight[head] = size * (head + 1) * (layer + 1) * signs
+    expected = torch.tensor([[first * (head + 1) * (layer + 1) for head in range(4)] for layer in range(2)], dtype=torch.float64)
+    torch.testing.assert_close(scores(model, p), expected, rtol=ROUNDING, atol=0)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_head_magnitude_does_not_see_the_order_inside_a_head(tiny, p):
+    model = tiny()
+    before = scores(model, p)
+    for weight in heads_of(model, 0):
+        weight[1] = weight[1, [2, 0, 3, 1]]
+    torch.testing.assert_close(scores(model, p), before, rtol=ROUNDING, atol=0)
+    weight[1], weight[2] = weight[2].clone(), weight[1].clone()  # between heads it does
+    assert (scores(model, p)[0, 1:3] - before[0, 1:3]).abs().min() > 1e-3
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_head_magnitude_scales_with_its_head_and_no_other(tiny, p):
+    model = tiny()
+    before = scores(model, p)
+    for weight in heads_of(model, 1):
+        weight[2] *= -4  # a power of two: exact
+    factor = torch.ones(2, 4, dtype=torch.float64)
+    factor[1, 2] = 4
+    torch.testing.assert_close(scores(model, p), before * factor, rtol=ROUNDING, atol=0)
+
+
+def test_heads_that_are_left_keep_their_scores(tiny):
+    model = tiny()
+    before = scores(model, 2)
+    keep_heads(model, ((0, 2, 3), (1,)))
+    left = head_magnitude(model, 2)
+    torch.testing.assert_close(left[0], before[0, [0, 2, 3]], rtol=ROUNDING, atol=0)
+    torch.testing.assert_close(left[1], before[1, [1]], rtol=ROUNDING, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "ratio", "scope", "kept"),
+    [
+        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.25, "per_layer", [[0, 2, 3], [0, 1, 2]]),
+        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.5, "per_layer", [[0, 2], [0, 1]]),
+        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.25, "global", [[0, 2], [0, 1, 2, 3]]),
+        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.5, "global", [[0], [0, 1, 2]]),  # layer 0 keeps its best, layer 1 loses 5 in its place
+        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.75, "global", [[0], [0]]),
+        ([[1, 9], [1, 2, 3, 4, 5, 6]], 0.5, "global", [[1], [3, 4, 5]]),  # layers of unlike sizes: 4 of 8 go
+        ([[1, 9], [1, 2, 3, 4, 5, 6]], 0.5, "per_layer", [[1], [3, 4, 5]]),
+        ([[1, 1, 1, 1], [1, 1, 1, 1]], 0.5, "per_layer", [[2, 3], [2, 3]]),  # ties: the first go
+        ([[1, 1, 1, 1], [1, 1, 1, 1]], 0.25, "global", [[2, 3], [0, 1, 2, 3]]),
+        ([[2, 1, 2, 1]], 0.75, "global", [[2]]),
+        ([[1, 2, 3, 4]] * 3, 0.29, "global", [[1, 2, 3]] * 3),  # round(3.48) = 3
+    ],
+)
+def test_selection_by_hand(scores, ratio, scope, kept):
+    assert select(scores, ratio, scope) == kept
+
+
+def test_a_floor_is_kept_and_the_next_lowest_goes_elsewhere():
+    assert select([[1, 2, 3], [4, 5, 6]], 0.34, "global", floor=2) == [[1, 2], [1, 2]]
+    with pytest.raises(EdgeminError, match="ratio 0.5 cuts 3 heads, a floor of 2 per layer allows 2; lower the ratio"):
+        select([[1, 2, 3], [4, 5, 6]], 0.5, "global", floor=2)
+
+
+@pytest.mark.parametrize(
+    ("scores", "ratio", "scope", "message"),
+    [
+        ([[1, 2], [3, 4]], 0.9, "per_layer", "ratio 0.9 would leave 0 of 2 heads in layer 0, the floor is 1; lower the ratio"),
+        ([[1, 2], [3, 4]], 0.75, "global", "ratio 0.75 cuts 3 heads, a floor of 1 per layer allows 2; lower the ratio"),
+        ([[1, 2], [3, 4]], 0.1, "global", "ratio 0.1 of 4 heads cuts none; raise the ratio"),
+        ([[1], [1]], 0.4, "per_layer", "ratio 0.4 of 2 heads cuts none; raise the ratio"),
+    ],
+)
+def test_a_ratio_that_cannot_be_met_is_told(scores, ratio, scope, message):
+    with pytest.raises(EdgeminError, match=message):
+        select(scores, ratio, scope)
+
+
+def test_a_prune_job_cuts_the_lowest_heads_and_says_which(tiny, save, data, tmp_path):
+    """A quarter of eight heads, twice: the heads are counted as in the unpruned model."""
+    model = tiny()
+    for layer, factors in enumerate(((8, 1, 7, 3), (5, 2, 6, 4))):
+        for weight in heads_of(model, layer):
+            weight[:] = torch.tensor(factors)[:, None, None]
+    spec = {"max_length": 16, "metric": "accuracy", "seed": 0, "precision": "fp32", "threads": 1}
+    parent, found = save(model, tmp_path / "model"), []
+    for number in range(2):
+        out = tmp_path / f"pruned{number}"
+        prune(parent, parent, [], data, out, tmp_path / "scratch", {**spec, "variant": {"ratio": 0.25, "p": 1}})
+        found.append(Structure.of(checkpoint.load(out).config).heads)
+        parent = out
+    assert found == [((0, 2, 3), (0, 2, 3)), ((0, 2), (0, 2))]  # those of factors 1 and 2; then of 6 / 4, so 2: 3 and 4
+    facts = read_json(parent / "history.json")["pruning"]
+    assert (facts["heads_before"], facts["heads_kept"]) == ([[0, 2, 3], [0, 2, 3]], [[0, 2], [0, 2]])
+    assert facts["scores"][0] == pytest.approx([4 * 64 * factor for factor in (8, 7, 3)], rel=ROUNDING)

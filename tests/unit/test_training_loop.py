@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import set_seed
+
+from edgemin.config.variants import Labels, Phase
+from edgemin.encoders import checkpoint
+from edgemin.errors import EdgeminError
+from edgemin.files import read_json
+from edgemin.provenance import check_provenance
+from edgemin.tasks.metrics import compute
+from edgemin.training import loop
+from edgemin.training.data import read_examples
+from edgemin.training.labels import LabelsTerm, labels_loss
+from edgemin.training.precision import bf16_here, resolve
+from edgemin.training.run import train_and_save
+
+BATCH, PER_EPOCH = 16, 6  # 96 sentences
+
+
+class Term(nn.Module):
+    """Cross-entropy with the gold labels; `meddle(call, loss)` may raise, or give another loss, at the n-th call of all."""
+
+    def __init__(self, meddle, calls: list) -> None:
+        super().__init__()
+        self.meddle, self.calls = meddle, calls
+
+    def forward(self, logits, mask, labels, teacher):
+        self.calls.append(None)
+        return self.meddle(len(self.calls), F.cross_entropy(logits, labels))
+
+
+@pytest.fixture
+def train(source, data, tmp_path):
+    """train(meddle, epochs, phases, scratch): a student that always starts from the same weights; returns (student, history)."""
+    train_set, validation = (read_examples(data, split, source, 16) for split in ("train", "validation"))
+
+    def run(meddle=lambda call, loss: loss, epochs=3, phases=1, scratch="scratch", rate=0.02):
+        set_seed(0)
+        student = checkpoint.load_source(source, labels=["negative", "positive"], finetuned=False)
+        phase = Phase.model_validate({"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "terms": [{"objective": "labels"}]})
+        settings = loop.Settings("accuracy", seed=0, precision="fp32", scratch=tmp_path / scratch)
+        calls = []
+        history = loop.train(student, [phase] * phases, lambda config: Term(meddle, calls), train_set, validation, settings)
+        return student, history
+
+    run.validation = validation
+    return run
+
+
+def equal(one: nn.Module, other: nn.Module) -> bool:
+    mine, theirs = one.state_dict(), other.state_dict()
+    return all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def power_cut(at: int):
+    def meddle(call, loss):
+        if call == at:
+            raise KeyboardInterrupt
+        return loss
+
+    return meddle
+
+
+@pytest.mark.parametrize("at", [2 * PER_EPOCH + 2, 3 * PER_EPOCH + 1, 5 * PER_EPOCH + 4])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(train, at):
+    """Two phases of three epochs, with dropout, killed in the third, fourth and sixth epoch: equal to the bit."""
+    undisturbed, history = train(phases=2, scratch="undisturbed")
+    with pytest.raises(KeyboardInterrupt):
+        train(power_cut(at), phases=2)
+    resumed, again = train(phases=2)
+    assert equal(undisturbed, resumed)
+    for phase, other in zip(history["phases"], again["phases"], strict=True):
+        assert phase["validation"] == other["validation"]
+        assert phase["selected_epoch"] == other["selected_epoch"]
+
+
+def test_a_resumed_run_repeats_the_epoch_that_was_killed_and_no_more(train):
+    """Killed at call 14 of 18, so at the second batch of the third epoch: six calls are left to do."""
+    with pytest.raises(KeyboardInterrupt):
+        train(power_cut(14))
+    calls = []
+    train(lambda call, loss: calls.append(call) or loss)
+    assert len(calls) == PER_EPOCH
+
+
+def test_runs_are_a_function_of_the_seed(train):
+    assert equal(train(scratch="a")[0], train(scratch="b")[0])
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_names_step_and_batch(train, bad):
+    """Update 8 of 18 is the second batch of the second epoch."""
+    with pytest.raises(EdgeminError) as error:
+        train(lambda call, loss: loss * bad if call == 8 else loss)
+    assert f"loss is {bad} at step 8 of 18 (epoch 2, batch 2; terms: {{'labels': {bad}}})" in str(error.value)
+
+
+def test_the_best_epoch_by_validation_is_kept(train):
+    """Three epochs towards the labels, then three away from them."""
+    student, history = train(lambda call, loss: loss if call <= 3 * PER_EPOCH else -loss, epochs=6, rate=0.01)
+    [phase] = history["phases"]
+    scores = phase["validation"]
+    assert len(scores) == 6
+    assert scores[-1] < max(scores)
+    assert phase["selected_epoch"] == 1 + scores.index(max(scores)) <= 3
+    kept = compute("accuracy", train.validation.labels, loop.predict(student, train.validation))
+    assert kept == max(scores)
+
+
+def test_history_counts_the_work(train):
+    [phase] = train(epochs=2)[1]["phases"]
+    assert (phase["updates"], phase["batch_size"], phase["examples_seen"]) == (2 * PER_EPOCH, BATCH, 2 * 96)
+    rates = [entry["learning_rate"] for entry in phase["log"] if "learning_rate" in entry]
+    # Logged after each update n of 12 by the schedule's next value: the peak after round(0.1 * 12) = 1 of warm-up.
+    assert rates == pytest.approx([0.02 * min(n, (12 - n) / 11) for n in range(12)], rel=1e-6)
+
+
+class Sum(nn.Module):
+    """The sum of the student's logits, or of the teacher's."""
+
+    def __init__(self, of: str) -> None:
+        super().__init__()
+        self.of = of
+
+    def forward(self, logits, mask, labels, teacher):
+        return {"student": logits, **teacher}[self.of].sum()
+
+
+def test_the_loss_is_the_weighted_sum_of_the_terms(tiny):
+    student = tiny()
+    model = loop.Supervised(student, [("labels", 0.25, Sum("student")), ("logits", 3.0, Sum("logits"))])
+    inputs = {"input_ids": torch.tensor([[2, 7, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}
+    with torch.no_grad():
+        loss = model(inputs, torch.tensor([0]), {"logits": torch.tensor([[1.0, 2.0]])})["loss"]
+        own = student(**inputs).logits.sum().item()
+    assert loss.item() == pytest.approx(0.25 * own + 3 * 3, rel=1e-6)  # float32
+    assert model.raw == pytest.approx({"labels": own, "logits": 3})
+
+
+def test_predictions_come_in_the_order_of_the_examples(source, data):
+    """Sorted, batched and padded inside; one by one and unpadded outside: float32 rounding between."""
+    set_seed(0)
+    model = checkpoint.load_source(source, labels=["a", "b"], finetuned=False)
+    given = read_examples(data, "train", source, 16)
+    with torch.no_grad():
+        singly = [model(**{name: torch.tensor([ids]) for name, ids in example.items()}).logits[0].numpy() for example in given.tokens]
+    np.testing.assert_allclose(loop.predict(model, given), np.stack(singly), rtol=0, atol=1e-5)
+
+
+def test_batches_carry_inputs_labels_and_signals(source, data):
+    given = read_examples(data, "train", source, 16)
+
+    class Signals:
+        def batch(self, indices, length):
+            return {"asked": (list(indices), length)}
+
+    batch = given.collate([5, 0], Signals())
+    assert {name: tuple(values.shape) for name, values in batch["inputs"].items()} == dict.fromkeys(
+        ("input_ids", "token_type_ids", "attention_mask"), (2, 8 if max(given.lengths[i] for i in (5, 0)) <= 8 else 16)
+    )
+    assert batch["labels"].tolist() == [given.labels[5], given.labels[0]]
+    assert batch["teacher"]["asked"] == ([5, 0], batch["inputs"]["input_ids"].shape[1])
+
+
+def test_gold_labels_by_hand():
+    """-log(e^2 / (e^2 + 1)) for the first row, log 2 for the second; for values (1 - 3)^2 and 0."""
+    logits = torch.tensor([[2.0, 0.0], [1.0, 1.0]])
+    expected = (math.log(1 + math.exp(-2)) + math.log(2)) / 2
+    assert labels_loss(logits, torch.tensor([0, 1])).item() == pytest.approx(expected, rel=1e-6)  # float32
+    assert labels_loss(torch.tensor([[1.0], [2.0]]), torch.tensor([3.0, 2.0])).item() == 2
+    term = LabelsTerm(Labels(objective="labels"), nn.Linear(1, 1))
+    assert term(logits, torch.ones(2, 1), torch.tensor([0, 1]), {}).item() == labels_loss(logits, torch.tensor([0, 1])).item()
+
+
+def test_precision_auto_is_what_the_device_computes_in():
+    assert [resolve(name) for name in ("fp32", "bf16", "auto")] == ["fp32", "bf16", "bf16" if bf16_here() else "fp32"]
+
+
+SPEC = {"max_length": 16, "metric": "accuracy", "seed": 0, "precision": "fp32", "threads": 1}
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_training_job_leaves_a_checkpoint_and_no_scratch(source, data, tmp_path, epochs):
+    """Without phases the model is written as it is."""
+    set_seed(0)
+    student = checkpoint.load_source(source, labels=["a", "b"], finetuned=False)
+    before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
+    phases = [Phase.model_validate({"epochs": 1, "terms": [{"objective": "labels"}]})] * epochs
+    train_and_save(
+        student,
+        phases,
+        lambda config: LabelsTerm(config, student),
+        data=data,
+        tokenizer_folder=source,
+        out=tmp_path / "out",
+        scratch=tmp_path / "scratch",
+        spec=SPEC,
+        parents=[source / "model.safetensors"],
+        name="test",
+        facts={"note": 7},
+    )
+    loaded = checkpoint.load(tmp_path / "out").state_dict()
+    assert all(torch.equal(loaded[name], before[name]) for name in before) == (not epochs)
+    parents = check_provenance(tmp_path / "out")["parents"]
+    assert list(parents) == [str(source / "model.safetensors"), str(data / "train.parquet"), str(data / "validation.parquet")]
+    history = read_json(tmp_path / "out" / "history.json")
+    assert (len(history["phases"]), history["precision"], history["note"]) == (epochs, "fp32", 7)
+    assert not list((tmp_path / "scratch").glob("*"))

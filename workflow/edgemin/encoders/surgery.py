@@ -1,0 +1,116 @@
+"""Surgery: give an encoder the shape of a structure, or cut heads and layers out of it.
+
+transformers has no head pruning of its own any more; sliced Linear layers run in its models as they are, because those
+infer the number of heads from the projection's width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from edgemin.encoders.families import Classifier, family_of, layers_of
+from edgemin.encoders.structure import Structure
+from edgemin.errors import EdgeminError
+
+
+def resize(model: Classifier, structure: Structure) -> None:
+    """Give the layers of a freshly built stock model the sizes of `structure`; the weights are left undefined."""
+    family = family_of(model.config)
+    for layer, heads, intermediate in zip(layers_of(model), structure.heads, structure.intermediate, strict=True):
+        width = len(heads) * structure.head_dim
+        for name in (family.query, family.key, family.value):
+            _replace(layer, name, out=width)
+        _replace(layer, family.output, into=width)
+        _replace(layer, family.ffn_in, out=intermediate)
+        _replace(layer, family.ffn_out, into=intermediate)
+    bind_heads(model, structure)
+
+
+def _replace(layer: nn.Module, name: str, into: int | None = None, out: int | None = None) -> None:
+    old = layer.get_submodule(name)
+    assert isinstance(old, nn.Linear)
+    into, out = into or old.in_features, out or old.out_features
+    if (into, out) != (old.in_features, old.out_features):
+        layer.set_submodule(name, nn.Linear(into, out, bias=old.bias is not None, dtype=old.weight.dtype))
+
+
+def bind_heads(model: Classifier, structure: Structure) -> None:
+    """Tell the attention modules their sizes, and let those with a position bias take the kept heads' rows of it."""
+    family = family_of(model.config)
+    for layer, heads in zip(layers_of(model), structure.heads, strict=True):
+        attention = layer.get_submodule(family.attention)
+        attention.attention_head_size = structure.head_dim
+        attention.all_head_size = len(heads) * structure.head_dim
+        for name in ("num_attention_heads", "n_heads"):
+            if hasattr(attention, name):
+                setattr(attention, name, len(heads))
+        if family.position_bias:
+            attention.forward = _HeadsOfBias(type(attention).forward, attention, heads)
+
+
+class _HeadsOfBias:
+    """Calls a module's own forward with the position bias (batch, all heads, query, key) cut to the kept heads."""
+
+    def __init__(self, forward: Callable[..., Any], attention: nn.Module, heads: Sequence[int]) -> None:
+        self.forward, self.attention, self.heads = forward, attention, list(heads)
+
+    def __call__(
+        self, hidden_states: Any, attention_mask: Any = None, position_bias: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        if position_bias is not None and position_bias.shape[1] != len(self.heads):
+            position_bias = position_bias[:, self.heads]
+        return self.forward(self.attention, hidden_states, attention_mask, position_bias, *args, **kwargs)
+
+
+@torch.no_grad()
+def keep_heads(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
+    """Cut every head that is not kept out of the weights of `model`, in place.
+
+    keep: per layer, positions among the heads that the layer has now. Rows of W_Q, W_K, W_V and their biases and
+    columns of W_O go; b_O stays. Raises EdgeminError if a layer would keep none.
+    """
+    family = family_of(model.config)
+    before = Structure.of(model.config)
+    kept = []
+    for number, (layer, heads, positions) in enumerate(zip(layers_of(model), before.heads, keep, strict=True)):
+        positions = sorted(positions)
+        if not positions:
+            raise EdgeminError(f"layer {number} would keep no head; a layer keeps at least one")
+        kept.append(tuple(heads[position] for position in positions))
+        index = torch.cat([torch.arange(p * before.head_dim, (p + 1) * before.head_dim) for p in positions])
+        for name in (family.query, family.key, family.value):
+            _select(layer, name, rows=index)
+        _select(layer, family.output, columns=index)
+    after = Structure(tuple(kept), before.head_dim, before.intermediate)
+    after.write(model.config)
+    bind_heads(model, after)
+
+
+def _select(layer: nn.Module, name: str, rows: torch.Tensor | None = None, columns: torch.Tensor | None = None) -> None:
+    old = layer.get_submodule(name)
+    assert isinstance(old, nn.Linear)
+    weight = old.weight if rows is None else old.weight[rows]
+    weight = weight if columns is None else weight[:, columns]
+    new = nn.Linear(weight.shape[1], weight.shape[0], bias=old.bias is not None, dtype=weight.dtype)
+    new.weight.copy_(weight)
+    if old.bias is not None:
+        new.bias.copy_(old.bias if rows is None else old.bias[rows])
+    layer.set_submodule(name, new)
+
+
+def keep_layers(model: Classifier, keep: Sequence[int]) -> None:
+    """Keep these layers of `model`, in place, with whatever was pruned in them. Raises EdgeminError for a layer it lacks."""
+    before = Structure.of(model.config)
+    layers = layers_of(model)
+    missing = [index for index in keep if index >= len(layers)]
+    if missing:
+        raise EdgeminError(f"student.layers names layer {missing[0]}, the parent has layers 0 to {len(layers) - 1}")
+    after = Structure(tuple(before.heads[i] for i in keep), before.head_dim, tuple(before.intermediate[i] for i in keep))
+    family = family_of(model.config)
+    model.get_submodule(family.base).set_submodule(family.layers, nn.ModuleList([layers[index] for index in keep]))
+    after.write(model.config)
+    bind_heads(model, after)

@@ -1,0 +1,29 @@
+"""What this machine's processor is and can do."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+# What decides which integer and bf16 kernels run; INT8 answers can differ between CPUs with and without VNNI.
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
+
+
+def cpu_model() -> str:
+    for line in _cpuinfo():
+        if line.lower().startswith(("model name", "hardware")):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def cpu_flags() -> list[str]:
+    for line in _cpuinfo():
+        if line.lower().startswith(("flags", "features")):
+            present = set(line.split(":", 1)[1].split())
+            return [flag for flag in _FLAGS if flag in present]
+    return []
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []

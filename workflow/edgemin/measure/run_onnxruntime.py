@@ -1,0 +1,40 @@
+"""Run a folder's model.onnx in ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edgemin.errors import EdgeminError
+from edgemin.measure.runtimes import Run
+from edgemin.provenance import EXPORT_PROVENANCE, NAME, check_provenance
+
+
+def open_folder(folder: Path, threads: int) -> Run:
+    import onnxruntime
+
+    file = folder / "model.onnx"
+    _check_onnx(file)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises classes of its own that share no base
+        raise EdgeminError(
+            f"{file}: ONNX Runtime cannot load it ({str(error).splitlines()[0]}); delete it and run snakemake again"
+        ) from None
+    names = [node.name for node in session.get_inputs()]
+
+    def run(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(session.run(["logits"], {name: inputs[name] for name in names})[0])
+
+    return run
+
+
+def _check_onnx(file: Path) -> None:
+    """Compare with the digest that its job wrote beside it: a quantized model's own, or the export's."""
+    exported = (file.parent / EXPORT_PROVENANCE).exists()
+    check_provenance(file.parent, file.name, name=EXPORT_PROVENANCE if exported else NAME)
