@@ -2,11 +2,11 @@
 # Linux without a GPU: make TORCH_INDEX=https://download.pytorch.org/whl/cpu tables
 PYTHON ?= python3
 CORES ?= all
-STUDY ?= config/quick.yaml
+STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke report test lint format schema clean clean-scratch
+.PHONY: tables quick smoke subsets report test lint format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -16,6 +16,9 @@ quick: .venv/ready ## the ladder in some ten minutes
 
 smoke: .venv/ready ## every rule on a tiny random model, without a download
 	$(RUN) --configfile config/smoke.yaml
+
+subsets: .venv/ready ## all eight subsets of distillation, pruning and quantization
+	$(RUN) table_subsets
 
 report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
 	$(RUN) --configfile $(STUDY)
@@ -51,11 +54,11 @@ clean: ## everything that was computed or fetched; .venv stays
 	$(PYTHON) -m venv .venv
 	touch $@
 
-.venv/ready: envs/requirements.txt | .venv/python
+.venv/ready: envs/requirements.txt envs/constraints.txt | .venv/python
 	$(if $(TORCH_INDEX),.venv/bin/pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
-	.venv/bin/pip install --quiet -r envs/requirements.txt
+	.venv/bin/pip install --quiet -r envs/requirements.txt -c envs/constraints.txt
 	touch $@
 
 .venv/ready-dev: envs/requirements-dev.txt .venv/ready
-	.venv/bin/pip install --quiet -r envs/requirements-dev.txt
+	.venv/bin/pip install --quiet -r envs/requirements-dev.txt -c envs/constraints.txt
 	touch $@

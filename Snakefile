@@ -12,7 +12,7 @@ min_version("9.0")
 
 if "study" not in config:
 
-    configfile: "config/quick.yaml"
+    configfile: "config/config.yaml"
 
 
 include: "workflow/rules/study.smk"

@@ -127,7 +127,7 @@ def exported(tmp_path_factory, tiny, save):
     import torch
 
     from edgemin.deploy.onnx_export import export_checkpoint
-    from edgemin.encoders.structure import keep_heads
+    from edgemin.encoders.surgery import keep_heads
 
     model = tiny()
     keep_heads(model, [[0, 2, 3], [1]])

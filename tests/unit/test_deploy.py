@@ -6,9 +6,9 @@ import onnxruntime
 import pytest
 import torch
 
-from edgemin.deploy.onnx_export import TOLERANCE, export, largest_difference, random_inputs, usable_positions
+from edgemin.deploy.onnx_export import TOLERANCE, export, largest_difference, random_inputs
 from edgemin.encoders import checkpoint
-from edgemin.encoders.structure import keep_heads
+from edgemin.encoders.surgery import keep_heads
 from edgemin.errors import EdgeminError
 from edgemin.provenance import check_provenance
 
@@ -53,7 +53,9 @@ def test_the_graph_has_one_input_per_tensor_and_keeps_the_names_of_its_weights(g
         if parameter.dim() == 2:
             found = [tensors.get(name), tensors.get(f"{name}.T", ())[::-1] or None]
             assert tuple(parameter.shape) in found, name
-    assert sorted(path.name for path in file.parent.iterdir() if "onnx" in path.name and path.name != "onnx_provenance.json") == ["model.onnx"]
+    assert sorted(path.name for path in file.parent.iterdir() if "onnx" in path.name and path.name != "onnx_provenance.json") == [
+        "model.onnx"
+    ]
 
 
 def test_a_graph_of_other_weights_is_noticed(exported):
@@ -77,17 +79,6 @@ def test_the_export_is_recorded_beside_its_checkpoint(exported):
     assert list(found["parents"]) == [str(exported / "model.safetensors")]
     assert found["largest_difference"] <= TOLERANCE
     check_provenance(exported)  # the checkpoint's own record still holds
-
-
-@pytest.mark.parametrize(("family", "positions"), [("bert", 48), ("distilbert", 48), ("electra", 48), ("roberta", 46), ("mpnet", 46)])
-def test_usable_positions(tiny, family, positions):
-    """RoBERTa and MPNet count from padding_idx + 1 = 2: the model must run at that length, and fail one beyond."""
-    model = tiny(family)
-    assert usable_positions(model.config) == positions
-    with torch.no_grad():
-        assert model(**random_inputs(model, 1, positions, seed=0)).logits.shape == (1, 2)
-        with pytest.raises((IndexError, RuntimeError)):
-            model(**random_inputs(model, 1, positions + 1, seed=0))
 
 
 def test_random_inputs_mask_the_second_half_of_all_rows_but_the_first(tiny):

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from edgemin.config.variants import Logits, MiniLMv2
-from edgemin.distill.objectives import logits_kl, logits_mse, relation_heads, relation_kl
+from edgemin.distill.objectives import logits_kl, logits_mse, relation_kl
+from edgemin.distill.relation_heads import relation_heads
 from edgemin.distill.terms import term_maker
 from edgemin.errors import EdgeminError
 
@@ -114,7 +115,14 @@ def test_samples_count_alike_whatever_their_lengths():
 
 @pytest.mark.parametrize(
     ("requested", "student", "teacher", "heads"),
-    [("auto", 384, 768, 48), ("auto", 312, 768, 24), ("auto", 384, 384, 48), ("auto", 7, 11, 1), (12, 312, 768, 12), (64, 1024, 1024, 64)],
+    [
+        ("auto", 384, 768, 48),
+        ("auto", 312, 768, 24),
+        ("auto", 384, 384, 48),
+        ("auto", 7, 11, 1),
+        (12, 312, 768, 12),
+        (64, 1024, 1024, 64),
+    ],
 )
 def test_relation_heads_divide_both_widths(requested, student, teacher, heads):
     assert relation_heads(requested, student, teacher) == heads
@@ -158,7 +166,10 @@ def test_squared_error_of_logits_by_hand():
 
 def batch(model, text: int = 6):
     mask = torch.tensor([[1] * text, [1] * (text - 2) + [0, 0]])
-    return {"input_ids": torch.randint(5, 90, mask.shape, generator=torch.Generator().manual_seed(0)) * mask, "attention_mask": mask}
+    return {
+        "input_ids": torch.randint(5, 90, mask.shape, generator=torch.Generator().manual_seed(0)) * mask,
+        "attention_mask": mask,
+    }
 
 
 def test_a_minilmv2_term_reaches_the_student_up_to_its_layer_and_never_the_teacher(tiny):
@@ -168,7 +179,9 @@ def test_a_minilmv2_term_reaches_the_student_up_to_its_layer_and_never_the_teach
     teacher = {f"qkv_last.{name}": random(2, 6, 8, seed=n).requires_grad_() for n, name in enumerate(("query", "key", "value"))}
     inputs = batch(student)
     logits = student(**inputs).logits
-    found = term(logits=logits, mask=inputs["attention_mask"], labels=None, teacher={name: t.detach() for name, t in teacher.items()})
+    found = term(
+        logits=logits, mask=inputs["attention_mask"], labels=None, teacher={name: t.detach() for name, t in teacher.items()}
+    )
     layer = student.bert.encoder.layer[0].attention
     projections = [getattr(layer.self, name) for name in ("query", "key", "value")]
     hidden = student.bert.embeddings(inputs["input_ids"])
@@ -185,20 +198,29 @@ def test_a_minilmv2_term_reaches_the_student_up_to_its_layer_and_never_the_teach
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"relation_heads": 3}, "minilmv2.relation_heads: relation_heads 3 does not divide both widths, student 16 and teacher 12"),
+        (
+            {"relation_heads": 3},
+            "minilmv2.relation_heads: relation_heads 3 does not divide both widths, student 16 and teacher 12",
+        ),
         ({"student_layer": 2}, "minilmv2.student_layer: layer 2 does not exist; the model has layers 0 to 1"),
     ],
 )
 def test_a_term_that_cannot_work_names_its_key(tiny, change, message):
     student = tiny()
     inputs = batch(student)
-    with pytest.raises(EdgeminError, match=message):
+    teacher = {f"qkv_last.{name}": random(2, 6, 12) for name in ("query", "key", "value")}
+
+    def step():
         term = term_maker(student)(MiniLMv2(objective="minilmv2", **change))
-        teacher = {f"qkv_last.{name}": random(2, 6, 12) for name in ("query", "key", "value")}
         term(logits=student(**inputs).logits, mask=inputs["attention_mask"], labels=None, teacher=teacher)
 
+    with pytest.raises(EdgeminError, match=message):
+        step()
 
-@pytest.mark.parametrize(("labels", "loss_name", "expected"), [(2, "kl", logits_kl), (2, "mse", logits_mse), (1, "kl", logits_mse)])
+
+@pytest.mark.parametrize(
+    ("labels", "loss_name", "expected"), [(2, "kl", logits_kl), (2, "mse", logits_mse), (1, "kl", logits_mse)]
+)
 def test_a_logits_term_of_a_regression_is_a_squared_error(tiny, labels, loss_name, expected):
     """The softmax of one output is 1 whatever it is: its KL would be zero."""
     student = tiny(num_labels=labels)

@@ -17,10 +17,11 @@ from edgemin.distill.signals import CachedSignals, LiveSignals, bytes_of, write_
 from edgemin.distill.stage import distill, make_student
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import FAMILIES, family_of, layers_of
-from edgemin.encoders.structure import Structure, keep_heads
+from edgemin.encoders.structure import Structure
+from edgemin.encoders.surgery import keep_heads
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
-from edgemin.provenance import check_provenance
+from edgemin.provenance import check_provenance, write_provenance
 from edgemin.training.data import read_examples
 
 FACTS = {"teacher": "t", "data": "d"}
@@ -47,7 +48,7 @@ def test_captured_projections_are_the_linear_outputs(tiny, family):
 
 def test_last_is_the_last_layer(tiny):
     assert [layer_number(tiny(), layer, "key") for layer in ("last", 0, 1)] == [1, 0, 1]
-    with pytest.raises(EdgeminError, match="^key: layer 2 does not exist; the model has layers 0 to 1"):
+    with pytest.raises(EdgeminError, match=r"^key: layer 2 does not exist; the model has layers 0 to 1"):
         layer_number(tiny(), 2, "key")
 
 
@@ -221,6 +222,7 @@ def test_a_student_of_other_pieces_cannot_follow_tokens(parent, data, source, tr
     student = shutil.copytree(source, tmp_path / "student")
     text = (student / "tokenizer.json").read_text(encoding="utf-8")
     (student / "tokenizer.json").write_text(text.replace('"good"', '"g00d"'), encoding="utf-8")
-    with pytest.raises(EdgeminError, match="split '.*good.*' into different pieces"):
+    write_provenance(student, spec={})
+    with pytest.raises(EdgeminError, match=r"split '.*good.*' into different pieces"):
         teachers.signals(manifests(), parent, student, data, train, 16, "fp32")
     teachers.signals(manifests(needs=["logits"]), parent, student, data, train, 16, "fp32")

@@ -11,7 +11,8 @@ from transformers import AutoModelForSequenceClassification, set_seed
 from edgemin.deploy.onnx_export import random_inputs
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import FAMILIES
-from edgemin.encoders.structure import Structure, keep_heads, keep_layers
+from edgemin.encoders.structure import Structure
+from edgemin.encoders.surgery import keep_heads, keep_layers
 from edgemin.errors import EdgeminError
 from edgemin.provenance import write_provenance
 
@@ -50,7 +51,7 @@ def test_a_model_without_some_layers_is_a_stock_model(tiny, save, tmp_path, fami
 def test_a_checkpoint_is_these_files_and_no_pickle(tiny, save, tmp_path):
     save(tiny(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == FILES
-    assert all(b"\x80\x02" != path.read_bytes()[:2] and path.read_bytes()[:2] != b"PK" for path in tmp_path.iterdir())
+    assert all(path.read_bytes()[:2] != b"\x80\x02" and path.read_bytes()[:2] != b"PK" for path in tmp_path.iterdir())
 
 
 def truncated(file):

@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import torch
 
-from edgemin.encoders.families import FAMILIES, component_of, family_of, layers_of
+from edgemin.deploy.onnx_export import random_inputs
+from edgemin.encoders.families import FAMILIES, component_of, family_of, layers_of, usable_positions
 from edgemin.errors import EdgeminError
 
 V, P, D, M, E, L, H = 100, 48, 16, 24, 8, 2, 4  # vocabulary, positions, width, FFN, ELECTRA's embeddings, layers, heads
@@ -35,7 +37,10 @@ def test_the_table_names_the_modules(tiny, family):
     model = tiny(family)
     assert len(layers_of(model)) == L
     for layer in layers_of(model):
-        shapes = {name: tuple(layer.get_submodule(getattr(row, name)).weight.shape) for name in ("query", "key", "value", "output", "ffn_in", "ffn_out")}
+        shapes = {
+            name: tuple(layer.get_submodule(getattr(row, name)).weight.shape)
+            for name in ("query", "key", "value", "output", "ffn_in", "ffn_out")
+        }
         assert shapes == {**dict.fromkeys(("query", "key", "value", "output"), (D, D)), "ffn_in": (M, D), "ffn_out": (D, M)}
 
 
@@ -43,3 +48,16 @@ def test_the_table_names_the_modules(tiny, family):
 def test_an_unknown_family_is_told(config):
     with pytest.raises(EdgeminError, match="is not supported; known families: bert, distilbert, electra, mpnet, roberta"):
         family_of(config)
+
+
+@pytest.mark.parametrize(
+    ("family", "positions"), [("bert", 48), ("distilbert", 48), ("electra", 48), ("roberta", 46), ("mpnet", 46)]
+)
+def test_usable_positions(tiny, family, positions):
+    """RoBERTa and MPNet count from padding_idx + 1 = 2: the model must run at that length, and fail one beyond."""
+    model = tiny(family)
+    assert usable_positions(model.config) == usable_positions(model.config.to_dict()) == positions
+    with torch.no_grad():
+        assert model(**random_inputs(model, 1, positions, seed=0)).logits.shape == (1, 2)
+        with pytest.raises((IndexError, RuntimeError)):
+            model(**random_inputs(model, 1, positions + 1, seed=0))

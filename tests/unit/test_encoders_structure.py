@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from edgemin.deploy.onnx_export import random_inputs
+from edgemin.encoders import checkpoint
 from edgemin.encoders.families import FAMILIES, family_of, layers_of
-from edgemin.encoders.structure import Structure, keep_heads, keep_layers
+from edgemin.encoders.structure import Structure
+from edgemin.encoders.surgery import keep_heads, keep_layers
 from edgemin.errors import EdgeminError
 
 KEEP = ((0, 2, 3), (1,))
@@ -30,7 +32,9 @@ def silence(model: nn.Module, keep) -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize(("family", "attention"), [("bert", "sdpa"), ("bert", "eager"), *((name, None) for name in FAMILIES if name != "bert")])
+@pytest.mark.parametrize(
+    ("family", "attention"), [("bert", "sdpa"), ("bert", "eager"), *((name, None) for name in FAMILIES if name != "bert")]
+)
 def test_a_head_that_is_cut_is_a_head_that_says_nothing(tiny, family, attention):
     model = tiny(family).double()
     if attention:
@@ -58,7 +62,11 @@ def test_a_head_is_4_d_dh_plus_3_dh_parameters(tiny, width, heads, one_head):
     model = tiny(hidden_size=width, num_attention_heads=heads, num_hidden_layers=1)
     before = sum(parameter.numel() for parameter in model.parameters())
     keep_heads(model, [range(1, heads)])
-    assert before - sum(parameter.numel() for parameter in model.parameters()) == one_head == 4 * width * 32 * (width // 384) + 3 * 32 * (width // 384)
+    assert (
+        before - sum(parameter.numel() for parameter in model.parameters())
+        == one_head
+        == 4 * width * 32 * (width // 384) + 3 * 32 * (width // 384)
+    )
 
 
 def test_a_layer_keeps_a_head(tiny):
@@ -96,7 +104,7 @@ def test_a_dropped_layer_is_a_layer_passed_by(tiny, family):
 
 
 def test_a_layer_that_is_not_there_is_told(tiny):
-    with pytest.raises(EdgeminError, match="student.layers names layer 4, the parent has layers 0 to 1"):
+    with pytest.raises(EdgeminError, match=r"student.layers names layer 4, the parent has layers 0 to 1"):
         keep_layers(tiny(), [0, 4])
 
 
@@ -109,6 +117,18 @@ def test_a_stock_config_means_that_nothing_was_cut(tiny):
         assert Structure.of(config) == Structure.of(config.to_dict()) == whole
         whole.write(config)
         assert not hasattr(config, "edgemin")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("widths", "stock"), [((12, 12), True), ((12, 24), False)])
+def test_one_ffn_width_is_a_stock_config_and_two_are_not(tiny, family, widths, stock):
+    config = tiny(family).config
+    narrow = Structure(((0, 1, 2, 3), (0, 1, 2, 3)), 4, widths)
+    narrow.write(config)
+    assert Structure.of(config) == narrow
+    assert hasattr(config, "edgemin") != stock
+    built = layers_of(checkpoint.build(config))
+    assert tuple(layer.get_submodule(FAMILIES[family].ffn_in).out_features for layer in built) == widths
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 
 import pytest
@@ -13,14 +14,21 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def cut_off(file):
+    """Half a file, and then something goes wrong."""
+    file.write_text("half")
+    (file.parent / "not there").read_text()
+
+
 def test_a_file_is_whole_or_as_it_was(tmp_path):
     file = tmp_path / "new" / "a.txt"
     with whole_file(file) as partial:
         partial.write_text("one")
         assert not file.exists()
-    with pytest.raises(RuntimeError), whole_file(file) as partial:
-        partial.write_text("half of two")
-        raise RuntimeError
+        place = partial.stat().st_ino
+    assert file.stat().st_ino == place  # renamed, not copied
+    with pytest.raises(FileNotFoundError), whole_file(file) as partial:
+        cut_off(partial)
     assert file.read_text() == "one"
     assert names(file.parent) == ["a.txt"]
 
@@ -31,10 +39,21 @@ def test_a_folder_receives_all_files_or_none_and_keeps_what_it_had(tmp_path):
         (partial / "a").write_text("1")
         (partial / "b").write_text("2")
         assert not (tmp_path / "a").exists()
-    with pytest.raises(RuntimeError), whole_folder(tmp_path) as partial:
-        (partial / "c").write_text("3")
-        raise RuntimeError
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path) as partial:
+        cut_off(partial / "c")
     assert names(tmp_path) == ["a", "b", "child"]
+
+
+def test_files_are_readable_by_whom_the_user_lets_read(tmp_path):
+    """Even those that a library made for the user alone."""
+    before = os.umask(0o027)
+    try:
+        with whole_file(tmp_path / "a") as file, whole_folder(tmp_path) as folder:
+            for partial in (file, folder / "b"):
+                partial.touch(mode=0o600)
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in "ab"] == [0o640, 0o640]
 
 
 def test_json_round_trip(tmp_path):

@@ -93,7 +93,13 @@ def test_bytes_are_those_of_all_files_that_are_needed(exported, int8, runtime, n
 def test_a_six_layer_minilm_before_and_after_int8(save, tmp_path):
     """MiniLM L6-H384: 22,713,986 parameters, of which 10,786,178 are Linear; torch's dynamic INT8 leaves 11,927,808 for
     `sum(p.numel())`, and yet every weight is in use. All weights are one, so that none rounds to zero."""
-    shape = {"vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
+    shape = {
+        "vocab_size": 30522,
+        "hidden_size": 384,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 12,
+        "intermediate_size": 1536,
+    }
     model = checkpoint.build(BertConfig(**shape))
     with torch.no_grad():
         for parameter in model.parameters():

@@ -7,7 +7,8 @@ import torch
 
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import FAMILIES, family_of, layers_of
-from edgemin.encoders.structure import Structure, keep_heads
+from edgemin.encoders.structure import Structure
+from edgemin.encoders.surgery import keep_heads
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.prune.criteria import head_magnitude
@@ -96,7 +97,7 @@ def test_selection_by_hand(scores, ratio, scope, kept):
 
 def test_a_floor_is_kept_and_the_next_lowest_goes_elsewhere():
     assert select([[1, 2, 3], [4, 5, 6]], 0.34, "global", floor=2) == [[1, 2], [1, 2]]
-    with pytest.raises(EdgeminError, match="ratio 0.5 cuts 3 heads, a floor of 2 per layer allows 2; lower the ratio"):
+    with pytest.raises(EdgeminError, match=r"ratio 0.5 cuts 3 heads, a floor of 2 per layer allows 2; lower the ratio"):
         select([[1, 2, 3], [4, 5, 6]], 0.5, "global", floor=2)
 
 

@@ -14,7 +14,8 @@ from edgemin.config.variants import Int8Dynamic
 from edgemin.deploy.onnx_export import random_inputs
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import FAMILIES
-from edgemin.encoders.structure import Structure, keep_heads
+from edgemin.encoders.structure import Structure
+from edgemin.encoders.surgery import keep_heads
 from edgemin.errors import EdgeminError
 from edgemin.measure.runtimes import open_model
 from edgemin.provenance import write_provenance
@@ -104,7 +105,9 @@ def add_tensor(tensors: dict) -> None:
     tensors["surplus"] = torch.zeros(1)
 
 
-@pytest.mark.parametrize(("damage", "message"), [(drop_scale, f"lacks '{QUERY}.weight_scale'"), (add_tensor, "do not fit its config.json")])
+@pytest.mark.parametrize(
+    ("damage", "message"), [(drop_scale, f"lacks '{QUERY}.weight_scale'"), (add_tensor, "do not fit its config.json")]
+)
 def test_an_int8_file_that_does_not_fit_is_named(floats, tmp_path, damage, message):
     torch_dynamic.quantize_folder(floats["bert"], tmp_path, spec("torch"))
     tensors = load_file(tmp_path / "model.safetensors")
@@ -135,7 +138,13 @@ def test_onnx_int8_loads_and_answers_nearly_as_the_float_graph(exported, int8):
     inputs = {name: values.numpy() for name, values in random_inputs(checkpoint.load(exported), 3, 9, seed=2).items()}
     difference = np.abs(open_model(int8[0], "onnxruntime", 1)(inputs) - open_model(exported, "onnxruntime", 1)(inputs)).max()
     assert 0 < difference < 0.1  # as for torch
-    assert {path.name for path in int8[0].iterdir()} == {"model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json"}
+    assert {path.name for path in int8[0].iterdir()} == {
+        "model.onnx",
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "provenance.json",
+    }
 
 
 def test_onnx_int8_weights_are_rounded_to_a_scale_per_output_column(exported, int8):

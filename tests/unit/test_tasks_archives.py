@@ -72,7 +72,9 @@ def test_no_member_escapes(put, tmp_path, folder):
     )
 
 
-@pytest.mark.parametrize(("content", "message"), [(zipped({"m/x": b""}), "no files in folder 'n'"), (b"PK", "not a readable zip")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(zipped({"m/x": b""}), "no files in folder 'n'"), (b"PK", "not a readable zip")]
+)
 def test_an_unusable_model_archive_is_named(put, tmp_path, content, message):
     with pytest.raises(EdgeminError, match=rf"a.whl: {message}"):
         unpack_folder(put("a.whl", content), "n", tmp_path)

@@ -3,13 +3,14 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from edgemin.config.pins import Pin
-from edgemin.config.sources import PipFile
+from edgemin.config.sources import HubRepo, PipFile
 from edgemin.errors import EdgeminError
 from edgemin.tasks import download
 
@@ -141,7 +142,9 @@ def test_a_complete_file_that_was_not_moved_yet_is_taken(index, fetch):
     assert fetch.arrived == {"some.whl": CONTENT}
 
 
-@pytest.mark.parametrize(("status", "asked", "message"), [(404, 1, "HTTP 404"), (503, download.TRIES, "unreachable after 4 tries .HTTP 503")])
+@pytest.mark.parametrize(
+    ("status", "asked", "message"), [(404, 1, "HTTP 404"), (503, download.TRIES, "unreachable after 4 tries .HTTP 503")]
+)
 def test_http_errors_name_the_offline_options(index, fetch, status, asked, message):
     """A 5xx may pass, so it is tried again; a 404 is not."""
     index.files["/files/some.whl"] = status
@@ -151,14 +154,29 @@ def test_http_errors_name_the_offline_options(index, fetch, status, asked, messa
 
 
 def test_an_unreachable_server_names_the_offline_options(index, fetch, monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the discard port: nobody listens
-    with pytest.raises(EdgeminError, match=rf"^http://127.0.0.1:9/simple/some-package/: unreachable after 4 tries.*{OFFLINE}.*`path:` or `files:`"):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/simple"  # of a server that is gone
+    monkeypatch.setenv("PIP_INDEX_URL", address)
+    with pytest.raises(
+        EdgeminError, match=f"^{address}/some-package/: unreachable after 4 tries.*{OFFLINE}.*`path:` or `files:`"
+    ):
         fetch()
+
+
+def test_an_unreachable_hub_names_the_offline_options(tmp_path):
+    """The tests are offline for huggingface_hub: see conftest."""
+    pin = Pin("hub_model", repo=HubRepo(repo="owner/name", revision="a" * 40), names=("config.json",))
+    with pytest.raises(EdgeminError, match=f"^hub repository owner/name@aaaaaaaaaaaa: .*{OFFLINE}.*HF_ENDPOINT"):
+        download.fetch(pin, tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("page", "message"),
-    [(b"<html>", "not a JSON package index"), (b"{}", "not a JSON package index"), (b'{"files": []}', f"no file with sha256 {SHA}")],
+    [
+        (b"<html>", "not a JSON package index"),
+        (b"{}", "not a JSON package index"),
+        (b'{"files": []}', f"no file with sha256 {SHA}"),
+    ],
 )
 def test_an_index_without_the_file_is_told(index, fetch, page, message):
     index.files["/simple/some-package/"] = page

@@ -59,7 +59,9 @@ def test_splits_are_a_function_of_the_seed(prepare):
 
 
 def test_given_splits_are_left_alone(prepare):
-    data = prepare({"train": numbered(9, 0) + numbered(9, 1), "test": numbered(3, 0, "t") + numbered(2, 1, "t")}, splits={"validation": 4})
+    data = prepare(
+        {"train": numbered(9, 0) + numbered(9, 1), "test": numbered(3, 0, "t") + numbered(2, 1, "t")}, splits={"validation": 4}
+    )
     assert counts(data) == {"train": {0: 7, 1: 7}, "validation": {0: 2, 1: 2}, "test": {0: 3, 1: 2}}
 
 
@@ -114,7 +116,9 @@ def test_a_rating_becomes_its_sign_without_the_dead_zone(prepare):
     ],
 )
 def test_labels_are_names_or_indices(prepare, values, names, ids):
-    data = prepare({"train": numbered(8, values[0]) + numbered(8, values[1])}, label_names=names, splits={"validation": 2, "test": 2})
+    data = prepare(
+        {"train": numbered(8, values[0]) + numbered(8, values[1])}, label_names=names, splits={"validation": 2, "test": 2}
+    )
     everything = pd.concat(data.splits.values())
     assert set(zip(everything["text"].str.split().str[1], everything["label"], strict=True)) == set(zip(values, ids, strict=True))
     assert data.label_names == (names or sorted(values, key=dict(zip(values, ids, strict=True)).get))
@@ -199,12 +203,16 @@ WRITERS = {
 @pytest.mark.parametrize("column", ["text", "label"])
 def test_a_missing_value_is_neither_a_text_nor_a_class(tmp_path, form, column):
     """An empty field of a CSV file, a null elsewhere: rows 3, 6, 9, ..., so that every class would be large enough."""
-    table = pd.DataFrame([(f"{text} {n}", label) for n in range(9) for text, label in (("fine", "a"), ("dull", "b"), ("odd", "c"))])
+    table = pd.DataFrame(
+        [(f"{text} {n}", label) for n in range(9) for text, label in (("fine", "a"), ("dull", "b"), ("odd", "c"))]
+    )
     table.columns = ["text", "label"]
     table.loc[2::3, column] = None
     WRITERS[form](table, tmp_path / f"a.{form}")
     task = {"source": {"files": {"train": str(tmp_path / f"a.{form}")}}, "text": "text", "label": "label"}
-    with pytest.raises(EdgeminError, match=f"train split: column '{column}': 9 (empty texts|rows without a label), the first in data row 3"):
+    with pytest.raises(
+        EdgeminError, match=f"train split: column '{column}': 9 (empty texts|rows without a label), the first in data row 3"
+    ):
         splits.prepare(Task.model_validate({**task, "splits": {"validation": 3, "test": 3}}))
 
 

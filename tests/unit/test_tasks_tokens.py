@@ -16,7 +16,9 @@ def tokenizer(source):
 
 
 def pieces(tokenizer, rows, max_length=16):
-    return [tokenizer.convert_ids_to_tokens(example["input_ids"]) for example in tokenize(tokenizer, pd.DataFrame(rows), max_length)]
+    return [
+        tokenizer.convert_ids_to_tokens(example["input_ids"]) for example in tokenize(tokenizer, pd.DataFrame(rows), max_length)
+    ]
 
 
 def test_words_of_the_vocabulary_are_pieces_and_others_are_spelt(tokenizer):
@@ -29,7 +31,17 @@ def test_words_of_the_vocabulary_are_pieces_and_others_are_spelt(tokenizer):
 
 def test_a_pair_is_one_input_of_two_types(tokenizer):
     [example] = tokenize(tokenizer, pd.DataFrame({"text": ["a plot"], "pair": ["the end is good"]}), 16)
-    assert tokenizer.convert_ids_to_tokens(example["input_ids"]) == ["[CLS]", "a", "plot", "[SEP]", "the", "end", "is", "good", "[SEP]"]
+    assert tokenizer.convert_ids_to_tokens(example["input_ids"]) == [
+        "[CLS]",
+        "a",
+        "plot",
+        "[SEP]",
+        "the",
+        "end",
+        "is",
+        "good",
+        "[SEP]",
+    ]
     assert example["token_type_ids"] == [0] * 4 + [1] * 5
 
 
@@ -74,11 +86,11 @@ def wordpiece(words: list[str], special: str):
         (["ab", "c"], "[{}]", None),
         (["c", "ab"], "<{}>", None),  # other ids and other special tokens, the same pieces
         (["a", "##b", "c"], "[{}]", "ab c"),
-        (["ab"], "[{}]", "ab c"),  # an unknown word is not the piece
+        (["ab"], "[{}]", "c"),  # an unknown word is not the piece
     ],
 )
 def test_pieces_line_up_by_text_and_role_not_by_id(other, special, differs):
-    rows = pd.DataFrame({"text": ["ab", "ab c"] if other != ["a", "##b", "c"] else ["c", "ab c"]})
+    rows = pd.DataFrame({"text": ["c", "ab c"]})
     assert pieces_line_up(wordpiece(["ab", "c"], "[{}]"), wordpiece(other, special), rows, 8) == differs
 
 
@@ -89,5 +101,6 @@ def test_an_unreadable_tokenizer_is_named(source, tmp_path, content):
     (folder / "tokenizer.json").unlink()
     if content:
         (folder / "tokenizer.json").write_text(content)
+    (folder / "provenance.json").unlink()  # as a user's own folder has none
     with pytest.raises(EdgeminError, match=rf"^{folder}: .*tokenizer.json"):
         load_tokenizer(folder)

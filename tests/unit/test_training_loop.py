@@ -20,6 +20,7 @@ from edgemin.training.data import read_examples
 from edgemin.training.labels import LabelsTerm, labels_loss
 from edgemin.training.precision import bf16_here, resolve
 from edgemin.training.run import train_and_save
+from edgemin.training.teacher import train_teacher
 
 BATCH, PER_EPOCH = 16, 6  # 96 sentences
 
@@ -44,7 +45,9 @@ def train(source, data, tmp_path):
     def run(meddle=lambda call, loss: loss, epochs=3, phases=1, scratch="scratch", rate=0.02):
         set_seed(0)
         student = checkpoint.load_source(source, labels=["negative", "positive"], finetuned=False)
-        phase = Phase.model_validate({"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "terms": [{"objective": "labels"}]})
+        phase = Phase.model_validate(
+            {"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "terms": [{"objective": "labels"}]}
+        )
         settings = loop.Settings("accuracy", seed=0, precision="fp32", scratch=tmp_path / scratch)
         calls = []
         history = loop.train(student, [phase] * phases, lambda config: Term(meddle, calls), train_set, validation, settings)
@@ -150,7 +153,9 @@ def test_predictions_come_in_the_order_of_the_examples(source, data):
     model = checkpoint.load_source(source, labels=["a", "b"], finetuned=False)
     given = read_examples(data, "train", source, 16)
     with torch.no_grad():
-        singly = [model(**{name: torch.tensor([ids]) for name, ids in example.items()}).logits[0].numpy() for example in given.tokens]
+        singly = [
+            model(**{name: torch.tensor([ids]) for name, ids in example.items()}).logits[0].numpy() for example in given.tokens
+        ]
     np.testing.assert_allclose(loop.predict(model, given), np.stack(singly), rtol=0, atol=1e-5)
 
 
@@ -213,3 +218,21 @@ def test_a_training_job_leaves_a_checkpoint_and_no_scratch(source, data, tmp_pat
     history = read_json(tmp_path / "out" / "history.json")
     assert (len(history["phases"]), history["precision"], history["note"]) == (epochs, "fp32", 7)
     assert not list((tmp_path / "scratch").glob("*"))
+
+
+def test_a_teacher_that_came_finetuned_is_taken_as_it_is(tiny, save, data, tmp_path):
+    model = tiny()
+    spec = {**SPEC, "teacher": {"source": {"path": "x"}, "training": "none"}}
+    train_teacher(save(model, tmp_path / "source"), data, tmp_path / "out", tmp_path / "scratch", spec)
+    assert equal(checkpoint.load(tmp_path / "out"), model)
+
+
+def test_a_teacher_learns_its_task(source, data, tmp_path):
+    """The adjective gives the label away: from a coin's toss to nearly all right, and the same from the same seed."""
+    phases = [{"epochs": 4, "batch_size": 16, "learning_rate": 0.02}]
+    spec = {**SPEC, "teacher": {"source": {"path": "x"}, "training": phases}}
+    for out in ("one", "other"):
+        train_teacher(source, data, tmp_path / out, tmp_path / f"scratch {out}", spec)
+    [phase] = read_json(tmp_path / "one" / "history.json")["phases"]
+    assert max(phase["validation"]) > 0.9
+    assert equal(*(checkpoint.load(tmp_path / out) for out in ("one", "other")))

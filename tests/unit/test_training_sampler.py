@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,9 @@ def test_order_is_a_function_of_seed_and_epoch():
     assert len(orders) == 4
 
 
-@pytest.mark.parametrize(("size", "batches", "last"), [(16, 63, 11), (17, 59, 17), (1003, 1, 1003), (2000, 1, 1003), (1, 1003, 1)])
+@pytest.mark.parametrize(
+    ("size", "batches", "last"), [(16, 63, 11), (17, 59, 17), (1003, 1, 1003), (2000, 1, 1003), (1, 1003, 1)]
+)
 def test_every_example_once_and_an_incomplete_batch_last(size, batches, last):
     """1003 = 62 * 16 + 11 = 59 * 17."""
     made = sampler(size=size)
@@ -44,4 +48,4 @@ def test_batches_of_like_lengths_need_less_padding_than_random_ones():
 def test_long_and_short_batches_are_mixed():
     """Batches of one group are shuffled: the lengths of the first 50 do not fall as they were sorted."""
     means = [np.mean([LENGTHS[index] for index in batch]) for batch in sampler().batches()[:50]]
-    assert sum(a > b for a, b in zip(means, means[1:], strict=False)) not in (0, 49)
+    assert sum(a > b for a, b in itertools.pairwise(means)) not in (0, 49)

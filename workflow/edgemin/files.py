@@ -25,6 +25,7 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
+        _share(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -44,9 +45,18 @@ def whole_folder(path: Path | str) -> Iterator[Path]:
     try:
         yield partial
         for file in sorted(partial.iterdir()):
+            _share(file)
             file.replace(path / file.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _share(file: Path) -> None:
+    """Permissions as the user's umask has them: safetensors makes files that nobody else can read."""
+    umask = os.umask(0)
+    os.umask(umask)
+    if file.is_file():
+        file.chmod(0o666 & ~umask)
 
 
 def write_json(path: Path | str, value: Any) -> None:

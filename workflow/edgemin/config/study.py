@@ -232,14 +232,22 @@ class Study(Strict):
         return []
 
 
-def _key(location: tuple[int | str, ...]) -> str:
-    """`tasks.movies.label` from pydantic's location, without the names of union members that it puts in."""
-    parts = [str(part) for part in location if isinstance(part, int) or _is_key(part)]
+def _key(location: tuple[int | str, ...], config: Any) -> str:
+    """`tasks.movies.label` from pydantic's location, without the names of union members that it puts in.
+
+    A part counts if it is a key or an index of the study at that place; so does the last, which may be missing there.
+    """
+    parts = []
+    for number, part in enumerate(location):
+        here = (isinstance(config, Mapping) and part in config) or (
+            isinstance(config, list) and isinstance(part, int) and part < len(config)
+        )
+        if here:
+            config = config[part]
+        elif number < len(location) - 1 or "[" in str(part) or not isinstance(config, Mapping):
+            continue
+        parts.append(str(part))
     return ".".join(parts) or "study"
-
-
-def _is_key(part: str) -> bool:
-    return not any(mark in part for mark in "[]()") and (part == part.lower()) and part not in ("str", "int", "key")
 
 
 def parse_study(config: Mapping[str, Any], file: str = "study") -> Study:
@@ -261,5 +269,5 @@ def parse_study(config: Mapping[str, Any], file: str = "study") -> Study:
                 message = f"{problem['input']!r} does not match {problem['ctx']['pattern']}"
             elif problem["type"] not in ("value_error",):
                 message = f"{message}; found {str(problem['input'])[:80]!r}"
-            lines.append(f"{file}: {_key(problem['loc'])}: {message}")
+            lines.append(f"{file}: {_key(problem['loc'], config)}: {message}")
         raise EdgeminError("\n".join(dict.fromkeys(lines))) from None

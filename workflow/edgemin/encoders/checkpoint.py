@@ -115,7 +115,13 @@ def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool
         return model
     try:
         model, report = AutoModelForSequenceClassification.from_pretrained(
-            folder, config=config, dtype=torch.float32, use_safetensors=True, output_loading_info=True, trust_remote_code=False
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are named below
+            trust_remote_code=False,
         )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise EdgeminError(f"{folder}: cannot be loaded as a {config.model_type} encoder ({_first_line(error)})") from None

@@ -6,7 +6,8 @@ QInt8 weights: QUInt8 takes a kernel three times slower on x86. Embedding tables
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,21 @@ def quantize(source: Path, target: Path, config: Int8Dynamic) -> None:
             f"{source}: not a readable ONNX model ({str(error).splitlines()[0]}); delete it and run snakemake again"
         ) from None
     del model.graph.value_info[:]  # shapes of the dynamo exporter that the quantizer contradicts
-    logging.getLogger("root").setLevel(logging.ERROR)  # it advises a pre-processing step that fails on such graphs
-    quantize_dynamic(
-        model,
-        target,
-        op_types_to_quantize=["MatMul", "Gemm", *(["Gather"] if config.embeddings is not False else [])],
-        weight_type=QuantType.QInt8,
-        per_channel=config.per_channel,
-    )
-    logging.getLogger("root").setLevel(logging.INFO)
+    with _quiet():
+        quantize_dynamic(
+            model,
+            target,
+            op_types_to_quantize=["MatMul", "Gemm", *(["Gather"] if config.embeddings is not False else [])],
+            weight_type=QuantType.QInt8,
+            per_channel=config.per_channel,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """onnxruntime's quantizer advises, on the root logger, a pre-processing step that fails on such graphs."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

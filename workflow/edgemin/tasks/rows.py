@@ -122,18 +122,16 @@ def _class_name(value: object) -> str:
     return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
 
 
-def to_class_ids(labels: pd.Series, names: list[str], where: str) -> pd.Series:
-    """Class indices: a label is one of `names`, or else an index into them.
+def to_class_ids(labels: pd.Series, names: list[str], by_name: bool, where: str) -> pd.Series:
+    """Class indices. by_name: labels are `names`, as those of the training split are; else they are indices into them.
 
     Raises EdgeminError for a label that is neither.
     """
-    if set(labels) <= set(names):
-        return labels.map({name: index for index, name in enumerate(names)}).astype(int)
-    indices = {str(index): index for index in range(len(names))}
-    outside = sorted(set(labels) - set(indices))
+    known = {name: index for index, name in enumerate(names)} if by_name else {str(index): index for index in range(len(names))}
+    outside = sorted(set(labels) - set(known))
     if outside:
         raise EdgeminError(
             f"{where}: label '{outside[0]}' is neither one of the label_names ({', '.join(names)}) "
-            f"nor an index below {len(names)}; correct label_names in the study"
+            f"nor an index below {len(names)}, as the training split's labels are; correct label_names in the study"
         )
-    return labels.map(indices).astype(int)
+    return labels.map(known).astype(int)

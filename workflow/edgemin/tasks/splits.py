@@ -23,8 +23,9 @@ def prepare(task: Task, download: Path | None = None) -> TaskData:
         rows[split].insert(0, "id", [f"{split}-{number}" for number in range(len(rows[split]))])
     names = None if task.regression else _label_names(task, rows)
     if names:
+        by_name = set(rows["train"]["label"]) <= set(names)
         for split, table in rows.items():
-            table["label"] = to_class_ids(table["label"], names, f"{split} split")
+            table["label"] = to_class_ids(table["label"], names, by_name, f"{split} split")
     rows, duplicates = deduplicate(rows)
     rows = carve(rows, task.splits, stratify=not task.regression)
     _check(rows, names)

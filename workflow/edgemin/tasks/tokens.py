@@ -10,14 +10,23 @@ import numpy as np
 import pandas as pd
 
 from edgemin.errors import EdgeminError
+from edgemin.provenance import NAME, check_provenance
 
 TEXT_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
 def load_tokenizer(folder: Path | str) -> Any:
-    """The fast tokenizer of a checkpoint folder. No code from the folder is run."""
+    """The fast tokenizer of a folder, its digest checked where one is recorded. No code from the folder is run.
+
+    Raises EdgeminError for a folder without one: transformers would make up a tokenizer to which every word is unknown.
+    """
     from transformers import AutoTokenizer
 
+    folder = Path(folder)
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json")):
+        raise EdgeminError(f"{folder}: has no tokenizer.json (nor vocab.txt or vocab.json); save the model's tokenizer there")
+    if (folder / NAME).is_file() and (folder / "tokenizer.json").is_file():
+        check_provenance(folder, "tokenizer.json")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:

@@ -1,0 +1,48 @@
+"""Files that repeat one another are kept equal: pins, and the reference of a study's keys."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgemin.config import base, sources, study, variants
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _pins(name: str) -> list[str]:
+    lines = (ROOT / "envs" / name).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith(("#", "-"))]
+
+
+def test_the_conda_file_wraps_the_same_pins():
+    environment = yaml.safe_load((ROOT / "envs/edgemin.yaml").read_text(encoding="utf-8"))
+    assert environment["dependencies"][-1]["pip"] == _pins("requirements.txt")
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "constraints.txt"])
+def test_everything_is_pinned_to_one_version(name):
+    assert all(line.count("==") == 1 and "," not in line for line in _pins(name))
+
+
+def test_constraints_do_not_contradict_the_pins():
+    pinned = dict(line.lower().replace("_", "-").split("==") for line in _pins("requirements.txt") + _pins("requirements-dev.txt"))
+    constrained = dict(line.lower().replace("_", "-").split("==") for line in _pins("constraints.txt"))
+    assert {name: pinned[name] for name in pinned.keys() & constrained.keys()} == {
+        name: constrained[name] for name in pinned.keys() & constrained.keys()
+    }
+
+
+def test_every_key_of_a_study_is_explained():
+    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    models = [
+        model
+        for module in (sources, study, variants)
+        for _, model in inspect.getmembers(module, inspect.isclass)
+        if issubclass(model, base.Strict)
+    ]
+    missing = {f"{model.__name__}.{field}" for model in models for field in model.model_fields if f"`{field}`" not in text}
+    assert missing == set()

@@ -1,0 +1,195 @@
+"""Measurements on disk -> the long table, the stage-wise table, and both as text."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from edgemin.files import write_json
+from edgemin.report import markup, statistics
+from edgemin.report.collect import COLUMNS, collect, write
+from edgemin.report.stagewise import shown, stagewise, write_tables
+
+GOLD = [0, 1, 1, 0]
+CHAINS = {"teacher": "teacher", "kd": "teacher/distill-kd", "small": "teacher/distill-kd/quantize-int8"}
+RIGHT = {"teacher": ("1110", "1111"), "kd": ("1100", "1011"), "small": ("1101", "1110")}  # by seed
+P50 = {"teacher": (4.0, 6.0), "kd": (1.0, 3.0), "small": (1.0, 1.0)}
+BYTES = {"teacher": 4_000_000, "kd": 2_500_000, "small": 1_000_000}
+SPEEDUP = {"value": 2.5, "low": 2.0, "high": 3.0}
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """The table of three cells and two seeds, with all that was measured of them."""
+    cells = {}
+    for cell, chain in CHAINS.items():
+        for seed in (0, 1):
+            folder = tmp_path / cell / str(seed)
+            predicted = [gold if mark == "1" else 1 - gold for gold, mark in zip(GOLD, RIGHT[cell][seed], strict=True)]
+            answers = {
+                "split": ["validation", *["test"] * 4],
+                "label": [1, *GOLD],
+                "logits": [np.eye(2)[p] for p in (0, *predicted)],
+            }
+            folder.mkdir(parents=True)
+            pd.DataFrame(answers).to_parquet(folder / "predictions.parquet")
+            accuracy = RIGHT[cell][seed].count("1") / 4
+            write_json(
+                folder / "quality.json",
+                {"splits": {"validation": {"accuracy": 0.0, "examples": 1}, "test": {"accuracy": accuracy, "examples": 4}}},
+            )
+            counts = {"naive": None if cell == "small" else 900_000, "logical": 1_000_000, "nonzero": 999_999}
+            components = {"ffn": {"logical": 7, "nonzero": 6}}
+            write_json(folder / "size.json", {**counts, "components": components, "bytes": BYTES[cell], "compressed": 10})
+            p50 = P50[cell][seed]
+            single = {"calls": 20, "p50_ms": {"value": p50, "low": p50 - 0.5, "high": p50 + 0.5}, "reference_p50_ms": 4.0}
+            if cell != "teacher":
+                single["speedup_over_reference"] = SPEEDUP
+            throughput = {"sentences_per_second": {"value": 100.0, "low": 90.0, "high": 110.0}}
+            latency = {
+                "single_stream": single,
+                "throughput": throughput,
+                "tokenisation_p50_ms": 0.25,
+                "host": {"cpu": "Some & CPU"},
+            }
+            write_json(folder / "latency.json", latency)
+            row = {
+                "study": "s",
+                "task": "t",
+                "seed": seed,
+                "cell": cell,
+                "chain": chain,
+                "runtime": "onnxruntime",
+                "folder": str(folder),
+            }
+            cells.setdefault(cell, []).append(row)
+    blocks = [{"task": "t", "runtime": "onnxruntime", "cells": cells}]
+    return {"study": "s", "table": "stagewise", "metrics": {"t": "accuracy"}, "threads": 1, "blocks": blocks}
+
+
+def test_every_number_has_a_row(spec):
+    table = collect(spec["blocks"][0]["cells"]["kd"][:1])
+    assert list(table.columns) == COLUMNS
+    assert set(table[["study", "task", "seed", "cell", "chain", "runtime"]].itertuples(index=False, name=None)) == {
+        ("s", "t", 0, "kd", "teacher/distill-kd", "onnxruntime")
+    }
+    found = {
+        tuple(None if pd.isna(value) else value for value in row)
+        for row in table[["dataset", "split", "scenario", "metric", "value", "unit"]].itertuples(index=False, name=None)
+    }
+    times = {("", 2.5), ("_low", 2.0), ("_high", 3.0)}
+    assert found == {
+        ("t", "validation", None, "accuracy", 0.0, "share"),
+        ("t", "validation", None, "examples", 1.0, "examples"),
+        ("t", "test", None, "accuracy", 0.5, "share"),
+        ("t", "test", None, "examples", 4.0, "examples"),
+        (None, None, None, "parameters_naive", 900_000.0, "parameters"),
+        (None, None, None, "parameters_logical", 1_000_000.0, "parameters"),
+        (None, None, None, "parameters_nonzero", 999_999.0, "parameters"),
+        (None, None, None, "parameters_logical_ffn", 7.0, "parameters"),
+        (None, None, None, "parameters_nonzero_ffn", 6.0, "parameters"),
+        (None, None, None, "bytes", 2_500_000.0, "bytes"),
+        (None, None, None, "compressed", 10.0, "bytes"),
+        (None, None, "single_stream", "calls", 20.0, "calls"),
+        *((None, None, "single_stream", f"p50{end}", value, "ms") for end, value in (("", 1.0), ("_low", 0.5), ("_high", 1.5))),
+        (None, None, "single_stream", "reference_p50", 4.0, "ms"),
+        *((None, None, "single_stream", f"speedup_over_reference{end}", value, "times") for end, value in times),
+        *((None, None, "throughput", f"sentences_per_second{end}", value, "sentences/s") for end, value in (("", 100.0), ("_low", 90.0), ("_high", 110.0))),
+        (None, None, "tokenisation", "p50", 0.25, "ms"),
+    }  # fmt: skip
+
+
+def test_a_written_table_reads_back(spec, tmp_path):
+    table = collect(spec["blocks"][0]["cells"]["small"])
+    write(table, tmp_path / "results.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "results.csv"), table, check_dtype=False)
+
+
+def test_the_stagewise_table_by_hand(spec):
+    """Means over two seeds: 7/8, 5/8, 3/4; each against the row above; and the standard deviation of 3/4 and 1, 1/2 and 3/4."""
+    table = stagewise(spec).set_index("cell")
+    assert table["quality"].tolist() == [0.875, 0.625, 0.75]
+    assert table["quality_change"].tolist()[1:] == [-0.25, 0.125]
+    assert math.isnan(table["quality_change"]["teacher"])
+    assert table["quality_sd"].tolist() == pytest.approx([0.25 / math.sqrt(2), 0.25 / math.sqrt(2), 0])
+    assert table["p50"].tolist() == [5, 2, 1]
+    assert table["p50_low"].tolist() == [4.5, 1.5, 0.5]
+    assert table["speedup_over_reference"].tolist()[1:] == [2.5, 2.5]
+    assert table["bytes"].tolist() == list(BYTES.values())
+    assert (table["seeds"] == 2).all()
+    assert (table["quality_low"] <= table["quality"]).all()
+    assert (table["quality"] <= table["quality_high"]).all()
+
+
+def test_subsets_are_compared_with_the_teacher(spec):
+    table = stagewise({**spec, "table": "subsets"})
+    assert table["quality_change"].tolist()[1:] == [-0.25, -0.125]
+    text = shown(table, subsets=True)
+    assert text[["distill", "prune", "quantize"]].to_numpy().tolist() == [["", "", ""], ["yes", "", ""], ["yes", "", "yes"]]
+
+
+def test_numbers_as_people_read_them(spec):
+    text = shown(stagewise(spec))
+    assert [cell.split(" ")[0] for cell in text["accuracy %"]] == ["87.5", "62.5", "75.0"]
+    assert [cell.split(" ")[0] for cell in text["change"]] == ["–", "−25.00", "+12.50"]
+    assert text["naive M"].tolist() == ["0.90", "0.90", "–"]
+    assert text["MB"].tolist() == ["4.00", "2.50", "1.00"]
+    assert text["smaller"].tolist() == ["1.0×", "1.6×", "4.0×"]
+    assert text["p50 ms"].tolist() == ["5.00 [4.50, 5.50]", "2.00 [1.50, 2.50]", "1.00 [0.50, 1.50]"]
+    assert text["faster than teacher"].tolist() == ["–", *["2.50× [2.00, 3.00]"] * 2]
+    assert text["sentences/s"].tolist() == ["100"] * 3
+
+
+def test_a_correlation_is_no_percentage(spec, monkeypatch):
+    """Matthews of the teacher's seeds: (2 1 - 1 0) / sqrt(2 2 3 1), the wrong one being a 0 taken for a 1, and 1."""
+    monkeypatch.setattr(statistics, "RESAMPLES", 10)  # the interval is not looked at
+    text = shown(stagewise({**spec, "metrics": {"t": "matthews"}}))
+    assert text["matthews"][0].split(" ")[0] == f"{(2 / math.sqrt(12) + 1) / 2:.3f}"
+
+
+def test_the_three_files_say_the_same(spec, tmp_path):
+    write_tables(spec, tmp_path)
+    table = pd.read_csv(tmp_path / "stagewise.csv")
+    assert table["quality"].tolist() == [0.875, 0.625, 0.75]
+    markdown, tex = ((tmp_path / f"stagewise.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
+    assert markdown.startswith("# Stage by stage: s\n\n| runtime ")
+    assert "Machine: Some & CPU; 1 inference thread(s); 2 seed(s)." in markdown
+    assert r"Machine: Some \& CPU; 1 inference thread(s); 2 seed(s)." in tex
+    for mark in ("62.5 [", "−25.00 [", "2.50× [2.00, 3.00]"):
+        assert mark in markdown
+        assert markup.tex_escape(mark) in tex
+    rows = [line for line in tex.splitlines() if line.endswith(r" \\")]
+    assert len(rows) == 1 + 3
+    assert {row.count(" & ") for row in rows} == {len(shown(table).columns) - 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "signed", "text"),
+    [
+        (1.005, 1, False, "1.0"),
+        (-0.25, 2, True, "−0.25"),
+        (0.25, 2, True, "+0.25"),
+        (1234.5, 0, False, "1234"),  # ties go to the even digit
+        (None, 2, False, "–"),
+        (math.nan, 2, True, "–"),
+    ],
+)
+def test_a_number(value, digits, signed, text):
+    assert markup.number(value, digits, signed) == text
+
+
+def test_markdown_by_hand():
+    table = pd.DataFrame({"a": ["1", "22"], "long": ["x", "y"]})
+    assert (
+        markup.markdown(table, "Title", "Note.")
+        == "# Title\n\n| a  | long |\n|----|------|\n| 1  | x    |\n| 22 | y    |\n\nNote.\n"
+    )
+
+
+def test_latex_by_hand():
+    lines = markup.latex(pd.DataFrame({"a_b %": ["1×", "–"]}), "10^6 & more").splitlines()
+    assert lines[1:7] == [r"\begin{tabular}{l}", r"\toprule", r"a\_b \% \\", r"\midrule", r"1$\times$ \\", r"-- \\"]
+    assert lines[-1] == r"{\footnotesize 10\textasciicircum{}6 \& more}"
