@@ -217,6 +217,19 @@ def test_a_distill_job_from_caches_to_checkpoint(parent, data, manifests, tmp_pa
     assert str(parent / "model.safetensors") in check_provenance(tmp_path / "out")["parents"]
 
 
+def test_training_from_the_cache_gives_the_losses_of_a_live_teacher(parent, data, manifests, tmp_path):
+    """The teacher under bf16 autocast: its cache was computed in other batches, which moves the last of bf16's eight bits."""
+    logs = []
+    for name, limit in (("cached", 8.0), ("live", 0.0)):
+        spec = {"variant": variant({"layers": [1]}, phases=2).model_dump(mode="json"), "max_length": 16, "metric": "accuracy"}
+        spec |= {"seed": 0, "precision": "bf16", "threads": 1}
+        distill(parent, parent, None, manifests(limit), data, tmp_path / name, tmp_path / "scratch", spec)
+        phases = read_json(tmp_path / name / "history.json")["phases"]
+        logs.append([entry["loss"] for phase in phases for entry in phase["log"] if "loss" in entry])
+    assert len(logs[0]) == 6  # two phases of three updates, each logged
+    assert logs[0] == pytest.approx(logs[1], rel=2**-7, abs=1e-4)
+
+
 def test_a_student_of_other_pieces_cannot_follow_tokens(parent, data, source, train, manifests, tmp_path):
     """`good` is one piece of the teacher and several of the student."""
     student = shutil.copytree(source, tmp_path / "student")
