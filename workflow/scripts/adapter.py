@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +31,11 @@ def job(snakemake: Any) -> Iterator[None]:
     )
     for name in ("httpx", "filelock", "fontTools", "matplotlib", "torch.onnx", "onnxscript", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    started = time.monotonic()
+    logging.info("begins")
     try:
         yield
+        logging.info("done in %.0f s", time.monotonic() - started)
     except EdgeminError as error:
         for line in str(error).splitlines():
             logging.error("error: %s", line)
