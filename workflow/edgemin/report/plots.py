@@ -72,9 +72,9 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
         color, marker = STYLE[runtime]
         for axis, name, scale, text in (
             (axes[0], "quality", factor, f"{{:.{digits}f}}"),
-            (axes[1], "bytes", 1e-6, "{:.3g}"),
-            (axes[2], "p50", 1, "{:.3g}"),
-            (axes[3], "logical", 1e-6, "{:.3g}"),
+            (axes[1], "bytes", 1e-6, "{:#.3g}"),
+            (axes[2], "p50", 1, "{:#.3g}"),
+            (axes[3], "logical", 1e-6, "{:#.3g}"),
         ):
             values = rows[name] * scale
             if f"{name}_low" in rows:
@@ -83,16 +83,13 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
             else:
                 axis.hlines(y, 0, values, color=color, lw=1, alpha=0.5)
             axis.plot(values, y, marker, color=color, ms=5, label=NAMES[runtime] if axis is axes[0] else None)
+            place = (
+                {"xytext": (0, 5), "ha": "center", "va": "bottom"}
+                if axis is axes[0]
+                else {"xytext": (7, 0), "ha": "left", "va": "center"}
+            )
             for value, position in zip(values, y, strict=True):
-                axis.annotate(
-                    text.format(value),
-                    (value, position),
-                    (0, 5),
-                    textcoords="offset points",
-                    ha="center",
-                    va="bottom",
-                    fontsize=7.5,
-                )
+                axis.annotate(text.format(value).rstrip("."), (value, position), textcoords="offset points", fontsize=7.5, **place)
         if rows["naive"].notna().any():
             axes[3].plot(rows["naive"] * 1e-6, y, marker, mfc="white", mec=color, ms=7, label="naive count (PyTorch)", zorder=1.5)
     names = [
@@ -104,7 +101,7 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
         axis.set_ylim(depth - 0.35, -0.65)
         axis.grid(axis="y", visible=False)
         axis.set_xlabel(label)
-        axis.margins(x=0.12)
+        axis.margins(x=0.12 if axis is axes[0] else 0.2)
     for axis in axes[1:]:
         axis.set_xlim(left=0)
     axes[0].set_title(title, loc="left")
