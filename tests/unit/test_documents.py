@@ -29,7 +29,9 @@ def test_everything_is_pinned_to_one_version(name):
 
 
 def test_constraints_do_not_contradict_the_pins():
-    pinned = dict(line.lower().replace("_", "-").split("==") for line in _pins("requirements.txt") + _pins("requirements-dev.txt"))
+    pinned = dict(
+        line.lower().replace("_", "-").split("==") for line in _pins("requirements.txt") + _pins("requirements-dev.txt")
+    )
     constrained = dict(line.lower().replace("_", "-").split("==") for line in _pins("constraints.txt"))
     assert {name: pinned[name] for name in pinned.keys() & constrained.keys()} == {
         name: constrained[name] for name in pinned.keys() & constrained.keys()

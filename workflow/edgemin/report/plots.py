@@ -89,7 +89,9 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
                 else {"xytext": (7, 0), "ha": "left", "va": "center"}
             )
             for value, position in zip(values, y, strict=True):
-                axis.annotate(text.format(value).rstrip("."), (value, position), textcoords="offset points", fontsize=7.5, **place)
+                axis.annotate(
+                    text.format(value).rstrip("."), (value, position), textcoords="offset points", fontsize=7.5, **place
+                )
         if rows["naive"].notna().any():
             axes[3].plot(rows["naive"] * 1e-6, y, marker, mfc="white", mec=color, ms=7, label="naive count (PyTorch)", zorder=1.5)
     names = [
