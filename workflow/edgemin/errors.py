@@ -9,3 +9,8 @@ class EdgeminError(Exception):
     The message names the file or key, what was found, what was expected and the next step.
     Adapters print it without a traceback; anything else that is raised is a bug of ours.
     """
+
+
+def first_line(error: Exception) -> str:
+    """What another library's exception says first, for a message of ours in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

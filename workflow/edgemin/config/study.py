@@ -204,7 +204,7 @@ class Study(Strict):
                         f"known: {', '.join(sorted(known)) or 'none, add it under ' + link.stage}"
                     )
         if not problems:
-            problems += self._problems_of_tables() + self._problems_of_student_sources()
+            problems += self._problems_of_tables() + self._problems_of_teacher()
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -226,7 +226,7 @@ class Study(Strict):
                 problems.append(f"{key}: lists no cell with the chain '{ROOT}', the reference")
         return problems
 
-    def _problems_of_student_sources(self) -> list[str]:
+    def _problems_of_teacher(self) -> list[str]:
         if self.teacher.training == "none" and self.teacher.source.random:
             return ["teacher.training: none, but a random source is not fine-tuned; give phases"]
         return []

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from edgemin.encoders.families import Classifier, family_of
 from edgemin.encoders.structure import KEY, Structure
 from edgemin.encoders.surgery import resize
-from edgemin.errors import EdgeminError
+from edgemin.errors import EdgeminError, first_line
 from edgemin.files import read_json, whole_folder
 from edgemin.provenance import check_provenance, write_provenance
 
@@ -124,17 +124,13 @@ def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool
             trust_remote_code=False,
         )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        raise EdgeminError(f"{folder}: cannot be loaded as a {config.model_type} encoder ({_first_line(error)})") from None
+        raise EdgeminError(f"{folder}: cannot be loaded as a {config.model_type} encoder ({first_line(error)})") from None
     head = ("classifier.", "pre_classifier.", f"{family_of(config).base}.pooler.")
     missing = [key for key in report["missing_keys"] if finetuned or not key.startswith(head)]
     if missing or report["mismatched_keys"]:
         wrong = sorted(missing) or sorted(map(str, report["mismatched_keys"]))
         raise EdgeminError(f"{folder}: weights are missing or of another size: {', '.join(wrong[:3])}; is this the right model?")
     return model.eval()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import requests
 
 from edgemin.config.pins import Pin
 from edgemin.config.sources import HubRepo, PipFile
-from edgemin.errors import EdgeminError
+from edgemin.errors import EdgeminError, first_line
 from edgemin.files import sha256
 
 log = logging.getLogger(__name__)
@@ -72,14 +72,10 @@ def fetch_hub(repo: HubRepo, names: Iterable[str], folder: Path, *, dataset: boo
             allow_patterns=list(names),
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise EdgeminError(f"hub repository {repo.repo}@{repo.revision[:12]}: {_first_line(error)}; {_OFFLINE}") from None
+        raise EdgeminError(f"hub repository {repo.repo}@{repo.revision[:12]}: {first_line(error)}; {_OFFLINE}") from None
     shutil.copytree(got, folder, dirs_exist_ok=True)
     if not any(path.is_file() for path in folder.rglob("*")):
         raise EdgeminError(f"hub repository {repo.repo}@{repo.revision[:12]}: holds none of {', '.join(names)}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _get(url: str, headers: dict[str, str], stream: bool = False) -> requests.Response:
@@ -114,7 +110,7 @@ def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
             break
         except (requests.RequestException, OSError) as error:
             if attempt == TRIES:
-                raise EdgeminError(f"{url}: broke off {TRIES} times ({_first_line(error)}); {_OFFLINE}") from None
+                raise EdgeminError(f"{url}: broke off {TRIES} times ({first_line(error)}); {_OFFLINE}") from None
             log.info("%s: broke off (%s), going on", target.name, type(error).__name__)
         except EdgeminError as error:
             if not have or "HTTP 416" not in str(error):
