@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke subsets report test lint format schema clean clean-scratch
+.PHONY: tables quick smoke subsets distillation report bench test lint format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -20,9 +20,15 @@ smoke: .venv/ready ## every rule on a tiny random model, without a download
 subsets: .venv/ready ## all eight subsets of distillation, pruning and quantization
 	$(RUN) table_subsets
 
+distillation: .venv/ready ## every distillation objective against labels at equal compute
+	$(RUN) table_distillation plot_distillation
+
 report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
 	$(RUN) --configfile $(STUDY)
 	$(RUN) --configfile $(STUDY) --report results/report.zip
+
+bench: .venv/ready ## training speed of each objective beside transformers' Trainer
+	PYTHONPATH=workflow .venv/bin/python benchmarks/speed.py
 
 test: .venv/ready-dev ## unit and workflow tests
 	.venv/bin/python -m pytest

@@ -20,6 +20,11 @@ HUB = {"repo": "owner/name", "revision": "a" * 40}
 RATING = {"sign_of": "rating"}
 STUDENT = "distill.minilmv2.student"
 TERM = "distill.minilmv2.phases.0.terms"
+FILES = {"files": {"train": "a.csv"}}
+OTHER_FILES = {"files": {"train": "other.csv"}}
+ZONE = {"dead_zone": True}
+PAIRS = {"unlabelled": [{"source": FILES}, {"source": FILES, "text": ["a", "b"]}]}
+ELSEWHERE = {"source": FILES, "text": ["a", "b"]}
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
@@ -67,7 +72,29 @@ def test_the_committed_schema_is_that_of_the_models():
         (f"{STUDENT}.layers", [3, 1], f"{STUDENT}.layers", "[3, 1] must rise without repeats"),
         (f"{STUDENT}.layers", [1, 1], f"{STUDENT}.layers", "[1, 1] must rise without repeats"),
         (f"{TERM}.0.objective", "cosine", f"{TERM}.0", "'cosine'"),
+        (f"{STUDENT}", {"source": {"path": "m"}, "layers": [2, 0]}, f"{STUDENT}.layers", "[2, 0] must rise without repeats"),
         (f"{TERM}.0.weight", 0, f"{TERM}.0.weight", "greater than 0"),
+        (f"{TERM}.0", {"objective": "tinybert"}, f"{TERM}.0.layers", "missing"),
+        (f"{TERM}.0", {"objective": "tinybert", "layers": 2, "embeddings": 0, "hidden": 0, "attention": 0}, f"{TERM}.0", "embeddings, hidden and attention are all 0"),
+        (f"{TERM}.0", {"objective": "preference", "between": "tokens"}, f"{TERM}.0.between", "found 'tokens'"),
+        ("distill.minilmv2.phases.0.dropout", 1, "distill.minilmv2.phases.0.dropout", "less than 1"),
+        ("distill.minilmv2.transfer", "wide", "study", "distill.minilmv2.transfer: 'wide' is unknown; known: none, add it under transfer"),
+        ("prune.heads25.transfer", "wide", "study", "prune.heads25.transfer: 'wide' is unknown; known: none, add it under transfer"),
+        ("prune.heads25", {"ratio": 0.25, "transfer": "wide"}, "prune.heads25", "transfer: says what the recovery trains on, but there are no recovery phases"),
+        ("transfer", {"test": PAIRS}, "study", "transfer.test: is the name of a split; choose another"),
+        ("transfer", {"wide": {}}, "transfer.wide", "adds nothing to the training rows; give unlabelled, dead_zone or augment"),
+        ("transfer", {"wide": {"rows": 9}}, "transfer.wide", "adds nothing to the training rows"),
+        ("transfer", {"wide": {"augment": {}}}, "transfer.wide", "augment: say with rows how large the set is to become"),
+        ("transfer", {"wide": {"augment": {"mask": 0.6, "replace": 0.5}, "rows": 9}}, "transfer.wide.augment", "mask 0.6 and replace 0.5 are chances of one word; make their sum 1 at most"),
+        ("transfer", {"wide": {"augment": {"ngram": 1.5}, "rows": 9}}, "transfer.wide.augment.ngram", "less than or equal to 1"),
+        ("transfer", {"wide": ZONE}, "study", "transfer.wide.dead_zone: task snippets has no rating with a dead zone; drop the key"),
+        ("transfer", {"wide": PAIRS}, "study", "transfer.wide.unlabelled.1.text: 2 text columns, but task snippets has 1"),
+        ("tasks.snippets.out_of_domain", {"tweets": ELSEWHERE}, "tasks.snippets", "out_of_domain.tweets.text: give as many columns as the task has (1)"),
+        ("tables.distillation", {"kd": ["x"]}, "study", "tables.distillation.kd: 'x' is not a cell; known: teacher, kd, kd_prune"),
+        ("tables.distillation", {"x": ["kd"]}, "study", "tables.distillation.x: 'x' is not a cell"),
+        ("tables.distillation", {"kd": ["kd_prune"]}, "study", "tables.distillation.kd: the chain of cell 'kd_prune' does not end in a distill stage"),
+        ("tables.distillation", {"teacher": ["kd"]}, "study", "tables.distillation.teacher: the chain of cell 'teacher' does not end in a distill stage"),
+        ("tables.distillation", {"kd": []}, "tables.distillation.kd", "at least 1 item"),
         ("prune.heads25.ratio", 1, "prune.heads25.ratio", "less than 1"),
         ("prune.heads25", {"ratio": 0.25, "teacher": "parent"}, "prune.heads25", "there are no recovery phases"),
         ("quantize.int8_dynamic_torch.embeddings", True, "quantize.int8_dynamic_torch", "embeddings: torch.ao"),
@@ -140,11 +167,94 @@ def test_cells_of_an_optional_table_alone_are_not_built_by_default(changed):
         parse_study(changed({"tables": {"subsets": {"torch": ["kd"]}}}))
 
 
-def test_needs_are_what_the_terms_read():
-    terms = [{"objective": "minilmv2", "teacher_layer": 2}, {"objective": "minilmv2"}, {"objective": "labels"}]
-    phases = [{"terms": terms}, {"terms": [{"objective": "logits"}]}, {"terms": [{"objective": "logits", "temperature": 2}]}]
-    variant = Distill.model_validate({"student": "parent", "phases": phases})
-    assert needs_of(variant.phases) == ["logits", "qkv_2", "qkv_last"]
+def test_cells_of_the_distillation_table_alone_are_not_built_by_default(changed):
+    """`extra` and its control `more` stand nowhere else; `kd` is a row of the stage-wise table too."""
+    cells = {"cells.extra": "teacher/distill-minilmv2/distill-minilmv2", "cells.more": "teacher/prune-heads25/distill-minilmv2"}
+    tables = {"stagewise": {"torch": ["teacher", "kd"]}, "distillation": {"more": ["kd", "extra"]}}
+    study = parse_study(changed({**cells, "tables": tables}))
+    assert study.default_cells() == ["teacher", "kd", "kd_prune", "edgemin", "edgemin_torch"]
+    without = parse_study(changed({**cells, "tables": {"stagewise": tables["stagewise"]}}))
+    assert without.default_cells() == [*study.default_cells(), "extra", "more"]
+
+
+def test_a_pair_of_texts_asks_for_pairs_elsewhere(changed):
+    changes = {"tasks.snippets.text": ["a", "b"], "tasks.snippets.out_of_domain": {"tweets": {"source": OTHER_FILES}}}
+    study = parse_study(changed({**changes, "transfer": {"wide": PAIRS}}))
+    assert study.transfer["wide"].unlabelled[1].columns == study.tasks["snippets"].text_columns == ["a", "b"]
+    with pytest.raises(EdgeminError, match=r"out_of_domain.tweets.text: give as many columns as the task has \(2\)"):
+        parse_study(changed({**changes, "tasks.snippets.out_of_domain": {"tweets": {"source": OTHER_FILES, "text": "a"}}}))
+    with pytest.raises(EdgeminError, match=r"transfer.wide.unlabelled.0.text: 1 text columns, but task snippets has 2"):
+        parse_study(changed({**changes, "transfer": {"wide": {"unlabelled": [{"source": FILES, "text": "a"}]}}}))
+
+
+def test_a_test_set_of_another_domain_is_no_transfer_text(changed):
+    sets = {
+        "tasks.snippets.out_of_domain": {"tweets": {"source": FILES}},
+        "transfer": {"wide": {"unlabelled": [{"source": FILES}]}},
+    }
+    with pytest.raises(EdgeminError, match=r"wide.unlabelled.0.source: is the test set out_of_domain.tweets .* name another"):
+        parse_study(changed(sets))
+
+
+def test_a_dead_zone_needs_a_rating():
+    task = {"source": FILES, "text": "text", "label": RATING}
+    study = {
+        "study": "s",
+        "tasks": {"rated": task, "named": {**task, "label": "label"}},
+        "teacher": {"source": {"path": "m"}, "training": "none"},
+        "transfer": {"wide": ZONE},
+        "cells": {"teacher": "teacher"},
+        "seeds": [0],
+    }
+    with pytest.raises(EdgeminError, match=r"^study: study: transfer.wide.dead_zone: task named has no rating with a dead zone"):
+        parse_study(study)
+    assert parse_study({**study, "tasks": {"rated": task}}).transfer["wide"].dead_zone
+
+
+@pytest.mark.parametrize(
+    ("terms", "needs"),
+    [
+        ([{"objective": "labels"}], []),
+        ([{"objective": "logits"}, {"objective": "labels"}], ["logits"]),
+        ([{"objective": "preference"}], ["logits"]),
+        ([{"objective": "minilmv2", "teacher_layer": 2}, {"objective": "minilmv2"}], ["qkv_2", "qkv_last"]),
+        ([{"objective": "minilmv2"}, {"objective": "logits"}], ["qkv_last"]),  # which holds the logits as well
+        ([{"objective": "minilm"}], ["qkv_last", "scores_last"]),
+        ([{"objective": "distilbert"}], ["hidden_last"]),
+        ([{"objective": "feature_relation"}], ["hidden_last", "qkv_last"]),
+        ([{"objective": "cofi_layers"}], ["hidden_map4"]),
+        ([{"objective": "cofi_layers", "layers": 2}, {"objective": "tinybert", "layers": 2}], ["hidden_map2", "scores_map2"]),
+        ([{"objective": "tinybert", "layers": 6, "attention": 0}], ["hidden_map6"]),
+        ([{"objective": "tinybert", "layers": 6, "embeddings": 0}], ["hidden_map6", "scores_map6"]),
+        ([{"objective": "tinybert", "layers": 6, "embeddings": 0, "hidden": 0}], ["scores_map6"]),
+    ],
+)
+@pytest.mark.parametrize("phases", [1, 2])
+def test_needs_are_what_the_terms_read(terms, needs, phases):
+    split = [{"terms": terms}] if phases == 1 else [{"terms": [term]} for term in terms]
+    variant = Distill.model_validate({"student": "parent", "phases": split})
+    assert needs_of(variant.phases) == needs
+
+
+@pytest.mark.parametrize(
+    ("objective", "predicts"),
+    [
+        ("labels", True),
+        ("logits", True),
+        ("distilbert", True),
+        ("tinybert", False),
+        ("minilm", False),
+        ("minilmv2", False),
+        ("feature_relation", False),
+        ("preference", True),
+        ("cofi_layers", False),
+    ],
+)
+def test_a_term_says_whether_it_trains_the_predictions(objective, predicts):
+    """If so, validation chooses among the epochs."""
+    term = {"objective": objective, **({"layers": 2} if objective == "tinybert" else {})}
+    [phase] = Distill.model_validate({"student": "parent", "phases": [{"terms": [term]}]}).phases
+    assert phase.terms[0].predicts == predicts
 
 
 def test_pins_name_the_content_that_is_pinned():

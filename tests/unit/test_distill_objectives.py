@@ -7,11 +7,19 @@ import pytest
 import torch
 from torch import nn
 
-from edgemin.config.variants import Logits, MiniLMv2
-from edgemin.distill.objectives import logits_kl, logits_mse, relation_kl
+from edgemin.distill.objectives import (
+    attention_kl,
+    hidden_cosine,
+    hidden_mse,
+    logits_kl,
+    logits_mse,
+    preference_kl,
+    relation_kl,
+    rising_match,
+    scores_mse,
+    soft_cross_entropy,
+)
 from edgemin.distill.relation_heads import relation_heads
-from edgemin.distill.terms import term_maker
-from edgemin.errors import EdgeminError
 
 ROUNDING = 1e-6  # float32, sums of tens of terms of order 1
 
@@ -28,16 +36,21 @@ def loss(student: torch.Tensor, teacher: torch.Tensor = TEACHER, mask: torch.Ten
     return relation_kl([(student, student)], [(teacher, teacher)], mask, heads)
 
 
+def binary_kl(p: float, q: float) -> float:
+    return p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
 def test_relations_of_two_tokens_by_hand():
     """One head, width 1, so d_r = 1. Tokens 1, 0 of the teacher: scores [[1, 0], [0, 0]]; tokens 0, 2 of the student:
     [[0, 0], [0, 4]]. KL of (e, 1) / (e + 1) from (1, 1) / 2, and of (1, 1) / 2 from (1, e^4) / (1 + e^4); their mean."""
     teacher, student = torch.tensor([[[1.0], [0.0]]]), torch.tensor([[[0.0], [2.0]]])
-    p = math.e / (math.e + 1)
-    first = p * math.log(2 * p) + (1 - p) * math.log(2 * (1 - p))
-    q = 1 / (1 + math.e**4)
-    second = 0.5 * math.log(0.5 / q) + 0.5 * math.log(0.5 / (1 - q))
+    expected = (binary_kl(sigmoid(1), 0.5) + binary_kl(0.5, sigmoid(-4))) / 2
     found = relation_kl([(student, student)], [(teacher, teacher)], torch.ones(1, 2), 1)
-    assert found.item() == pytest.approx((first + second) / 2, abs=ROUNDING)
+    assert found.item() == pytest.approx(expected, abs=ROUNDING)
 
 
 def by_loops(pairs_s, pairs_t, mask, heads: int) -> float:
@@ -164,67 +177,151 @@ def test_squared_error_of_logits_by_hand():
     assert logits_mse(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 1.0]])).item() == (4 + 1) / 2
 
 
-def batch(model, text: int = 6):
-    mask = torch.tensor([[1] * text, [1] * (text - 2) + [0, 0]])
-    return {
-        "input_ids": torch.randint(5, 90, mask.shape, generator=torch.Generator().manual_seed(0)) * mask,
-        "attention_mask": mask,
-    }
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_soft_cross_entropy_is_tinyberts_times_the_classes(temperature):
+    """TinyBERT's code: (-softmax(teacher) * log_softmax(student)).mean(), over rows and K = 3 classes alike."""
+    s, t = Z_S.double() / temperature, Z_T.double() / temperature
+    tinyberts = (-t.softmax(-1) * s.log_softmax(-1)).mean().item()
+    assert soft_cross_entropy(Z_S, Z_T, temperature).item() == pytest.approx(3 * tinyberts, abs=ROUNDING)
 
 
-def test_a_minilmv2_term_reaches_the_student_up_to_its_layer_and_never_the_teacher(tiny):
-    """Layer 0 of the student: its Q, K, V and the embeddings learn; what comes after them does not."""
-    student = tiny()
-    term = term_maker(student)(MiniLMv2(objective="minilmv2", student_layer=0, relation_heads=2))
-    teacher = {f"qkv_last.{name}": random(2, 6, 8, seed=n).requires_grad_() for n, name in enumerate(("query", "key", "value"))}
-    inputs = batch(student)
-    logits = student(**inputs).logits
-    found = term(
-        logits=logits, mask=inputs["attention_mask"], labels=None, teacher={name: t.detach() for name, t in teacher.items()}
-    )
-    layer = student.bert.encoder.layer[0].attention
-    projections = [getattr(layer.self, name) for name in ("query", "key", "value")]
-    hidden = student.bert.embeddings(inputs["input_ids"])
-    ours = [projection(hidden) for projection in projections]
-    expected = relation_kl([(x, x) for x in ours], [(x, x) for x in teacher.values()], inputs["attention_mask"], 2)
-    assert found.item() == pytest.approx(expected.item(), abs=ROUNDING)
-    found.backward()
-    learning = {name for name, parameter in student.named_parameters() if parameter.grad is not None and parameter.grad.any()}
-    assert {f"bert.encoder.layer.0.attention.self.{name}.weight" for name in ("query", "key", "value")} < learning
-    assert all("embeddings" in name or "layer.0.attention.self" in name for name in learning)
-    assert all(tensor.grad is None for tensor in teacher.values())
+def test_soft_cross_entropy_pulls_as_the_kl_does():
+    """At T = 1 they differ by the teacher's entropy, in which the student has no part."""
+    gradients = []
+    for objective in (soft_cross_entropy, logits_kl):
+        student = Z_S.clone().requires_grad_()
+        objective(student, Z_T, 1.0).backward()
+        gradients.append(student.grad)
+    torch.testing.assert_close(*gradients, rtol=0, atol=ROUNDING)
+    entropy = torch.special.entr(Z_T.softmax(-1)).sum(-1).mean().item()
+    difference = soft_cross_entropy(Z_S, Z_T, 1.0) - logits_kl(Z_S, Z_T, 1.0)
+    assert difference.item() == pytest.approx(entropy, abs=ROUNDING) != 0
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_preferences_between_two_classes_are_hintons_loss(temperature):
+    """sigmoid((z_0 - z_1) / T) is the softmax over two."""
+    s, t = random(7, 2), random(7, 2, seed=1)
+    assert preference_kl(s, t, temperature).item() == pytest.approx(logits_kl(s, t, temperature).item(), abs=ROUNDING) != 0
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_preferences_between_three_classes_by_hand(temperature):
+    """T^2 times the mean of 2 rows' 3 pairs; no longer Hinton's loss."""
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    kls = [
+        binary_kl(*(sigmoid((z[i] - z[j]) / temperature) for z in (t, s)))
+        for s, t in zip(Z_S.tolist(), Z_T.tolist(), strict=True)
+        for i, j in pairs
+    ]
+    found = preference_kl(Z_S, Z_T, temperature).item()
+    assert found == pytest.approx(temperature**2 * sum(kls) / 6, abs=ROUNDING)
+    assert abs(found - logits_kl(Z_S, Z_T, temperature).item()) > 0.1
+
+
+def test_preferences_of_a_model_with_itself_cost_nothing():
+    student = Z_T.clone().requires_grad_()
+    value = preference_kl(student, Z_T, 2.0)
+    value.backward()
+    assert value.item() == 0
+    assert student.grad.abs().max() < ROUNDING
+    assert preference_kl(Z_T + 5, Z_T, 2.0).item() == pytest.approx(0, abs=ROUNDING)  # only differences count
+
+
+def test_squared_error_of_hidden_states_by_hand():
+    """Tokens of the first text: (1 + 4) / 2 and (4 + 0) / 2; the one of the second: (0 + 4) / 2. (2.25 + 2) / 2."""
+    student = torch.tensor([[[1.0, 2.0], [3.0, 0.0]], [[0.0, 2.0], [9.0, 9.0]]])
+    teacher = torch.tensor([[[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    assert hidden_mse(student, teacher, torch.tensor([[1, 1], [1, 0]])).item() == (2.25 + 2) / 2
+
+
+def test_cosine_of_hidden_states_by_hand():
+    """Equal directions 0, a right angle 1, opposite directions 2: ((0 + 1) / 2 + 2) / 2."""
+    student = torch.tensor([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0], [1.0, 0.0]]])
+    teacher = torch.tensor([[[2.0, 0.0], [0.0, 3.0]], [[-2.0, -2.0], [0.0, 1.0]]])
+    found = hidden_cosine(student, teacher, torch.tensor([[1, 1], [1, 0]])).item()
+    assert found == pytest.approx((0.5 + 2) / 2, abs=ROUNDING)
+
+
+def test_squared_error_of_scores_by_hand():
+    """Two heads. The first text has four real pairs, of (1 + 1) / 2, (4 + 0) / 2, 0 and (9 + 1) / 2; the second one, of 16 / 2."""
+    student = torch.full((2, 3, 3, 2), 7.0)
+    student[0, :2, :2] = torch.tensor([[[1.0, 1.0], [2.0, 0.0]], [[0.0, 0.0], [-3.0, 1.0]]])
+    student[1, 0, 0] = torch.tensor([4.0, 0.0])
+    found = scores_mse(student, torch.zeros(2, 3, 3, 2), torch.tensor([[1, 1, 0], [1, 0, 0]]))
+    assert found.item() == pytest.approx(((1 + 2 + 0 + 5) / 4 + 8) / 2, rel=ROUNDING)
+
+
+def test_attention_kl_by_hand():
+    """Two heads of two tokens and a padded one: the softmax of (x, 0) is sigmoid(x); of one token alone it is 1 in both."""
+    student, teacher = torch.zeros(2, 3, 3, 2), torch.zeros(2, 3, 3, 2)
+    student[:, :, 2], teacher[:, :, 2] = 50, -50
+    teacher[0, 0, 0] = torch.tensor([1.0, 2.0])
+    student[0, 1, 0] = torch.tensor([-4.0, 0.0])
+    kls = [binary_kl(sigmoid(1), 0.5), binary_kl(sigmoid(2), 0.5), binary_kl(0.5, sigmoid(-4)), 0]
+    found = attention_kl(student, teacher, torch.tensor([[1, 1, 0], [1, 0, 0]])).item()
+    assert found == pytest.approx((sum(kls) / 4 + 0) / 2, abs=ROUNDING)
+
+
+TOKENWISE = {hidden_mse: (2, 5, 12), hidden_cosine: (2, 5, 12), scores_mse: (2, 5, 5, 3), attention_kl: (2, 5, 5, 3)}
+
+
+@pytest.mark.parametrize("objective", TOKENWISE)
+def test_what_equals_the_teachers_costs_nothing(objective):
+    teacher = random(*TOKENWISE[objective])
+    student = teacher.clone().requires_grad_()
+    value = objective(student, teacher, MASK)
+    value.backward()
+    assert value.item() == pytest.approx(0, abs=ROUNDING)
+    assert student.grad.abs().max() < ROUNDING
+
+
+@pytest.mark.parametrize("objective", TOKENWISE)
+def test_padding_does_not_count_whatever_stands_there(objective):
+    """No value, no gradient: of padded tokens, or of pairs of which one is padded (attention's softmax does not see them)."""
+    shape, results = TOKENWISE[objective], []
+    for extra, junk in ((0, 0.0), (3, 1e3), (11, -7.0)):
+        pad = (0, 0, *(0, extra) * (len(shape) - 2))
+        mask = nn.functional.pad(MASK, (0, extra)).bool()
+        real = mask[..., None] if len(shape) == 3 else (mask[:, :, None] & mask[:, None, :])[..., None]
+        student, teacher = (
+            torch.where(real, nn.functional.pad(random(*shape, seed=seed), pad), torch.tensor(sign * junk))
+            for seed, sign in ((0, 1), (1, -1))
+        )
+        student.requires_grad_()
+        value = objective(student, teacher, mask.long())
+        value.backward()
+        assert not student.grad.masked_fill(real, 0).any()
+        results.append((value.item(), student.grad[real.expand_as(student)]))
+    assert results[0][0] > 0.1
+    for value, gradient in results[1:]:
+        assert value == pytest.approx(results[0][0], abs=ROUNDING)
+        torch.testing.assert_close(gradient, results[0][1], rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("errors", "chosen"),
     [
-        (
-            {"relation_heads": 3},
-            "minilmv2.relation_heads: relation_heads 3 does not divide both widths, student 16 and teacher 12",
-        ),
-        ({"student_layer": 2}, "minilmv2.student_layer: layer 2 does not exist; the model has layers 0 to 1"),
+        ([[3, 1, 2]], [1]),
+        ([[9, 0, 5], [9, 2, 3]], [0, 1]),  # the upper takes 1, which leaves the lower 9; 1 and 2 together would have been less
+        ([[3, 1, 2, 0], [0, 5, 1, 2]], [1, 2]),  # the upper's 0 at layer 0 would leave the lower none; the lower's is above 2
+        ([[1, 9, 9, 9], [9, 9, 0, 9], [9, 9, 9, 0]], [0, 2, 3]),
+        ([[9, 0, 9], [0, 9, 9], [0, 9, 9]], [0, 1, 2]),
     ],
 )
-def test_a_term_that_cannot_work_names_its_key(tiny, change, message):
-    student = tiny()
-    inputs = batch(student)
-    teacher = {f"qkv_last.{name}": random(2, 6, 12) for name in ("query", "key", "value")}
-
-    def step():
-        term = term_maker(student)(MiniLMv2(objective="minilmv2", **change))
-        term(logits=student(**inputs).logits, mask=inputs["attention_mask"], labels=None, teacher=teacher)
-
-    with pytest.raises(EdgeminError, match=message):
-        step()
+def test_layers_are_matched_from_the_top_down(errors, chosen):
+    assert rising_match(torch.tensor(errors, dtype=torch.float32)) == chosen
 
 
-@pytest.mark.parametrize(
-    ("labels", "loss_name", "expected"), [(2, "kl", logits_kl), (2, "mse", logits_mse), (1, "kl", logits_mse)]
-)
-def test_a_logits_term_of_a_regression_is_a_squared_error(tiny, labels, loss_name, expected):
-    """The softmax of one output is 1 whatever it is: its KL would be zero."""
-    student = tiny(num_labels=labels)
-    term = term_maker(student)(Logits(objective="logits", loss=loss_name, temperature=2))
-    s, t = Z_S[:, :labels], Z_T[:, :labels]
-    arguments = (s, t, 2) if expected is logits_kl else (s, t)
-    assert term(logits=s, mask=None, labels=None, teacher={"logits": t}).item() == expected(*arguments).item() > 0
+@pytest.mark.parametrize(("teacher", "student"), [(1, 1), (1, 6), (2, 6), (4, 6), (5, 6), (6, 6)])
+def test_a_match_rises_and_of_equal_numbers_is_the_identity(teacher, student):
+    for seed in range(20):
+        chosen = rising_match(random(teacher, student, seed=seed))
+        assert len(chosen) == teacher
+        assert chosen == sorted(set(chosen) & set(range(student)))
+        assert teacher < student or chosen == list(range(teacher))
+
+
+def test_fewer_student_layers_than_matches_are_an_error():
+    with pytest.raises(ValueError, match="3 teacher layers cannot be matched with 2 student layers in rising order"):
+        rising_match(random(3, 2))

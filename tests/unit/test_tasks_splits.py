@@ -11,8 +11,9 @@ from edgemin.config.sources import DataSource
 from edgemin.config.study import Task
 from edgemin.errors import EdgeminError
 from edgemin.tasks import splits, store
+from edgemin.tasks.keys import normalise
 from edgemin.tasks.rows import read_source
-from edgemin.tasks.splits import deduplicate, normalise
+from edgemin.tasks.splits import deduplicate
 
 
 @pytest.fixture

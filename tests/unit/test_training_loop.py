@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,14 +11,16 @@ from torch import nn
 from transformers import set_seed
 
 from edgemin.config.variants import Labels, Phase
+from edgemin.deploy.onnx_export import random_inputs
 from edgemin.encoders import checkpoint
+from edgemin.encoders.families import FAMILIES
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.provenance import check_provenance
 from edgemin.tasks.metrics import compute
 from edgemin.training import loop
 from edgemin.training.data import read_examples
-from edgemin.training.labels import LabelsTerm, labels_loss
+from edgemin.training.labels import NO_LABEL, LabelsTerm, labels_loss
 from edgemin.training.precision import bf16_here, resolve
 from edgemin.training.run import train_and_save
 from edgemin.training.teacher import train_teacher
@@ -37,20 +40,35 @@ class Term(nn.Module):
         return self.meddle(len(self.calls), F.cross_entropy(logits, labels))
 
 
+class Normalised(Term):
+    """Divided by its size at the first call, which a buffer keeps, and multiplied by a learned factor."""
+
+    def __init__(self, meddle, calls: list) -> None:
+        super().__init__(meddle, calls)
+        self.register_buffer("first", torch.zeros(()))
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, logits, mask, labels, teacher):
+        loss = super().forward(logits, mask, labels, teacher)
+        if not self.first:
+            self.first.copy_(loss.detach())
+        return loss / self.first * self.factor
+
+
 @pytest.fixture
 def train(source, data, tmp_path):
     """train(meddle, epochs, phases, scratch): a student that always starts from the same weights; returns (student, history)."""
     train_set, validation = (read_examples(data, split, source, 16) for split in ("train", "validation"))
 
-    def run(meddle=lambda call, loss: loss, epochs=3, phases=1, scratch="scratch", rate=0.02):
+    def run(meddle=lambda call, loss: loss, epochs=3, phases=1, scratch="scratch", rate=0.02, dropout=None, term=Term):
         set_seed(0)
         student = checkpoint.load_source(source, labels=["negative", "positive"], finetuned=False)
         phase = Phase.model_validate(
-            {"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "terms": [{"objective": "labels"}]}
+            {"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "terms": [{"objective": "labels"}], "dropout": dropout}
         )
         settings = loop.Settings("accuracy", seed=0, precision="fp32", scratch=tmp_path / scratch)
         calls = []
-        history = loop.train(student, [phase] * phases, lambda config: Term(meddle, calls), train_set, validation, settings)
+        history = loop.train(student, [phase] * phases, lambda config: term(meddle, calls), train_set, validation, settings)
         return student, history
 
     run.validation = validation
@@ -93,6 +111,19 @@ def test_a_resumed_run_repeats_the_epoch_that_was_killed_and_no_more(train):
     assert len(calls) == PER_EPOCH
 
 
+def test_a_resumed_run_goes_on_with_what_its_terms_hold(train):
+    """A projection and the sizes of the first step, as some objectives have them: killed in the third epoch, equal to the bit."""
+    undisturbed, history = train(scratch="undisturbed", term=Normalised)
+    with pytest.raises(KeyboardInterrupt):
+        train(power_cut(2 * PER_EPOCH + 2), term=Normalised)
+    resumed, again = train(term=Normalised)
+    assert equal(undisturbed, resumed)
+    losses = [[entry["loss"] for entry in told["phases"][0]["log"] if "loss" in entry] for told in (history, again)]
+    assert losses[0] == losses[1]
+    assert losses[0][0] == 1
+    assert history["phases"][0]["projection_parameters"] == 1
+
+
 def test_runs_are_a_function_of_the_seed(train):
     assert equal(train(scratch="a")[0], train(scratch="b")[0])
 
@@ -115,6 +146,56 @@ def test_the_best_epoch_by_validation_is_kept(train):
     assert phase["selected_epoch"] == 1 + scores.index(max(scores)) <= 3
     kept = compute("accuracy", train.validation.labels, loop.predict(student, train.validation))
     assert kept == max(scores)
+
+
+@pytest.mark.parametrize(("dropout", "same"), [(0.0, True), (None, False), (0.5, False)])
+def test_dropout_of_a_phase_is_that_of_its_training(train, dropout, same):
+    """Without it a training does not hang on torch's random numbers, which are drawn otherwise here from the second step on."""
+
+    def disturbed(call, loss):
+        torch.manual_seed(1000 + call)
+        return loss
+
+    usual, history = train(epochs=1, dropout=dropout, scratch="usual")
+    other, again = train(disturbed, epochs=1, dropout=dropout, scratch="other")
+    losses = [[entry["loss"] for entry in told["phases"][0]["log"] if "loss" in entry] for told in (history, again)]
+    assert len(losses[0]) == PER_EPOCH
+    assert losses[0][0] == losses[1][0]
+    assert (losses[0] == losses[1]) == equal(usual, other) == same
+    assert {module.p for module in usual.modules() if isinstance(module, nn.Dropout)} == {0.1}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_dropout_leaves_nothing_to_chance(tiny, family):
+    """In attention too, which reads the probability from its module. Two passes in training mode, equal to the bit."""
+    model = tiny(family).train()
+    inputs = random_inputs(model, 2, 7, seed=0)
+
+    def differ() -> bool:
+        with torch.no_grad():
+            return not torch.equal(model(**inputs).logits, model(**inputs).logits)
+
+    assert differ()
+    with loop.dropout(model, 0.0):
+        assert not differ()
+    assert differ()
+
+
+def test_dropout_is_as_before_afterwards():
+    """Also after an exception; None changes nothing."""
+    model = nn.Sequential(nn.Dropout(0.1), nn.Linear(1, 1), nn.Sequential(nn.Dropout(0.3)))
+
+    def now() -> list[float]:
+        return [model[0].p, model[2][0].p]
+
+    with loop.dropout(model, None):
+        assert now() == [0.1, 0.3]
+    with loop.dropout(model, 0.5):
+        assert now() == [0.5, 0.5]
+    assert now() == [0.1, 0.3]
+    with pytest.raises(ZeroDivisionError), loop.dropout(model, 0.0):
+        1 / sum(now())  # which is 0 inside
+    assert now() == [0.1, 0.3]
 
 
 def test_history_counts_the_work(train):
@@ -145,6 +226,19 @@ def test_the_loss_is_the_weighted_sum_of_the_terms(tiny):
         own = student(**inputs).logits.sum().item()
     assert loss.item() == pytest.approx(0.25 * own + 3 * 3, rel=1e-6)  # float32
     assert model.raw == pytest.approx({"labels": own, "logits": 3})
+
+
+class Parts(Sum):
+    """Tells what it is made of."""
+
+    parts: ClassVar = {"first": 1.5, "second": 2.0}
+
+
+def test_parts_of_a_term_stand_beside_it(tiny):
+    model = loop.Supervised(tiny(), [("tinybert", 1.0, Parts("logits"))])
+    inputs = {"input_ids": torch.tensor([[2, 7, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}
+    model(inputs, torch.tensor([0]), {"logits": torch.tensor([[1.0, 2.0]])})
+    assert model.raw == {"tinybert": 3, "tinybert.first": 1.5, "tinybert.second": 2}
 
 
 def test_predictions_come_in_the_order_of_the_examples(source, data):
@@ -182,6 +276,36 @@ def test_gold_labels_by_hand():
     assert labels_loss(torch.tensor([[1.0], [2.0]]), torch.tensor([3.0, 2.0])).item() == 2
     term = LabelsTerm(Labels(objective="labels"), nn.Linear(1, 1))
     assert term(logits, torch.ones(2, 1), torch.tensor([0, 1]), {}).item() == labels_loss(logits, torch.tensor([0, 1])).item()
+
+
+def test_examples_without_a_label_do_not_count():
+    """Class -100, value NaN: neither in the sum, nor in the number that it is divided by, nor in the gradient."""
+    logits = torch.tensor([[2.0, 0.0], [9.0, -9.0], [1.0, 1.0], [7.0, 7.0]], requires_grad=True)
+    loss = labels_loss(logits, torch.tensor([0, NO_LABEL, 1, NO_LABEL]))
+    assert loss.item() == labels_loss(logits[[0, 2]], torch.tensor([0, 1])).item()
+    loss.backward()
+    assert logits.grad.abs().sum(1).tolist() == [pytest.approx(1 / (1 + math.exp(2)), rel=1e-6), 0, 0.5, 0]  # (p - 1) / 2, twice
+    values = torch.tensor([[1.0], [5.0], [2.0]], requires_grad=True)
+    loss = labels_loss(values, torch.tensor([3.0, math.nan, 2.5]))
+    assert loss.item() == (4 + 0.25) / 2
+    loss.backward()
+    assert values.grad.flatten().tolist() == [-2, 0, -0.5]  # 2 (z - y) / 2
+
+
+@pytest.mark.parametrize("gold", [torch.full((2,), NO_LABEL), torch.full((2,), math.nan)], ids=["classes", "values"])
+def test_a_batch_without_labels_costs_nothing(gold):
+    logits = torch.ones(2, 1 if gold.is_floating_point() else 3, requires_grad=True)
+    loss = labels_loss(logits, gold)
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()
+
+
+def test_with_every_label_it_is_the_plain_mean():
+    logits, gold = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 2, 1, 1, 0, 2])
+    assert labels_loss(logits, gold).item() == pytest.approx(F.cross_entropy(logits, gold).item(), rel=1e-6)
+    values = logits[:, 0]
+    assert labels_loss(logits[:, 1:2], values).item() == pytest.approx(F.mse_loss(logits[:, 1], values).item(), rel=1e-6)
 
 
 def test_precision_auto_is_what_the_device_computes_in():

@@ -14,7 +14,18 @@ from typing import Any
 from edgemin.chains import Chain
 from edgemin.config.pins import encoder_name
 from edgemin.config.study import Study
-from edgemin.config.variants import Distill, Heads, LayerSubset, MiniLMv2, OwnSource
+from edgemin.config.variants import (
+    CofiLayers,
+    Distill,
+    FeatureRelation,
+    Heads,
+    MiniLM,
+    MiniLMv2,
+    OwnSource,
+    Preference,
+    Term,
+    TinyBert,
+)
 from edgemin.distill.relation_heads import relation_heads
 from edgemin.encoders.families import usable_positions
 from edgemin.encoders.structure import Structure
@@ -45,7 +56,7 @@ def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_nam
     shapes: dict[str, Shape] = {}
     for chain in study.chains():
         try:
-            shape = _shape(study, chain, shapes, configs, teacher)
+            shape = _shape(study, task, chain, shapes, configs, teacher)
         except EdgeminError as error:
             problems.append(str(error))
             break  # what follows may hang on it
@@ -91,7 +102,9 @@ class Shape:
         return self.heads[-1] * self.head_dim
 
 
-def _shape(study: Study, chain: Chain, shapes: Mapping[str, Shape], configs: Mapping[str, Any], teacher: Any) -> Shape | None:
+def _shape(
+    study: Study, task: str, chain: Chain, shapes: Mapping[str, Shape], configs: Mapping[str, Any], teacher: Any
+) -> Shape | None:
     """None if it hangs on an encoder that is not there yet. Raises EdgeminError for a link that cannot work."""
     if chain.parent is None:
         return _of(teacher) if teacher else None
@@ -108,23 +121,30 @@ def _shape(study: Study, chain: Chain, shapes: Mapping[str, Shape], configs: Map
         shape, phases = _pruned(variant, parent, key), variant.recovery
     taught_by = shapes[str(Chain())] if variant.teacher == "root" else parent
     for term in (term for phase in phases for term in phase.terms):
-        if isinstance(term, MiniLMv2) and shape:
-            _check_relations(term, key, taught_by, shape)
+        if study.tasks[task].regression and isinstance(term, Preference) and term.between == "classes":
+            raise EdgeminError(
+                f"{key}: preference: task {task} is a regression, without classes to prefer; set between: examples"
+            )
+        if shape and taught_by:
+            _check_term(term, key, taught_by, shape)
     return shape
 
 
 def _student(variant: Distill, parent: Shape, configs: Mapping[str, Any], key: str, parent_name: str) -> Shape | None:
+    origin, name = parent, f"its parent '{parent_name}'"
     if isinstance(variant.student, OwnSource):
-        config = configs.get(encoder_name(variant.student.source))
-        return _of(config) if config else None
-    if not isinstance(variant.student, LayerSubset):
-        return parent
-    wanted, last = variant.student.layers, len(parent.heads) - 1
-    if max(wanted) > last:
+        name = encoder_name(variant.student.source)
+        if name not in configs:
+            return None
+        origin = _of(configs[name])
+    wanted = None if variant.student == "parent" else variant.student.layers
+    if not wanted:
+        return origin
+    if max(wanted) >= len(origin.heads):
         raise EdgeminError(
-            f"{key}.student.layers: layer {max(wanted)} does not exist in its parent '{parent_name}', which has layers 0 to {last}"
+            f"{key}.student.layers: layer {max(wanted)} does not exist in {name}, which has layers 0 to {len(origin.heads) - 1}"
         )
-    return replace(parent, heads=tuple(parent.heads[layer] for layer in wanted))
+    return replace(origin, heads=tuple(origin.heads[layer] for layer in wanted))
 
 
 def _pruned(variant: Heads, parent: Shape, key: str) -> Shape:
@@ -137,17 +157,52 @@ def _pruned(variant: Heads, parent: Shape, key: str) -> Shape:
     return replace(parent, heads=tuple(map(len, kept)), exact=parent.exact and variant.scope == "per_layer")
 
 
-def _check_relations(term: MiniLMv2, key: str, teacher: Shape, student: Shape) -> None:
+def _check_term(term: Term, key: str, teacher: Shape, student: Shape) -> None:
+    """Raises EdgeminError for a term that does not fit this teacher and this student."""
+    ours, theirs = len(student.heads), len(teacher.heads)
+    if isinstance(term, TinyBert) and term.layers != ours:
+        raise EdgeminError(f"{key}: tinybert.layers is {term.layers}, but the student has {ours} layers; write layers: {ours}")
+    if isinstance(term, CofiLayers) and term.layers > ours:
+        raise EdgeminError(f"{key}: cofi_layers.layers is {term.layers}, but the student has {ours} layers; lower it")
+    if isinstance(term, TinyBert | CofiLayers) and theirs % term.layers:
+        raise EdgeminError(
+            f"{key}: {term.objective}.layers {term.layers} does not divide the teacher's {theirs} layers evenly; "
+            "choose a student whose layers do"
+        )
+    if isinstance(term, MiniLMv2):
+        _check_layers(term, key, teacher, student)
+    if not (teacher.exact and student.exact):
+        return
+    if isinstance(term, MiniLM) and student.heads[-1] != teacher.heads[-1]:
+        raise EdgeminError(
+            f"{key}: minilm needs as many attention heads in the student's last layer ({student.heads[-1]}) as in the "
+            f"teacher's ({teacher.heads[-1]}); use minilmv2, whose relation heads are regrouped"
+        )
+    if isinstance(term, TinyBert) and term.attention:
+        step = theirs // ours
+        for layer, heads in enumerate(student.heads):
+            if heads != (wanted := teacher.heads[(layer + 1) * step - 1]):
+                raise EdgeminError(
+                    f"{key}: tinybert compares attention scores head by head, but layer {layer} of the student has {heads} heads "
+                    f"and the teacher's has {wanted}; set attention: 0"
+                )
+    if isinstance(term, MiniLMv2 | FeatureRelation):
+        _check_relations(term, key, teacher, student)
+
+
+def _check_relations(term: MiniLMv2 | FeatureRelation, key: str, teacher: Shape, student: Shape) -> None:
+    try:
+        relation_heads(term.relation_heads, student.width, teacher.width)
+    except ValueError as error:
+        raise EdgeminError(f"{key}: {term.objective}.{error}; use auto, or a divisor of both") from None
+
+
+def _check_layers(term: MiniLMv2, key: str, teacher: Shape, student: Shape) -> None:
     for who, layer, shape in (("teacher", term.teacher_layer, teacher), ("student", term.student_layer, student)):
         if layer != "last" and int(layer) >= len(shape.heads):
             raise EdgeminError(
                 f"{key}: minilmv2.{who}_layer {layer} does not exist; the {who} has layers 0 to {len(shape.heads) - 1}"
             )
-    if teacher.exact and student.exact:
-        try:
-            relation_heads(term.relation_heads, student.width, teacher.width)
-        except ValueError as error:
-            raise EdgeminError(f"{key}: minilmv2.{error}; use auto, or a divisor of both") from None
 
 
 def _of(config: Any) -> Shape:

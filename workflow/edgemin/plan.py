@@ -33,13 +33,25 @@ class Plan:
         self.study = study
         self.root = f"results/{study.study}"
         self.encoders = encoders_of(study)
-        sources: list[ModelSource | DataSource] = [*self.encoders.values(), *(task.source for task in study.tasks.values())]
+        sources: list[ModelSource | DataSource] = [
+            *self.encoders.values(),
+            *(task.source for task in study.tasks.values()),
+            *(test.source for task in study.tasks.values() for test in task.out_of_domain.values()),
+            *(unlabelled.source for transfer in study.transfer.values() for unlabelled in transfer.unlabelled),
+        ]
         self.pins: dict[str, Pin] = {pin.name: pin for source in sources for pin in pins_of(source)}
 
     # -- places --------------------------------------------------------------------------------------------------
 
     def data(self, task: str) -> str:
         return f"{self.root}/data/{task}"
+
+    def transfer(self, task: str, name: str) -> str:
+        """The rows of a transfer set; what is worth telling about it stands beside it as .json."""
+        return f"{self.root}/transfer/{task}/{name}.parquet"
+
+    def out_of_domain(self, task: str, name: str) -> str:
+        return f"{self.root}/out_of_domain/{task}/{name}.parquet"
 
     def encoder(self, task: str, source: ModelSource) -> str:
         return f"{self.root}/encoders/{task}/{encoder_name(source)}"
@@ -74,9 +86,19 @@ class Plan:
 
     def task_inputs(self, task: str) -> dict[str, Any]:
         """Of the job that prepares the data: downloads, or the user's own files."""
-        source = self.study.tasks[task].source
-        local = list(source.files.model_dump(exclude_none=True).values()) if source.files else []
-        return {"downloads": [f"{DOWNLOADS}/{pin.name}" for pin in pins_of(source)], "local": local}
+        return _inputs_of([self.study.tasks[task].source])
+
+    def transfer_sources(self, task: str, name: str) -> list[DataSource]:
+        """The task's own first, for the rows of its dead zone."""
+        return [self.study.tasks[task].source, *(unlabelled.source for unlabelled in self.study.transfer[name].unlabelled)]
+
+    def transfer_inputs(self, task: str, name: str) -> dict[str, Any]:
+        """Of the job that makes a transfer set."""
+        return {**_inputs_of(self.transfer_sources(task, name)), "data": self.data_files(task)}
+
+    def out_of_domain_inputs(self, task: str, name: str) -> dict[str, Any]:
+        """Of the job that prepares a test set of another domain."""
+        return {**_inputs_of([self.study.tasks[task].out_of_domain[name].source]), "data": self.data_files(task)}
 
     def encoder_inputs(self, task: str, encoder: str) -> dict[str, Any]:
         """Of the job that normalises an encoder."""
@@ -97,8 +119,13 @@ class Plan:
         needs = needs_of(variant.phases if isinstance(variant, Distill) else variant.recovery)
         return (Chain() if variant.teacher == "root" else parent), needs
 
-    def cache(self, task: str, seed: int | str, teacher: Chain, need: str) -> str:
-        return f"{self.root}/caches/{task}/seed{seed}/{teacher}/{need}.json"
+    def cache(self, task: str, seed: int | str, teacher: Chain, texts: str, need: str) -> str:
+        """texts: `train`, or the name of a transfer set."""
+        return f"{self.root}/caches/{task}/seed{seed}/{texts}/{teacher}/{need}.json"
+
+    def texts(self, task: str, texts: str) -> str:
+        """The rows that a cache covers, or that a stage trains on."""
+        return f"{self.data(task)}/train.parquet" if texts == "train" else self.transfer(task, texts)
 
     def trained_inputs(self, task: str, seed: int | str, chain: Chain) -> dict[str, Any]:
         """Of a distill or prune job: parent, teacher, its cached signals, a source where the student has one."""
@@ -109,7 +136,8 @@ class Plan:
         return {
             "parent": self.checkpoint(self.model(task, seed, chain.parent or Chain())),
             "teacher": self.checkpoint(self.model(task, seed, teacher)),
-            "caches": [self.cache(task, seed, teacher, need) for need in needs],
+            "caches": [self.cache(task, seed, teacher, variant.transfer or "train", need) for need in needs],
+            "transfer": [self.transfer(task, variant.transfer)] if variant.transfer else [],
             "source": self.checkpoint(source) if source else [],
             "data": self.data_files(task),
         }
@@ -153,7 +181,19 @@ class Plan:
     # -- specs ---------------------------------------------------------------------------------------------------
 
     def spec_data(self, task: str) -> dict[str, Any]:
-        return {"task": self.study.tasks[task].model_dump(mode="json"), "code": code_digest("edgemin.tasks.splits")}
+        return {"task": self._spec_task(task), "code": code_digest("edgemin.tasks.splits")}
+
+    def _spec_task(self, task: str) -> dict[str, Any]:
+        """Without the test sets from elsewhere: a new one changes nothing of the task's own data."""
+        return self.study.tasks[task].model_dump(mode="json", exclude={"out_of_domain"})
+
+    def spec_transfer(self, task: str, name: str) -> dict[str, Any]:
+        spec = self.study.transfer[name].model_dump(mode="json")
+        return {"task": self._spec_task(task), "transfer": spec, "code": code_digest("edgemin.tasks.transfer")}
+
+    def spec_out_of_domain(self, task: str, name: str) -> dict[str, Any]:
+        test = self.study.tasks[task].out_of_domain[name].model_dump(mode="json")
+        return {"task": self._spec_task(task), "name": name, "test": test, "code": code_digest("edgemin.tasks.out_of_domain")}
 
     def spec_encoder(self, encoder: str) -> dict[str, Any]:
         return {"source": self.encoders[encoder].model_dump(mode="json"), "code": code_digest("edgemin.encoders.normalise")}
@@ -207,6 +247,14 @@ class Plan:
             "code": code_digest("edgemin.measure.quality", module_of(runtime)),
         }
 
+    def spec_measure_out_of_domain(self, task: str, runtime: str) -> dict[str, Any]:
+        return {
+            "metric": self.study.tasks[task].metric,
+            "max_length": self.study.tasks[task].max_length,
+            "threads": self.study.threads.inference,
+            "code": code_digest("edgemin.measure.out_of_domain", module_of(runtime)),
+        }
+
     def spec_latency(self, task: str, runtime: str) -> dict[str, Any]:
         return {
             "protocol": self.study.latency.model_dump(mode="json"),
@@ -252,6 +300,51 @@ class Plan:
             "blocks": blocks,
         }
 
+    @property
+    def comparing_runtime(self) -> str:
+        """Where checkpoints are compared whose speed does not matter: PyTorch needs no export."""
+        return "torch" if "torch" in self.study.runtimes else self.study.runtimes[0]
+
+    def distillation(self) -> dict[str, Any]:
+        """The table of objectives: per task and seed, each control and the cells that are compared with it."""
+        runtime = self.comparing_runtime
+        blocks = []
+        for task in self.study.tasks:
+            for control, cells in self.study.tables.distillation.items():
+                rows = [
+                    {
+                        "cell": cell,
+                        "chain": str(chain := self.study.chain(cell)),
+                        "seeds": [self._distilled(task, seed, chain, runtime) for seed in self.study.seeds],
+                    }
+                    for cell in (control, *cells)
+                ]
+                blocks.append({"task": task, "metric": self.study.tasks[task].metric, "rows": rows})
+        tests = {task: list(spec.out_of_domain) for task, spec in self.study.tasks.items()}
+        return {"study": self.study.study, "runtime": runtime, "out_of_domain": tests, "blocks": blocks}
+
+    def _distilled(self, task: str, seed: int, chain: Chain, runtime: str) -> dict[str, Any]:
+        """Folders and files of one trained student and of the teacher that the whole study has."""
+        teacher, needs = self.taught_by(chain)
+        transfer = self.study.variant(chain).transfer or "train"
+        return {
+            "measured": self.measured(task, seed, chain, runtime),
+            "teacher": self.measured(task, seed, Chain(), runtime),
+            "history": f"{self.model(task, seed, chain)}/history.json",
+            "caches": [self.cache(task, seed, teacher, transfer, need) for need in needs],
+        }
+
+    def distillation_files(self) -> list[str]:
+        names = ["quality.json", "predictions.parquet"]
+        files = []
+        for block in self.distillation()["blocks"]:
+            more = ["out_of_domain.json"] if self.study.tasks[block["task"]].out_of_domain else []
+            for row in block["rows"]:
+                for one in row["seeds"]:
+                    files += [f"{one[where]}/{name}" for where in ("measured", "teacher") for name in names + more]
+                    files += [one["history"], *one["caches"]]
+        return list(dict.fromkeys(files))
+
     def measurement_files(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         """What the report reads of these rows."""
         return [f"{row['folder']}/{name}" for row in rows for name in MEASUREMENTS]
@@ -285,9 +378,25 @@ class Plan:
                             f"source.path: {source.path} has no {name}; give a folder with config.json, model.safetensors "
                             "and a tokenizer (pickled weights are not read)"
                         )
+        data = {f"tasks.{name}.source": task.source for name, task in self.study.tasks.items()}
         for name, task in self.study.tasks.items():
-            for split, file in (task.source.files.model_dump(exclude_none=True) if task.source.files else {}).items():
+            data |= {f"tasks.{name}.out_of_domain.{test}.source": spec.source for test, spec in task.out_of_domain.items()}
+        for name, transfer in self.study.transfer.items():
+            data |= {f"transfer.{name}.unlabelled.{n}.source": spec.source for n, spec in enumerate(transfer.unlabelled)}
+        for key, spec in data.items():
+            for split, file in (spec.files.model_dump(exclude_none=True) if spec.files else {}).items():
                 if not Path(file).is_file():
-                    raise EdgeminError(
-                        f"tasks.{name}.source.files.{split}: no file {file}; paths are relative to where snakemake runs"
-                    )
+                    raise EdgeminError(f"{key}.files.{split}: no file {file}; paths are relative to where snakemake runs")
+
+
+def _inputs_of(sources: Iterable[DataSource]) -> dict[str, Any]:
+    """What jobs that read these sources wait for: downloads, or the user's own files."""
+    sources = list(sources)
+    downloads = [f"{DOWNLOADS}/{pin.name}" for source in sources for pin in pins_of(source)]
+    local = [file for source in sources if source.files for file in source.files.model_dump(exclude_none=True).values()]
+    return {"downloads": list(dict.fromkeys(downloads)), "local": local}
+
+
+def folders_of(sources: Iterable[DataSource]) -> list[str | None]:
+    """Where each source was fetched to; None for local files."""
+    return [f"{DOWNLOADS}/{pins[0].name}" if (pins := pins_of(source)) else None for source in sources]

@@ -35,6 +35,54 @@ rule prepare_data:
         "../scripts/prepare_data.py"
 
 
+rule prepare_transfer:
+    """Training rows, texts without a label and augmented sentences, for teachers to speak about."""
+    input:
+        unpack(
+            lambda wildcards: PLAN.transfer_inputs(wildcards.task, wildcards.transfer)
+        ),
+    output:
+        rows=f"{PLAN.root}/transfer/{{task}}/{{transfer}}.parquet",
+        told=f"{PLAN.root}/transfer/{{task}}/{{transfer}}.json",
+    log:
+        f"{LOGS}/transfer/{{task}}/{{transfer}}.log",
+    priority: 100
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec=lambda wildcards: PLAN.spec_transfer(wildcards.task, wildcards.transfer),
+        downloads=lambda wildcards: folders_of(
+            PLAN.transfer_sources(wildcards.task, wildcards.transfer)
+        ),
+    script:
+        "../scripts/prepare_transfer.py"
+
+
+rule prepare_out_of_domain:
+    input:
+        unpack(
+            lambda wildcards: PLAN.out_of_domain_inputs(
+                wildcards.task, wildcards.elsewhere
+            )
+        ),
+    output:
+        f"{PLAN.root}/out_of_domain/{{task}}/{{elsewhere}}.parquet",
+    log:
+        f"{LOGS}/out_of_domain/{{task}}/{{elsewhere}}.log",
+    priority: 100
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec=lambda wildcards: PLAN.spec_out_of_domain(
+            wildcards.task, wildcards.elsewhere
+        ),
+        downloads=lambda wildcards: folders_of(
+            [STUDY.tasks[wildcards.task].out_of_domain[wildcards.elsewhere].source]
+        ),
+    script:
+        "../scripts/prepare_out_of_domain.py"
+
+
 rule prepare_encoder:
     input:
         unpack(lambda wildcards: PLAN.encoder_inputs(wildcards.task, wildcards.encoder)),

@@ -28,6 +28,33 @@ rule measure_quality:
         "../scripts/measure_quality.py"
 
 
+rule measure_out_of_domain:
+    input:
+        model=lambda wildcards: PLAN.artefact(
+            wildcards.task,
+            wildcards.seed,
+            Chain.parse(wildcards.chain),
+            wildcards.runtime,
+        ),
+        tests=lambda wildcards: [
+            PLAN.out_of_domain(wildcards.task, name)
+            for name in STUDY.tasks[wildcards.task].out_of_domain
+        ],
+    output:
+        f"{MEASURED}/out_of_domain.json",
+    log:
+        f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/out_of_domain.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    threads: STUDY.threads.inference
+    params:
+        spec=lambda wildcards: PLAN.spec_measure_out_of_domain(
+            wildcards.task, wildcards.runtime
+        ),
+    script:
+        "../scripts/measure_out_of_domain.py"
+
+
 rule measure_size:
     input:
         model=lambda wildcards: PLAN.artefact(

@@ -86,6 +86,53 @@ rule table_subsets:
         "../scripts/table_stagewise.py"
 
 
+rule table_distillation:
+    """Which supervision: every objective against labels at equal compute."""
+    input:
+        PLAN.distillation_files(),
+    output:
+        csv=f"{PLAN.root}/tables/distillation.csv",
+        md=report(
+            f"{PLAN.root}/tables/distillation.md",
+            caption="../report/distillation.rst",
+            category="Tables",
+            labels={"table": "distillation objectives", "format": "Markdown"},
+        ),
+        tex=f"{PLAN.root}/tables/distillation.tex",
+    log:
+        f"{LOGS}/report/distillation.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={
+            **PLAN.distillation(),
+            "code": code_digest("edgemin.report.distillation"),
+        },
+    script:
+        "../scripts/table_distillation.py"
+
+
+rule plot_distillation:
+    input:
+        f"{PLAN.root}/tables/distillation.csv",
+    output:
+        report(
+            f"{PLAN.root}/plots/distillation.png",
+            caption="../report/plot_distillation.rst",
+            category="Plots",
+            labels={"plot": "distillation objectives"},
+        ),
+        f"{PLAN.root}/plots/distillation.svg",
+    log:
+        f"{LOGS}/report/plot_distillation.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={"code": code_digest("edgemin.report.plot_distillation")},
+    script:
+        "../scripts/plot_distillation.py"
+
+
 rule plot_stagewise:
     input:
         f"{PLAN.root}/tables/stagewise.csv",

@@ -11,7 +11,7 @@ from edgemin.chains import Chain
 from edgemin.config import parse_study
 from edgemin.environment import share_import_path
 from edgemin.errors import EdgeminError
-from edgemin.plan import DOWNLOADS, QUANTIZED_ONNX, Plan
+from edgemin.plan import DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
 from edgemin.provenance import code_digest
 
 # Jobs import the package, and the frame of the adapters.
@@ -44,6 +44,11 @@ wildcard_constraints:
     parent=chains.float_chain_regex(STUDY.variants()),
     chain=chains.any_chain_regex(STUDY.variants()),
     need="[a-z0-9_]+",
+    texts=chains.one_of(["train", *STUDY.transfer]),
+    transfer=chains.one_of(STUDY.transfer),
+    elsewhere=chains.one_of(
+        {name for task in STUDY.tasks.values() for name in task.out_of_domain}
+    ),
     form="[a-z]+",
 
 

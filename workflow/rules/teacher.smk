@@ -25,16 +25,17 @@ rule train_teacher:
 
 
 rule cache_teacher:
-    """Logits and Q, K, V of a frozen teacher, once for all students that read them: a manifest, and beside it the signal."""
+    """What a frozen teacher says, once for all students that read it: a manifest, and beside it the signals."""
     input:
         teacher=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
         data=lambda wildcards: PLAN.data_files(wildcards.task),
+        texts=lambda wildcards: PLAN.texts(wildcards.task, wildcards.texts),
     output:
-        f"{PLAN.root}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.json",
+        f"{PLAN.root}/caches/{{task}}/seed{{seed}}/{{texts}}/{{parent}}/{{need}}.json",
     log:
-        f"{LOGS}/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.log",
+        f"{LOGS}/caches/{{task}}/seed{{seed}}/{{texts}}/{{parent}}/{{need}}.log",
     benchmark:
-        f"{PLAN.root}/benchmarks/caches/{{task}}/seed{{seed}}/{{parent}}/{{need}}.tsv"
+        f"{PLAN.root}/benchmarks/caches/{{task}}/seed{{seed}}/{{texts}}/{{parent}}/{{need}}.tsv"
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.training

@@ -9,6 +9,7 @@ with job(snakemake):
     cache(
         teacher=folder_of(snakemake.input.teacher),
         data=folder_of(snakemake.input.data),
+        rows=Path(snakemake.input.texts),
         need=spec["need"],
         manifest=Path(snakemake.output[0]),
         max_length=spec["max_length"],

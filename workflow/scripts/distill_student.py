@@ -9,6 +9,7 @@ with job(snakemake), checked(snakemake):
         parent=folder_of(snakemake.input.parent),
         teacher=folder_of(snakemake.input.teacher),
         source=folder_of(snakemake.input.get("source")),
+        transfer=next(iter(files_of(snakemake.input.get("transfer"))), None),
         caches=files_of(snakemake.input.get("caches")),
         data=folder_of(snakemake.input.data),
         out=folder_of(snakemake.output),

@@ -16,6 +16,7 @@ from edgemin.errors import EdgeminError
 Runtime = Literal["onnxruntime", "torch"]
 Metric = Literal["accuracy", "macro_f1", "matthews", "pearson", "spearman"]
 REGRESSION_METRICS = ("pearson", "spearman")
+SPLITS = ("train", "validation", "test")
 
 
 class SignOf(Strict):
@@ -37,6 +38,16 @@ class Splits(Strict):
     """Keep at most so many training rows (a stratified sample); empty: all."""
 
 
+class TestSet(Strict):
+    """A test set from elsewhere, with the classes of the task."""
+
+    source: DataSource
+    text: str | Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    """Empty: the columns of the task."""
+    label: str | SignOf | None = None
+    """Empty: as in the task."""
+
+
 class Task(Strict):
     source: DataSource
     text: str | Annotated[list[str], Field(min_length=2, max_length=2)]
@@ -48,6 +59,12 @@ class Task(Strict):
     max_length: Annotated[int, Field(ge=4)] = 128
     """Longest input in tokens, special tokens included; longer texts are truncated."""
     metric: Metric = "accuracy"
+    out_of_domain: dict[Name, TestSet] = {}
+    """Test sets of other kinds of text; nothing is trained or chosen on them."""
+
+    @property
+    def text_columns(self) -> list[str]:
+        return [self.text] if isinstance(self.text, str) else list(self.text)
 
     @property
     def regression(self) -> bool:
@@ -63,6 +80,61 @@ class Task(Strict):
             raise ValueError("label_names: a name stands twice")
         if isinstance(self.label, SignOf) and self.label_names and len(self.label_names) != 2:
             raise ValueError("label: sign_of makes two classes; give two label_names")
+        for name, test in self.out_of_domain.items():
+            if test.text is not None and isinstance(test.text, str) != isinstance(self.text, str):
+                raise ValueError(f"out_of_domain.{name}.text: give as many columns as the task has ({len(self.text_columns)})")
+        return self
+
+
+class Unlabelled(Strict):
+    """Texts that need no label."""
+
+    source: DataSource
+    text: str | Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    """Text column, or two for sentence pairs; empty: those of the task."""
+
+    @property
+    def columns(self) -> list[str]:
+        assert self.text is not None
+        return [self.text] if isinstance(self.text, str) else list(self.text)
+
+
+class Augment(Strict):
+    """New sentences out of the training sentences (Tang et al. 2019, arXiv 1903.12136)."""
+
+    mask: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Chance of a word to be masked."""
+    replace: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Chance of a word to be replaced by one drawn from the training words."""
+    ngram: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Chance of a sentence to be cut to one to five of its words in a row."""
+
+    @model_validator(mode="after")
+    def _chances_of_a_word(self) -> Augment:
+        if self.mask + self.replace > 1:
+            raise ValueError(f"mask {self.mask} and replace {self.replace} are chances of one word; make their sum 1 at most")
+        return self
+
+
+class Transfer(Strict):
+    """A set of texts to distil on: the training rows, texts without a label, augmented sentences. Texts of the validation and
+    test splits are left out."""
+
+    unlabelled: list[Unlabelled] = []
+    dead_zone: bool = False
+    """Add the task's rows whose rating lies in its dead zone."""
+    augment: Augment | None = None
+    """Fill up to `rows` with augmented training sentences."""
+    rows: Annotated[int, Field(ge=1)] | None = None
+    """Rows of the whole set. Without `augment`: at most so many."""
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Transfer:
+        if self.augment and self.rows is None:
+            raise ValueError("augment: say with rows how large the set is to become")
+        if not (self.unlabelled or self.dead_zone or self.augment):
+            raise ValueError("adds nothing to the training rows; give unlabelled, dead_zone or augment")
         return self
 
 
@@ -115,6 +187,8 @@ class Tables(Strict):
     """Runtime -> cells, in the order of the stages. Empty: every cell in each runtime that it is measured in."""
     subsets: dict[Runtime, Annotated[list[Name], Field(min_length=1)]] = {}
     """Runtime -> cells that leave stages out, the teacher first; a table of its own (`table_subsets`), not made by default."""
+    distillation: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+    """Control cell -> cells that are compared with it, at equal compute (`table_distillation`); not made by default."""
 
 
 def _duplicates(values: list[Any]) -> list[Any]:
@@ -126,6 +200,7 @@ class Study(Strict):
     """Name of the study and of its folder under results/."""
     tasks: Annotated[dict[Name, Task], Field(min_length=1)]
     teacher: Teacher
+    transfer: dict[Name, Transfer] = {}
     distill: dict[Name, Distill] = {}
     prune: dict[Name, Heads] = {}
     quantize: dict[Name, Int8Dynamic] = {}
@@ -182,6 +257,7 @@ class Study(Strict):
         """The cells that are built unless something else is asked for: all but those that only an optional table lists."""
         default = {cell for cells in self.table("stagewise").values() for cell in cells}
         optional = {cell for cells in self.table("subsets").values() for cell in cells}
+        optional |= {cell for control, cells in self.tables.distillation.items() for cell in (control, *cells)}
         return [cell for cell in self.cells if cell in default or cell not in optional]
 
     @model_validator(mode="after")
@@ -204,7 +280,7 @@ class Study(Strict):
                         f"known: {', '.join(sorted(known)) or 'none, add it under ' + link.stage}"
                     )
         if not problems:
-            problems += self._problems_of_tables() + self._problems_of_teacher()
+            problems += self._problems_of_tables() + self._problems_of_teacher() + self._problems_of_transfer()
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -213,7 +289,7 @@ class Study(Strict):
         problems = []
         blocks = [
             (f"tables.{name}.{runtime}", runtime, cells)
-            for name in Tables.model_fields
+            for name in ("stagewise", "subsets")
             for runtime, cells in self.table(name).items()
         ]
         for key, runtime, cells in blocks:
@@ -224,6 +300,39 @@ class Study(Strict):
                     problems.append(f"{key}: cell '{cell}' is not measured in {runtime}")
             if not any(self.cells[cell].chain == ROOT for cell in cells if cell in self.cells):
                 problems.append(f"{key}: lists no cell with the chain '{ROOT}', the reference")
+        for control, cells in self.tables.distillation.items():
+            for cell in (control, *cells):
+                if cell not in self.cells:
+                    problems.append(f"tables.distillation.{control}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                elif (last := self.chain(cell).last) is None or last.stage != "distill":
+                    problems.append(f"tables.distillation.{control}: the chain of cell '{cell}' does not end in a distill stage")
+        return problems
+
+    def _problems_of_transfer(self) -> list[str]:
+        problems = [f"transfer.{name}: is the name of a split; choose another" for name in SPLITS if name in self.transfer]
+        for stage, variants in (("distill", self.distill), ("prune", self.prune)):
+            for name, variant in variants.items():
+                if variant.transfer is not None and variant.transfer not in self.transfer:
+                    problems.append(
+                        f"{stage}.{name}.transfer: '{variant.transfer}' is unknown; known: "
+                        f"{', '.join(sorted(self.transfer)) or 'none, add it under transfer'}"
+                    )
+        for name, transfer in self.transfer.items():
+            for task_name, task in self.tasks.items():
+                if transfer.dead_zone and not isinstance(task.label, SignOf):
+                    problems.append(f"transfer.{name}.dead_zone: task {task_name} has no rating with a dead zone; drop the key")
+                for number, unlabelled in enumerate(transfer.unlabelled):
+                    problems += [
+                        f"transfer.{name}.unlabelled.{number}.source: is the test set out_of_domain.{test} of task {task_name}; "
+                        "nothing may be trained on it: name another source"
+                        for test, spec in task.out_of_domain.items()
+                        if spec.source == unlabelled.source
+                    ]
+                    if unlabelled.text is not None and len(unlabelled.columns) != len(task.text_columns):
+                        problems.append(
+                            f"transfer.{name}.unlabelled.{number}.text: {len(unlabelled.columns)} text columns, "
+                            f"but task {task_name} has {len(task.text_columns)}"
+                        )
         return problems
 
     def _problems_of_teacher(self) -> list[str]:
@@ -232,10 +341,10 @@ class Study(Strict):
         return []
 
 
-def _key(location: tuple[int | str, ...], config: Any) -> str:
+def _key(location: tuple[int | str, ...], config: Any, missing: bool) -> str:
     """`tasks.movies.label` from pydantic's location, without the names of union members that it puts in.
 
-    A part counts if it is a key or an index of the study at that place; so does the last, which may be missing there.
+    A part counts if it is a key or an index of the study at that place. missing: the last one is what is not there.
     """
     parts = []
     for number, part in enumerate(location):
@@ -244,7 +353,7 @@ def _key(location: tuple[int | str, ...], config: Any) -> str:
         )
         if here:
             config = config[part]
-        elif number < len(location) - 1 or "[" in str(part) or not isinstance(config, Mapping):
+        elif not missing or number < len(location) - 1:
             continue
         parts.append(str(part))
     return ".".join(parts) or "study"
@@ -269,5 +378,5 @@ def parse_study(config: Mapping[str, Any], file: str = "study") -> Study:
                 message = f"{problem['input']!r} does not match {problem['ctx']['pattern']}"
             elif problem["type"] not in ("value_error",):
                 message = f"{message}; found {str(problem['input'])[:80]!r}"
-            lines.append(f"{file}: {_key(problem['loc'], config)}: {message}")
+            lines.append(f"{file}: {_key(problem['loc'], config, problem['type'] == 'missing')}: {message}")
         raise EdgeminError("\n".join(dict.fromkeys(lines))) from None

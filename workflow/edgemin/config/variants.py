@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from edgemin.config.base import Strict
+from edgemin.config.base import Name, Strict
 from edgemin.config.sources import ModelSource
 
 LayerIndex = Annotated[int, Field(ge=0)]
@@ -39,11 +39,61 @@ class Logits(Term):
     predicts: ClassVar[bool] = True
     objective: Literal["logits"]
     temperature: float = Field(1.0, gt=0)
-    loss: Literal["kl", "mse"] = "kl"
+    loss: Literal["kl", "mse", "cross_entropy"] = "kl"
+    """`cross_entropy`: soft cross-entropy without T^2, TinyBERT's prediction loss. A regression takes `mse` whatever stands here."""
 
     @property
     def needs(self) -> list[str]:
         return ["logits"]
+
+
+class DistilBert(Term):
+    """Sanh et al. 2019 (arXiv 1910.01108), for a task: tempered logits, gold labels in place of masked words, and the
+    cosine of the last hidden states; where the widths differ, a learned projection takes the student's to the teacher's."""
+
+    predicts: ClassVar[bool] = True
+    objective: Literal["distilbert"]
+    temperature: float = Field(2.0, gt=0)
+    logits: float = Field(5.0, ge=0)
+    labels: float = Field(2.0, ge=0)
+    cosine: float = Field(1.0, gt=0)
+
+    @property
+    def needs(self) -> list[str]:
+        return ["hidden_last", "logits"]
+
+
+class TinyBert(Term):
+    """Jiao et al. 2019 (arXiv 1909.10351), the intermediate step: mean squared errors of embeddings, hidden states (through
+    one learned projection) and raw attention scores, by the uniform layer map. A phase of `logits` follows it."""
+
+    objective: Literal["tinybert"]
+    layers: Annotated[int, Field(ge=1)]
+    """Layers of the student; the teacher's number of layers must be a multiple of it."""
+    embeddings: float = Field(1.0, ge=0)
+    hidden: float = Field(1.0, ge=0)
+    attention: float = Field(1.0, ge=0)
+
+    @property
+    def needs(self) -> list[str]:
+        hidden = [f"hidden_map{self.layers}"] if self.embeddings or self.hidden else []
+        return hidden + ([f"scores_map{self.layers}"] if self.attention else [])
+
+    @model_validator(mode="after")
+    def _weighs_something(self) -> TinyBert:
+        if not self.needs:
+            raise ValueError("embeddings, hidden and attention are all 0; give one of them a weight")
+        return self
+
+
+class MiniLM(Term):
+    """Wang et al. 2020 (arXiv 2002.10957): KL of the last layer's attention distributions and of its value relations."""
+
+    objective: Literal["minilm"]
+
+    @property
+    def needs(self) -> list[str]:
+        return ["qkv_last", "scores_last"]
 
 
 class MiniLMv2(Term):
@@ -65,7 +115,52 @@ class MiniLMv2(Term):
         return [f"qkv_{self.teacher_layer}"]
 
 
-AnyTerm = Annotated[Labels | Logits | MiniLMv2, Field(discriminator="objective")]
+class FeatureRelation(Term):
+    """Hidden states (mean squared error through a learned projection) and query, key and value relations, both of the last
+    layer; each is divided by its size at the first step, so that neither drowns the other."""
+
+    objective: Literal["feature_relation"]
+    hidden: float = Field(1.0, gt=0)
+    relation: float = Field(1.0, gt=0)
+    relation_heads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    normalise: bool = True
+
+    @property
+    def needs(self) -> list[str]:
+        return ["hidden_last", "qkv_last"]
+
+
+class Preference(Term):
+    """Pairwise preferences: P(i over j) = sigmoid((z_i - z_j) / T), matched by KL. Between the classes of one example it is
+    Hinton's loss again where there are two classes; between the examples of a batch (on each class's logit) it is not."""
+
+    predicts: ClassVar[bool] = True
+    objective: Literal["preference"]
+    between: Literal["classes", "examples"] = "classes"
+    temperature: float = Field(1.0, gt=0)
+
+    @property
+    def needs(self) -> list[str]:
+        return ["logits"]
+
+
+class CofiLayers(Term):
+    """Xia et al. 2022 (arXiv 2204.00408): mean squared error between the teacher's hidden states at evenly spaced layers and
+    the student's best matching ones in rising order, through a learned projection that begins as the identity."""
+
+    objective: Literal["cofi_layers"]
+    layers: Annotated[int, Field(ge=1)] = 4
+    """How many of the teacher's layers are matched; its number of layers must be a multiple of it."""
+
+    @property
+    def needs(self) -> list[str]:
+        return [f"hidden_map{self.layers}"]
+
+
+AnyTerm = Annotated[
+    Labels | Logits | DistilBert | TinyBert | MiniLM | MiniLMv2 | FeatureRelation | Preference | CofiLayers,
+    Field(discriminator="objective"),
+]
 
 
 class Schedule(Strict):
@@ -77,6 +172,8 @@ class Schedule(Strict):
     """Share of the updates over which the learning rate rises from zero."""
     batch_size: Annotated[int, Field(ge=1)] = 32
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Of the trained model, in this phase only; empty: as its config says."""
 
 
 class Phase(Schedule):
@@ -91,27 +188,30 @@ class LabelPhase(Schedule):
     terms: Annotated[list[Labels], Field(min_length=1, max_length=1)] = [Labels(objective="labels")]
 
 
-class LayerSubset(Strict):
-    layers: Annotated[list[LayerIndex], Field(min_length=1)]
-    """Layers of the parent that the student starts from, counted from 0."""
+def _rising(layers: list[int] | None) -> list[int] | None:
+    if layers and sorted(set(layers)) != layers:
+        raise ValueError(f"{layers} must rise without repeats")
+    return layers
 
-    @field_validator("layers")
-    @classmethod
-    def _rising(cls, layers: list[int]) -> list[int]:
-        if sorted(set(layers)) != layers:
-            raise ValueError(f"{layers} must rise without repeats")
-        return layers
+
+class LayerSubset(Strict):
+    layers: Annotated[list[LayerIndex], Field(min_length=1), AfterValidator(_rising)]
+    """Layers of the parent that the student starts from, counted from 0."""
 
 
 class OwnSource(Strict):
     source: ModelSource
     """A model of its own; nothing of the parent is inherited."""
+    layers: Annotated[list[LayerIndex], Field(min_length=1), AfterValidator(_rising)] | None = None
+    """Layers of it that the student starts from, counted from 0; empty: all."""
 
 
 class Distill(Strict):
     teacher: Literal["root", "parent"] = "root"
     student: Literal["parent"] | LayerSubset | OwnSource
     """`parent`: go on training the parent (recovery)."""
+    transfer: Name | None = None
+    """Train on this transfer set in place of the training split."""
     phases: Annotated[list[Phase], Field(min_length=1)]
 
 
@@ -124,15 +224,19 @@ class Heads(Strict):
     """The norm."""
     ratio: Annotated[float, Field(gt=0, lt=1)]
     """Share of the heads to cut."""
+    transfer: Name | None = None
+    """Recover on this transfer set in place of the training split."""
     scope: Literal["global", "per_layer"] = "global"
     teacher: Literal["root", "parent"] = "root"
     """Whose outputs the recovery phases follow."""
     recovery: list[Phase] = []
 
     @model_validator(mode="after")
-    def _teacher_is_used(self) -> Heads:
+    def _recovery_keys_are_used(self) -> Heads:
         if self.teacher == "parent" and not self.recovery:
             raise ValueError("teacher: parent says whom the recovery follows, but there are no recovery phases")
+        if self.transfer and not self.recovery:
+            raise ValueError("transfer: says what the recovery trains on, but there are no recovery phases")
         return self
 
 
@@ -156,5 +260,6 @@ class Int8Dynamic(Strict):
 
 
 def needs_of(phases: list[Phase]) -> list[str]:
-    """The teacher signals that the terms of `phases` read: `logits`, `qkv_<layer>`; sorted."""
-    return sorted({need for phase in phases for term in phase.terms for need in term.needs})
+    """The teacher signals that the terms of `phases` read, sorted; `logits`, which every cache holds, only if it is all."""
+    needs = sorted({need for phase in phases for term in phase.terms for need in term.needs})
+    return [need for need in needs if need != "logits"] or needs

@@ -10,7 +10,7 @@ from transformers import set_seed
 
 from edgemin.config.variants import Distill, LayerSubset, OwnSource
 from edgemin.distill import teachers
-from edgemin.distill.terms import term_maker
+from edgemin.distill.terms import TeacherShape, term_maker
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import Classifier
 from edgemin.encoders.surgery import keep_layers
@@ -25,7 +25,10 @@ def make_student(
     set_seed(seed)  # a new head, where the student brings none
     if isinstance(variant.student, OwnSource):
         assert source is not None
-        return checkpoint.load_source(source, labels=labels, finetuned=False), source
+        student = checkpoint.load_source(source, labels=labels, finetuned=False)
+        if variant.student.layers:
+            keep_layers(student, variant.student.layers)
+        return student, source
     student = checkpoint.load(parent)
     if isinstance(variant.student, LayerSubset):
         keep_layers(student, variant.student.layers)
@@ -36,20 +39,22 @@ def distill(
     parent: Path,
     teacher: Path,
     source: Path | None,
+    transfer: Path | None,
     caches: Sequence[Path],
     data: Path,
     out: Path,
     scratch: Path,
     spec: Mapping[str, Any],
 ) -> None:
-    """spec["variant"]: dump of a Distill. source: the normalised encoder of `student: {source}`. caches: its teacher's signals."""
+    """spec["variant"]: dump of a Distill. source: the normalised encoder of `student: {source}`. transfer: the
+    file of a transfer set. caches: the teacher's signals for it, or for the training split."""
     variant = Distill.model_validate(spec["variant"])
     student, tokenizer = make_student(variant, parent, source, store.label_names(data), spec["seed"])
     parents = [parent / "model.safetensors", teacher / "model.safetensors", *([source / "model.safetensors"] if source else [])]
     train_and_save(
         student,
         variant.phases,
-        term_maker(student),
+        term_maker(student, TeacherShape.of(teacher)),
         data=data,
         tokenizer_folder=tokenizer,
         out=out,
@@ -57,5 +62,8 @@ def distill(
         spec=spec,
         parents=dict.fromkeys(parents),
         name="distill",
-        signals=lambda train: teachers.signals(caches, teacher, tokenizer, data, train, spec["max_length"], spec["precision"]),
+        transfer=transfer,
+        signals=lambda train: teachers.signals(
+            caches, teacher, tokenizer, data, transfer or data / "train.parquet", train, spec["max_length"], spec["precision"]
+        ),
     )

@@ -96,6 +96,12 @@ def layers_of(model: Classifier) -> Any:
     return model.get_submodule(f"{family.base}.{family.layers}")
 
 
+def hidden_width(config: Any) -> int:
+    """Width of the hidden states of a config (or its dict)."""
+    values = config if isinstance(config, dict) else config.to_dict()
+    return int(values["hidden_size"] if "hidden_size" in values else values["dim"])
+
+
 def usable_positions(config: Any) -> int:
     """Longest input in tokens that the position embeddings of a config (or its dict) allow."""
     values = config if isinstance(config, dict) else config.to_dict()

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgemin.config.variants import Heads
 from edgemin.distill import teachers
-from edgemin.distill.terms import term_maker
+from edgemin.distill.terms import TeacherShape, term_maker
 from edgemin.encoders import checkpoint
 from edgemin.encoders.structure import Structure
 from edgemin.encoders.surgery import keep_heads
@@ -21,9 +21,16 @@ log = logging.getLogger(__name__)
 
 
 def prune(
-    parent: Path, teacher: Path, caches: Sequence[Path], data: Path, out: Path, scratch: Path, spec: Mapping[str, Any]
+    parent: Path,
+    teacher: Path,
+    transfer: Path | None,
+    caches: Sequence[Path],
+    data: Path,
+    out: Path,
+    scratch: Path,
+    spec: Mapping[str, Any],
 ) -> None:
-    """spec["variant"]: dump of a Heads. teacher, caches: for the recovery phases."""
+    """spec["variant"]: dump of a Heads. teacher, transfer, caches: for the recovery phases."""
     variant = Heads.model_validate(spec["variant"])
     model = checkpoint.load(parent)
     before = Structure.of(model.config)
@@ -35,7 +42,7 @@ def prune(
     train_and_save(
         model,
         variant.recovery,
-        term_maker(model),
+        term_maker(model, TeacherShape.of(teacher)),
         data=data,
         tokenizer_folder=parent,
         out=out,
@@ -43,6 +50,9 @@ def prune(
         spec=spec,
         parents=dict.fromkeys([parent / "model.safetensors", *([teacher / "model.safetensors"] if variant.recovery else [])]),
         name="prune",
-        signals=lambda train: teachers.signals(caches, teacher, parent, data, train, spec["max_length"], spec["precision"]),
+        transfer=transfer if variant.recovery else None,
+        signals=lambda train: teachers.signals(
+            caches, teacher, parent, data, transfer or data / "train.parquet", train, spec["max_length"], spec["precision"]
+        ),
         facts={"pruning": {"scores": scores, "heads_before": before.heads, "heads_kept": after.heads}},
     )

@@ -18,7 +18,7 @@ from edgemin.report.markup import quality_scale
 
 STYLE = {"onnxruntime": ("#0072B2", "o"), "torch": ("#D55E00", "s")}
 NAMES = {"onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
-_SETTINGS: Any = {
+SETTINGS: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -31,7 +31,7 @@ _SETTINGS: Any = {
 }
 
 
-def _save(figure: Any, files: Iterable[str]) -> None:
+def save(figure: Any, files: Iterable[str]) -> None:
     for file in files:
         form = str(file).rsplit(".", 1)[1]
         with whole_file(file) as partial:
@@ -43,7 +43,7 @@ def _save(figure: Any, files: Iterable[str]) -> None:
 def plot_stagewise(table_file: str, files: Sequence[str]) -> None:
     """Small multiples over the cells of the ladder: quality, size, latency, and both parameter counts."""
     table = pd.read_csv(table_file)
-    with plt.rc_context(_SETTINGS):
+    with plt.rc_context(SETTINGS):
         tasks = list(table["task"].unique())
         ladder = {task: table[table["task"] == task] for task in tasks}
         heights = [max(len(group) for _, group in ladder[task].groupby("runtime")) for task in tasks]
@@ -59,7 +59,7 @@ def plot_stagewise(table_file: str, files: Sequence[str]) -> None:
             _ladder(axes[row], ladder[task], task if len(tasks) > 1 else "")
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-        _save(figure, files)
+        save(figure, files)
 
 
 def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
@@ -131,7 +131,7 @@ def plot_pareto(results_file: str, axis_name: str, files: Sequence[str]) -> None
         }
     ).reset_index()
     tasks = list(points["task"].unique())
-    with plt.rc_context(_SETTINGS):
+    with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(1, len(tasks), figsize=(7.2 * len(tasks), 5), squeeze=False, layout="constrained")
         for axis, task in zip(axes[0], tasks, strict=True):
             _pareto(axis, points[points["task"] == task].reset_index(drop=True), task if len(tasks) > 1 else "")
@@ -142,7 +142,7 @@ def plot_pareto(results_file: str, axis_name: str, files: Sequence[str]) -> None
         figure.draw_without_rendering()
         for axis, task in zip(axes[0], tasks, strict=True):
             _label(figure, axis, points[points["task"] == task])
-        _save(figure, files)
+        save(figure, files)
 
 
 def frontier(x: np.ndarray, y: np.ndarray) -> np.ndarray:

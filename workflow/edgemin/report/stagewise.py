@@ -39,7 +39,7 @@ def stagewise(table: Mapping[str, Any]) -> pd.DataFrame:
         score = scorer(metric)
         against = None
         for cell, measured in block["cells"].items():
-            labels, logits = _logits([row["folder"] for row in measured])
+            labels, logits = logits_of([row["folder"] for row in measured])
             row = {
                 "task": block["task"],
                 "runtime": block["runtime"],
@@ -47,11 +47,11 @@ def stagewise(table: Mapping[str, Any]) -> pd.DataFrame:
                 "chain": measured[0]["chain"],
                 "metric": metric,
                 "seeds": len(logits),
-                **_columns("quality", quality(score, labels, logits)),
+                **interval_columns("quality", quality(score, labels, logits)),
                 "quality_sd": float(np.std([score(labels, one) for one in logits], ddof=1)) if len(logits) > 1 else None,
             }
             if against is not None:
-                row.update(_columns("quality_change", difference(score, labels, logits, against)))
+                row.update(interval_columns("quality_change", difference(score, labels, logits, against)))
             if against is None or table["table"] == "stagewise":
                 against = logits
             results = collect(measured)
@@ -59,11 +59,11 @@ def stagewise(table: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _columns(name: str, interval: Interval) -> dict[str, float]:
+def interval_columns(name: str, interval: Interval) -> dict[str, float]:
     return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-def _logits(folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def logits_of(folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """labels (N,) and logits (S, N, K) of the test split, one row of folders per seed."""
     tables = [pd.read_parquet(Path(folder) / "predictions.parquet") for folder in folders]
     tests = [table[table["split"] == "test"] for table in tables]

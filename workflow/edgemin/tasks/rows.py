@@ -68,30 +68,49 @@ def _parse(data: bytes, form: str, where: str, columns: list[str] | None, quotin
         ) from None
 
 
-def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, int]:
-    """Columns `text` (and `pair`), `label` (as found: a class name or a float) and how many rows a dead zone dropped.
-
-    Raises EdgeminError for a missing column, empty text or an unreadable rating.
-    """
-    text_columns = [task.text] if isinstance(task.text, str) else list(task.text)
-    label_column = task.label.sign_of if isinstance(task.label, SignOf) else task.label
-    for column in (*text_columns, label_column):
+def _check_columns(table: pd.DataFrame, columns: list[str], where: str) -> None:
+    for column in columns:
         if column not in table.columns:
             raise EdgeminError(
                 f"{where}: no column '{column}'; it has: {', '.join(map(str, table.columns))}. Correct text or label in the study"
             )
+
+
+def texts_of(table: pd.DataFrame, columns: list[str], where: str) -> pd.DataFrame:
+    """Columns `text` (and `pair`), white space collapsed. Raises EdgeminError for a missing column or an empty text."""
+    _check_columns(table, columns, where)
     rows = pd.DataFrame(
         {
             name: table[column].fillna("").astype(str).str.split().str.join(" ")
-            for name, column in zip(("text", "pair"), text_columns, strict=False)
+            for name, column in zip(("text", "pair"), columns, strict=False)
         }
     )
-    for name, column in zip(rows.columns, text_columns, strict=True):
+    for name, column in zip(rows.columns, columns, strict=True):
         empty = rows.index[rows[name] == ""]
         if len(empty):
             raise EdgeminError(
                 f"{where}: column '{column}': {len(empty)} empty texts, the first in data row {empty[0] + 1}; remove those rows"
             )
+    return rows
+
+
+def dead_zone_texts(table: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """The texts of a task's rows whose rating is too near zero to count as a label."""
+    assert isinstance(task.label, SignOf)
+    ratings = pd.to_numeric(table[task.label.sign_of], errors="coerce").abs()
+    return texts_of(
+        table[(ratings < task.label.dead_zone) | (ratings == 0)].reset_index(drop=True), task.text_columns, "dead zone"
+    )
+
+
+def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, int]:
+    """Columns `text` (and `pair`), `label` (as found: a class name or a float) and how many rows a dead zone dropped.
+
+    Raises EdgeminError for a missing column, empty text or an unreadable rating.
+    """
+    label_column = task.label.sign_of if isinstance(task.label, SignOf) else task.label
+    _check_columns(table, [*task.text_columns, label_column], where)
+    rows = texts_of(table, task.text_columns, where)
     rows["label"] = table[label_column]
     missing = rows.index[rows["label"].isna() | (rows["label"].astype(str).str.strip() == "")]
     if len(missing):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 
 from edgemin.config.study import SignOf, Splits, Task
 from edgemin.errors import EdgeminError
+from edgemin.tasks.keys import keys_of
 from edgemin.tasks.rows import read_source, to_class_ids, to_rows
 from edgemin.tasks.store import SPLITS, TaskData
 
@@ -52,11 +52,6 @@ def _label_names(task: Task, rows: dict[str, pd.DataFrame]) -> list[str]:
     return values
 
 
-def normalise(text: str) -> str:
-    """What two texts share if they count as the same: case, punctuation and spacing folded."""
-    return " ".join(re.findall(r"\w+", text.lower())) or text.strip()
-
-
 def deduplicate(rows: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
     """Drop rows whose normalised text stands in a stronger split already, or earlier in the same one.
 
@@ -69,9 +64,7 @@ def deduplicate(rows: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame],
         if split not in rows:
             continue
         table = rows[split]
-        keys = table["text"].map(normalise)
-        if "pair" in table:
-            keys = keys + "\t" + table["pair"].map(normalise)
+        keys = keys_of(table)
         repeat = keys.isin(seen)
         if split == "train":
             repeat |= keys.duplicated()

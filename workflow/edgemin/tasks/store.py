@@ -34,7 +34,11 @@ def write(data: TaskData, folder: Path) -> None:
 def read_split(folder: Path, split: str) -> pd.DataFrame:
     """Columns id, text[, pair], label. Raises EdgeminError for an unreadable file."""
     assert split in SPLITS
-    file = folder / f"{split}.parquet"
+    return read_rows(folder / f"{split}.parquet")
+
+
+def read_rows(file: Path) -> pd.DataFrame:
+    """Columns id, text[, pair], label (empty where a transfer set has none). Raises EdgeminError for an unreadable file."""
     try:
         return pd.read_parquet(file)
     except (OSError, ValueError) as error:

@@ -12,6 +12,8 @@ import pandas as pd
 from edgemin.errors import EdgeminError
 from edgemin.provenance import NAME, check_provenance
 
+MASK = "\ufffc"
+"""Stands for a masked word in a text; each tokenizer puts its own mask token there."""
 TEXT_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
@@ -40,10 +42,9 @@ def load_tokenizer(folder: Path | str) -> Any:
 
 def tokenize(tokenizer: Any, rows: pd.DataFrame, max_length: int) -> list[dict[str, list[int]]]:
     """Token ids (and type ids where the model takes them) of each row, special tokens in, unpadded."""
-    pair = rows["pair"].tolist() if "pair" in rows else None
-    encoded = tokenizer(
-        rows["text"].tolist(), pair, truncation=True, max_length=max_length, padding=False, return_attention_mask=False
-    )
+    masked = tokenizer.mask_token or tokenizer.unk_token
+    text, pair = ([t.replace(MASK, masked) for t in rows[name]] if name in rows else None for name in ("text", "pair"))
+    encoded = tokenizer(text, pair, truncation=True, max_length=max_length, padding=False, return_attention_mask=False)
     names = [name for name in TEXT_INPUTS if name in encoded]
     return [dict(zip(names, values, strict=True)) for values in zip(*(encoded[name] for name in names), strict=True)]
 

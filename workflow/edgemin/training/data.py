@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from edgemin.tasks import store
 from edgemin.tasks.tokens import load_tokenizer, pad, tokenize
+from edgemin.training.labels import NO_LABEL
 
 
 class Signals(Protocol):
@@ -50,10 +51,10 @@ class Examples(Dataset[int]):
         return batch
 
 
-def read_examples(data: Path, split: str, tokenizer_folder: Path, max_length: int) -> Examples:
-    """A split as the tokenizer of `tokenizer_folder` sees it."""
-    rows = store.read_split(data, split)
+def read_examples(data: Path, split: str | Path, tokenizer_folder: Path, max_length: int) -> Examples:
+    """A split, or the file of a transfer set, as the tokenizer of `tokenizer_folder` sees it."""
+    rows = store.read_rows(split) if isinstance(split, Path) else store.read_split(data, split)
     tokenizer = load_tokenizer(tokenizer_folder)
     regression = store.label_names(data) is None
-    gold = rows["label"].to_numpy().astype(np.float32 if regression else np.int64)
+    gold = rows["label"].to_numpy(np.float32) if regression else rows["label"].fillna(NO_LABEL).to_numpy(np.int64)
     return Examples(tokenize(tokenizer, rows, max_length), gold, tokenizer.pad_token_id)

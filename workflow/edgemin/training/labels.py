@@ -11,11 +11,22 @@ from torch import nn
 Teacher = dict[str, torch.Tensor]
 
 
+NO_LABEL = -100
+"""Class index of an example without a gold label; a regression has NaN."""
+
+
 def labels_loss(logits: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of logits (B, K) with class indices (B,); mean squared error if `gold` is floating."""
+    """Cross-entropy of logits (B, K) with class indices (B,); mean squared error if `gold` is floating.
+
+    The mean over the examples that have a label; 0 for a batch without one.
+    """
     if gold.is_floating_point():
-        return F.mse_loss(logits.squeeze(-1), gold.to(logits.dtype))
-    return F.cross_entropy(logits, gold)
+        known = ~gold.isnan()
+        errors = (logits.squeeze(-1) - gold.to(logits.dtype).masked_fill(~known, 0)).square()
+    else:
+        known = gold != NO_LABEL
+        errors = F.cross_entropy(logits, gold, ignore_index=NO_LABEL, reduction="none")
+    return errors.masked_fill(~known, 0).sum() / known.sum().clamp(min=1)
 
 
 class LabelsTerm(nn.Module):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class Supervised(nn.Module):
             for name, weight, term in zip(self.names, self.weights, self.terms, strict=True):
                 value = term(logits=logits, mask=inputs["attention_mask"], labels=labels, teacher=teacher or {})
                 self.raw[name] = float(value.detach())
+                self.raw.update({f"{name}.{part}": size for part, size in getattr(term, "parts", {}).items()})
                 loss = loss + weight * value
         return {"loss": loss}
 
@@ -207,6 +209,19 @@ def _whole_checkpoint(state: Path) -> str | None:
     return str(max(found, key=lambda path: int(path.name.split("-")[1]))) if found else None
 
 
+@contextmanager
+def dropout(model: nn.Module, p: float | None) -> Iterator[None]:
+    """Every dropout of `model` at probability `p` for a while; None: as it is."""
+    before = {module: module.p for module in model.modules() if isinstance(module, nn.Dropout)}
+    for module, usual in before.items():
+        module.p = usual if p is None else p
+    try:
+        yield
+    finally:
+        for module, probability in before.items():
+            module.p = probability
+
+
 def _run_phase(
     student: Classifier,
     phase: Phase,
@@ -265,7 +280,8 @@ def _run_phase(
     )
     trainer.pop_callback(_printer())
     started = time.monotonic()
-    trainer.train(resume_from_checkpoint=_whole_checkpoint(state))
+    with dropout(student, phase.dropout):
+        trainer.train(resume_from_checkpoint=_whole_checkpoint(state))
     seconds = time.monotonic() - started
     scores = [entry["eval_metric"] for entry in trainer.state.log_history if "eval_metric" in entry]
     return {
@@ -279,6 +295,7 @@ def _run_phase(
         "seconds": round(seconds, 2),
         "examples_per_second": round(len(examples) * phase.epochs / seconds, 2),
         "last_terms": model.raw,
+        "projection_parameters": sum(weight.numel() for weight in model.terms.parameters()),
     }
 
 

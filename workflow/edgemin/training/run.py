@@ -13,6 +13,7 @@ from torch import nn
 from edgemin.encoders import checkpoint
 from edgemin.files import sha256, write_json
 from edgemin.provenance import digest
+from edgemin.tasks.keys import check_disjoint
 from edgemin.training import loop
 from edgemin.training.data import Examples, Signals, read_examples
 from edgemin.training.precision import resolve
@@ -30,20 +31,24 @@ def train_and_save(
     spec: Mapping[str, Any],
     parents: Iterable[Path],
     name: str,
+    transfer: Path | None = None,
     signals: Callable[[Examples], Signals | None] = lambda _: None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Train `student` (no phases: leave it as it is) and write the checkpoint, history.json included, to `out`.
 
     spec: needs `max_length`, `metric`, `seed`, `precision`, `threads`. scratch: folder for the resume state of a killed
-    run; its key digests spec, parents and data, and it goes when the checkpoint stands. signals: of the teacher, for the
-    examples given.
+    run; its key digests spec, parents and data, and it goes when the checkpoint stands. transfer: the file of a transfer
+    set to train on in place of the training split. signals: of the teacher, for the examples given.
     """
     torch.set_num_threads(spec["threads"])
     parents = list(parents)
-    train = read_examples(data, "train", tokenizer_folder, spec["max_length"])
+    rows = transfer or data / "train.parquet"
+    if transfer:
+        check_disjoint(transfer, data)
+    train = read_examples(data, rows, tokenizer_folder, spec["max_length"])
     validation = read_examples(data, "validation", tokenizer_folder, spec["max_length"])
-    inputs = [*parents, data / "train.parquet", data / "validation.parquet"]
+    inputs = [*parents, rows, data / "validation.parquet"]
     precision = resolve(spec["precision"])
     state = scratch / digest([dict(spec), precision, [sha256(path) for path in inputs]])[:16]
     settings = loop.Settings(spec["metric"], spec["seed"], precision, state)
