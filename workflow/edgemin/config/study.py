@@ -107,7 +107,9 @@ class Augment(Strict):
     replace: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Chance of a word to be replaced by one drawn from the training words."""
     ngram: Annotated[float, Field(ge=0, le=1)] = 0.25
-    """Chance of a sentence to be cut to one to five of its words in a row."""
+    """Chance of a sentence to be cut to some of its words in a row."""
+    longest: Annotated[int, Field(ge=1)] = 5
+    """Most words that such a cut leaves."""
 
     @model_validator(mode="after")
     def _chances_of_a_word(self) -> Augment:

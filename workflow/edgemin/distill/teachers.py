@@ -55,7 +55,7 @@ def cache(
         log.info("%s would take %.2f GB, the limit is %g: the teacher will run in every step", need, size / 1e9, limit_gb)
     else:
         seconds = write_cache(model, train, need, _signal_of(manifest), resolve(precision), facts(teacher, rows))
-    write_json(manifest, {"need": need, "live": live, "bytes": size, "seconds": round(seconds, 1), **facts(teacher, rows)})
+    write_json(manifest, {"need": need, "live": live, "bytes": size, "seconds": round(seconds, 3), **facts(teacher, rows)})
 
 
 def _signal_of(manifest: Path) -> Path:

@@ -10,8 +10,6 @@ import numpy as np
 from edgemin.config.study import Augment
 from edgemin.tasks.tokens import MASK
 
-LONGEST_NGRAM = 5
-
 
 class Augmenter:
     """Draws variants of texts: each word masked or replaced by chance, then, by chance, an n-gram of it all."""
@@ -31,7 +29,7 @@ class Augmenter:
             for word, chance, index in zip(words, chances, drawn, strict=True)
         ]
         if self.random.random() < self.config.ngram:
-            length = min(int(self.random.integers(1, LONGEST_NGRAM + 1)), len(words))
+            length = min(int(self.random.integers(1, self.config.longest + 1)), len(words))
             start = int(self.random.integers(0, len(words) - length + 1))
             words = words[start : start + length]
         return " ".join(words)
