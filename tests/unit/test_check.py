@@ -88,6 +88,8 @@ def test_inputs_must_fit_the_positions(check, family, positions):
         ({"prune.heads25.ratio": 0.9}, "prune.heads25: ratio 0.9 cuts 7 heads, a floor of 1 per layer allows 6"),
         ({"prune.heads25": {"ratio": 0.9, "scope": "per_layer"}}, "prune.heads25: ratio 0.9 would leave 0 of 4 heads in layer 0"),
         ({"prune.heads25.ratio": 0.01}, "prune.heads25: ratio 0.01 of 8 heads cuts none"),
+        ({"prune.heads25": {"ratio": 0.5, "floor": 3}}, "prune.heads25: ratio 0.5 cuts 4 heads, a floor of 3 per layer allows 2"),
+        ({"prune.heads25": {"structure": "layers", "drop": 2}}, "prune.heads25.drop: 2 of 2 layers would leave none; lower it"),
         (
             {"cells.odd": "teacher/prune-heads25/distill-minilmv2/prune-heads25/distill-minilmv2"},
             "distill.minilmv2.student.layers: layer 3 does not exist in its parent",
@@ -179,6 +181,16 @@ def test_heads_of_the_layers_that_are_mapped_are_compared(check, layers, message
     else:
         with pytest.raises(EdgeminError, match=f"^distill.minilmv2: tinybert .*, but {message}; set attention: 0"):
             check(changes, teacher)
+
+
+def test_neurons_leave_the_heads_and_layers_take_theirs(check):
+    recovery = [{"terms": [{"objective": "minilmv2", "relation_heads": 16}]}]
+    ffn = {"structure": "ffn", "ratio": 0.5, "recovery": recovery}
+    assert check({"prune.heads25": ffn})[PRUNED] == {"layers": 2, "heads": 8}
+    layers = {"structure": "layers", "drop": 1, "recovery": recovery}
+    assert check({"prune.heads25": layers})[PRUNED] == {"layers": 1, "heads": 4}
+    with pytest.raises(EdgeminError, match=r"^prune.heads25: tinybert.layers is 2, but the student has 1 layers"):
+        check({"prune.heads25": {**layers, "recovery": [{"terms": [{"objective": "tinybert", "layers": 2}]}]}})
 
 
 def test_heads_that_are_not_known_yet_are_left_to_the_job(check):

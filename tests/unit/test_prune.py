@@ -13,9 +13,10 @@ from edgemin.encoders.surgery import keep_heads
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.provenance import check_provenance
-from edgemin.prune.criteria import head_magnitude
-from edgemin.prune.selection import select
+from edgemin.prune.criteria import magnitude
+from edgemin.prune.selection import kept_layers, select
 from edgemin.prune.stage import prune
+from edgemin.prune.units import units_of
 from edgemin.tasks import store
 
 ROUNDING = 1e-12  # float64
@@ -30,7 +31,7 @@ def heads_of(model, layer: int):
 
 
 def scores(model, p: int) -> torch.Tensor:
-    return torch.stack(head_magnitude(model, p))
+    return torch.stack(magnitude(model, "heads", p))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -73,7 +74,7 @@ def test_heads_that_are_left_keep_their_scores(tiny):
     model = tiny()
     before = scores(model, 2)
     keep_heads(model, ((0, 2, 3), (1,)))
-    left = head_magnitude(model, 2)
+    left = magnitude(model, "heads", 2)
     torch.testing.assert_close(left[0], before[0, [0, 2, 3]], rtol=ROUNDING, atol=0)
     torch.testing.assert_close(left[1], before[1, [1]], rtol=ROUNDING, atol=0)
 
@@ -156,3 +157,114 @@ def test_a_recovery_trains_on_the_transfer_set(tiny, save, data, tmp_path, recov
     assert (str(tmp_path / "transfer.parquet") in parents) == recovers
     assert (str(data / "train.parquet") in parents) != recovers
     assert str(parent / "model.safetensors") in parents
+
+
+def pruned(model, save, data, folder, variant) -> tuple[Structure, dict]:
+    """The structure that a prune job leaves, and what it tells."""
+    parent = save(model, folder / "model")
+    prune(parent, parent, None, [], data, folder / "out", folder / "scratch", {**SPEC, "variant": variant})
+    return Structure.of(checkpoint.load(folder / "out").config), read_json(folder / "out" / "history.json")
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "gradient", "taylor", "michel", "activation", "random"])
+def test_neurons_go_by_every_criterion(tiny, save, data, tmp_path, criterion):
+    """Half of 48 neurons, and each layer keeps a multiple of four; the same job twice cuts the same."""
+    variant = {"structure": "ffn", "ratio": 0.5, "multiple": 4, "criterion": criterion, "sentences": 40}
+    found = [pruned(tiny(), save, data, tmp_path / str(number), variant) for number in range(2)]
+    structure, history = found[0]
+    assert structure == found[1][0]
+    assert history["pruning"] == found[1][1]["pruning"]
+    assert structure.heads == ((0, 1, 2, 3),) * 2
+    assert all(width % 4 == 0 for width in structure.intermediate)
+    assert abs(sum(structure.intermediate) - 24) <= 4  # two layers, each rounded by two at most
+    assert [len(layer) for layer in history["pruning"]["scores"]] == [24, 24]
+
+
+def test_the_oracle_scores_heads_in_a_job(tiny, save, data, tmp_path):
+    structure, history = pruned(tiny(), save, data, tmp_path, {"ratio": 0.25, "criterion": "oracle", "sentences": 40})
+    assert structure.kept_heads == 6
+    lowest = sorted(
+        (score, layer, head) for layer, row in enumerate(history["pruning"]["scores"]) for head, score in enumerate(row)
+    )
+    assert all(head not in structure.heads[layer] for _, layer, head in lowest[:2])
+
+
+@pytest.mark.parametrize(("scope", "iterations"), [("global", 2), ("global", 3), ("per_layer", 2), ("per_layer", 5)])
+def test_steps_end_at_the_same_share(tiny, save, data, tmp_path, scope, iterations):
+    structure, history = pruned(tiny(), save, data, tmp_path, {"ratio": 0.5, "scope": scope, "iterations": iterations})
+    assert structure.kept_heads == 4
+    assert [len(layer) for layer in history["pruning"]["scores"]] == [4, 4]  # the first step's
+
+
+def test_steps_score_anew(tiny, save, data, tmp_path, monkeypatch):
+    counts = []
+
+    def counted(model, kind, p, output_only):
+        counts.append([layer.count for layer in units_of(model, kind)])
+        return magnitude(model, kind, p, output_only)
+
+    monkeypatch.setattr("edgemin.prune.criteria.magnitude", counted)
+    pruned(tiny(), save, data, tmp_path, {"ratio": 0.5, "scope": "per_layer", "iterations": 2})
+    assert counts == [[4, 4], [3, 3]]
+
+
+def test_a_ratio_of_zero_is_the_control(tiny, save, data, tmp_path):
+    recovery = [{"epochs": 1, "batch_size": 32, "terms": [{"objective": "labels"}]}]
+    structure, history = pruned(tiny(), save, data, tmp_path, {"ratio": 0, "recovery": recovery})
+    assert structure.kept_heads == 8
+    assert [phase["updates"] for phase in history["phases"]] == [3]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "drop", "kept"),
+    [
+        ("top", 2, [0, 1, 2, 3]),
+        ("bottom", 2, [2, 3, 4, 5]),
+        ("symmetric", 2, [0, 1, 4, 5]),
+        ("symmetric", 3, [0, 1, 5]),
+        ("alternate", 3, [1, 3, 5]),
+        ("alternate", 4, [1, 3]),
+        ("contribution", 2, [0, 2, 3, 5]),
+    ],
+)
+def test_layers_that_stay(strategy, drop, kept):
+    assert kept_layers(6, drop, strategy, [0.1, 0.9, 0.2, 0.3, 0.8, 0.4]) == kept
+
+
+def test_no_layer_left_is_refused():
+    with pytest.raises(EdgeminError, match=r"drop: 6 of 6 layers would leave none; lower it"):
+        kept_layers(6, 6, "top")
+
+
+@pytest.mark.parametrize("strategy", ["top", "contribution"])
+def test_a_job_that_drops_a_layer(tiny, save, data, tmp_path, strategy):
+    """What is left is a stock model of one layer."""
+    structure, history = pruned(tiny(), save, data, tmp_path, {"structure": "layers", "strategy": strategy, "drop": 1})
+    (kept,) = history["pruning"]["layers_kept"]
+    assert len(structure.heads) == 1
+    assert "edgemin" not in read_json(tmp_path / "out" / "config.json")
+    weights = [checkpoint.read_weights(tmp_path / folder / "model.safetensors") for folder in ("model", "out")]
+    name = "bert.encoder.layer.{}.intermediate.dense.weight"
+    assert torch.equal(weights[0][name.format(kept)], weights[1][name.format(0)])
+    if strategy == "top":
+        assert kept == 0
+    else:
+        assert kept == min((0, 1), key=lambda layer: history["pruning"]["similarity"][layer])
+
+
+@pytest.mark.parametrize(
+    ("counts", "ratio", "scope", "floor", "multiple", "kept"),
+    [
+        ((24, 24), 0.5, "per_layer", 1, 8, (16, 16)),  # 12 lies between 8 and 16: to even multiples
+        ((24, 24), 0.25, "per_layer", 1, 8, (16, 16)),  # 18
+        ((24, 24), 0.9, "per_layer", 1, 8, (8, 8)),  # 2, and none is not left
+        ((24, 24), 0.6, "per_layer", 12, 8, (16, 16)),  # 10, and the floor needs 16
+        ((20, 20), 0.05, "per_layer", 1, 8, (16, 16)),
+    ],
+)
+def test_kept_counts_are_multiples(counts, ratio, scope, floor, multiple, kept):
+    scores = [list(range(count)) for count in counts]
+    if floor > 1:  # the floor is of what the ratio says, too
+        with pytest.raises(EdgeminError, match="neurons"):
+            select(scores, ratio, scope, floor * 2, multiple, "neurons")
+    assert tuple(map(len, select(scores, ratio, scope, floor, multiple, "neurons"))) == kept

@@ -19,10 +19,12 @@ from edgemin.config.variants import (
     Distill,
     FeatureRelation,
     Heads,
+    Layers,
     MiniLM,
     MiniLMv2,
     OwnSource,
     Preference,
+    Pruning,
     Term,
     TinyBert,
 )
@@ -31,7 +33,7 @@ from edgemin.encoders.families import usable_positions
 from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
-from edgemin.prune.selection import select
+from edgemin.prune.selection import kept_layers, select
 
 
 def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_names: list[str] | None = None) -> dict[str, Shape]:
@@ -117,7 +119,7 @@ def _shape(
     if isinstance(variant, Distill):
         shape, phases = _student(variant, parent, configs, key, str(chain.parent)), variant.phases
     else:
-        assert isinstance(variant, Heads)
+        assert isinstance(variant, Pruning)
         shape, phases = _pruned(variant, parent, key), variant.recovery
     taught_by = shapes[str(Chain())] if variant.teacher == "root" else parent
     for term in (term for phase in phases for term in phase.terms):
@@ -147,11 +149,20 @@ def _student(variant: Distill, parent: Shape, configs: Mapping[str, Any], key: s
     return replace(origin, heads=tuple(origin.heads[layer] for layer in wanted))
 
 
-def _pruned(variant: Heads, parent: Shape, key: str) -> Shape:
-    if not parent.exact and variant.scope == "per_layer":
-        return parent  # its job will tell
+def _pruned(variant: Pruning, parent: Shape, key: str) -> Shape:
+    if isinstance(variant, Layers):
+        try:
+            kept = kept_layers(len(parent.heads), variant.drop, variant.strategy, [0.0] * len(parent.heads))
+        except EdgeminError as error:
+            raise EdgeminError(f"{key}.{error}") from None
+        exact = parent.exact and (variant.strategy != "contribution" or len(set(parent.heads)) == 1)
+        return replace(parent, heads=tuple(parent.heads[layer] for layer in kept), exact=exact)
+    if not isinstance(variant, Heads) or not variant.ratio:
+        return parent
+    if variant.iterations > 1 or (not parent.exact and variant.scope == "per_layer"):
+        return replace(parent, exact=False)  # its job will tell
     try:
-        kept = select([[0.0] * count for count in parent.heads], variant.ratio, variant.scope)
+        kept = select([[0.0] * count for count in parent.heads], variant.ratio, variant.scope, variant.floor)
     except EdgeminError as error:
         raise EdgeminError(f"{key}: {error}") from None
     return replace(parent, heads=tuple(map(len, kept)), exact=parent.exact and variant.scope == "per_layer")

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from edgemin.chains import ROOT, Chain
 from edgemin.config.base import Name, Strict
 from edgemin.config.sources import DataSource, ModelSource
-from edgemin.config.variants import Distill, Heads, Int8Dynamic, LabelPhase
+from edgemin.config.variants import AnyPrune, Distill, Int8Dynamic, LabelPhase
 from edgemin.errors import EdgeminError
 
 Runtime = Literal["onnxruntime", "torch"]
@@ -204,7 +204,7 @@ class Study(Strict):
     teacher: Teacher
     transfer: dict[Name, Transfer] = {}
     distill: dict[Name, Distill] = {}
-    prune: dict[Name, Heads] = {}
+    prune: dict[Name, AnyPrune] = {}
     quantize: dict[Name, Int8Dynamic] = {}
     cells: Annotated[dict[Name, Cell], Field(min_length=1)]
     tables: Tables = Tables()

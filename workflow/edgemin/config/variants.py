@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from edgemin.config.base import Name, Strict
 from edgemin.config.sources import ModelSource
@@ -215,29 +215,88 @@ class Distill(Strict):
     phases: Annotated[list[Phase], Field(min_length=1)]
 
 
-class Heads(Strict):
-    """Attention heads, ranked by the norm of their weights, cut to physically smaller matrices."""
+class Pruning(Strict):
+    """What every kind of pruning shares: the training after the cut."""
 
-    structure: Literal["heads"] = "heads"
-    criterion: Literal["magnitude"] = "magnitude"
-    p: Literal[1, 2] = 2
-    """The norm."""
-    ratio: Annotated[float, Field(gt=0, lt=1)]
-    """Share of the heads to cut."""
+    structure: str
+    sentences: Annotated[int, Field(ge=1)] = 512
+    """How many training sentences a data-driven criterion reads."""
     transfer: Name | None = None
     """Recover on this transfer set in place of the training split."""
-    scope: Literal["global", "per_layer"] = "global"
     teacher: Literal["root", "parent"] = "root"
     """Whose outputs the recovery phases follow."""
     recovery: list[Phase] = []
 
     @model_validator(mode="after")
-    def _recovery_keys_are_used(self) -> Heads:
+    def _recovery_keys_are_used(self) -> Self:
         if self.teacher == "parent" and not self.recovery:
             raise ValueError("teacher: parent says whom the recovery follows, but there are no recovery phases")
-        if self.transfer and not self.recovery:
+        if self.transfer is not None and not self.recovery:
             raise ValueError("transfer: says what the recovery trains on, but there are no recovery phases")
         return self
+
+
+class Units(Pruning):
+    """Units of each layer, ranked by a criterion, cut to physically smaller matrices."""
+
+    structure: Literal["heads", "ffn"]
+    criterion: Literal["magnitude", "gradient", "taylor", "michel", "activation", "random", "oracle"] = "magnitude"
+    """`magnitude` reads the weights; `random` is the floor; the others read sentences of the training split."""
+    p: Literal[1, 2] = 2
+    """The norm of `magnitude`."""
+    matrices: Literal["all", "output"] = "all"
+    """For `magnitude`, `gradient` and `taylor`: all of a unit's weights, or those alone that read its output."""
+    normalise: Literal["none", "layer"] = "none"
+    """`layer`: divide scores by their norm over the layer, before layers are ranked together."""
+    ratio: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the units to cut; 0, with recovery phases, is the control that is trained as long without pruning."""
+    scope: Literal["global", "per_layer"] = "global"
+    floor: Annotated[int, Field(ge=1)] = 1
+    """Units that every layer keeps."""
+    iterations: Annotated[int, Field(ge=1)] = 1
+    """Cut in so many equal steps, scoring anew before each."""
+
+    @model_validator(mode="after")
+    def _cuts_or_trains(self) -> Self:
+        if not self.ratio and not self.recovery:
+            raise ValueError("ratio: 0 cuts nothing and there are no recovery phases; raise the ratio")
+        return self
+
+
+class Heads(Units):
+    """Attention heads."""
+
+    structure: Literal["heads"] = "heads"
+
+
+class Ffn(Units):
+    """Neurons of the feed-forward layers."""
+
+    structure: Literal["ffn"]
+    multiple: Annotated[int, Field(ge=1)] = 8
+    """Every layer keeps a multiple of so many neurons (the nearest), for the sake of the kernels."""
+
+
+class Layers(Pruning):
+    """Whole encoder layers (Sajjad et al. 2020, arXiv 2004.03844)."""
+
+    structure: Literal["layers"]
+    strategy: Literal["top", "bottom", "alternate", "symmetric", "contribution"] = "top"
+    """Which go: the last, the first, every other one from above, those in the middle, or those that change the first token's
+    hidden state least (measured on training sentences)."""
+    drop: Annotated[int, Field(ge=1)]
+    """How many."""
+
+
+def _structure(value: Any) -> str:
+    """The tag of a prune variant: heads unless it says otherwise."""
+    return str(value.get("structure", "heads")) if isinstance(value, dict) else getattr(value, "structure", "heads")
+
+
+AnyPrune = Annotated[
+    Annotated[Heads, Tag("heads")] | Annotated[Ffn, Tag("ffn")] | Annotated[Layers, Tag("layers")],
+    Discriminator(_structure, custom_error_type="structure", custom_error_message="structure is not one of heads, ffn, layers"),
+]
 
 
 class Int8Dynamic(Strict):

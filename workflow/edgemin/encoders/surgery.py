@@ -90,6 +90,26 @@ def keep_heads(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
     bind_heads(model, after)
 
 
+@torch.no_grad()
+def keep_neurons(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
+    """Cut every FFN neuron that is not kept out of the weights of `model`, in place.
+
+    keep: per layer, positions among the neurons that the layer has now. Rows of the first projection and its bias and
+    columns of the second go; the second's bias stays. Raises EdgeminError if a layer would keep none.
+    """
+    family = family_of(model.config)
+    before = Structure.of(model.config)
+    for number, (layer, positions) in enumerate(zip(layers_of(model), keep, strict=True)):
+        if not positions:
+            raise EdgeminError(f"layer {number} would keep no neuron; a layer keeps at least one")
+        index = torch.tensor(sorted(positions))
+        _select(layer, family.ffn_in, rows=index)
+        _select(layer, family.ffn_out, columns=index)
+    after = Structure(before.heads, before.head_dim, tuple(map(len, keep)))
+    after.write(model.config)
+    bind_heads(model, after)
+
+
 def _select(layer: nn.Module, name: str, rows: torch.Tensor | None = None, columns: torch.Tensor | None = None) -> None:
     old = layer.get_submodule(name)
     assert isinstance(old, nn.Linear)

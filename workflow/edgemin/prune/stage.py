@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgemin.config.variants import Heads
+from pydantic import TypeAdapter
+
+from edgemin.config.variants import AnyPrune, Ffn, Layers, Pruning, Units
 from edgemin.distill import teachers
 from edgemin.distill.terms import TeacherShape, term_maker
 from edgemin.encoders import checkpoint
+from edgemin.encoders.families import Classifier, layers_of
 from edgemin.encoders.structure import Structure
-from edgemin.encoders.surgery import keep_heads
-from edgemin.prune.criteria import head_magnitude
-from edgemin.prune.selection import select
+from edgemin.encoders.surgery import keep_heads, keep_layers, keep_neurons
+from edgemin.prune.criteria import sampled, score
+from edgemin.prune.layers import similarities
+from edgemin.prune.selection import kept_layers, select
+from edgemin.training.data import Examples, read_examples
 from edgemin.training.run import train_and_save
 
 log = logging.getLogger(__name__)
+
+
+def cut(model: Classifier, variant: Pruning, examples: Callable[[], Examples], seed: int) -> dict[str, Any]:
+    """Score and cut `model` in place; returns what was found, for the history. examples: gives the training split, if it is read."""
+    if isinstance(variant, Layers):
+        similarity = (
+            similarities(model, sampled(examples(), variant.sentences, seed)) if variant.strategy == "contribution" else []
+        )
+        kept = kept_layers(len(layers_of(model)), variant.drop, variant.strategy, similarity)
+        keep_layers(model, kept)
+        return {"similarity": similarity, "layers_kept": kept}
+    assert isinstance(variant, Units)
+    return {"scores": cut_units(model, variant, examples, seed)} if variant.ratio else {}
+
+
+def cut_units(model: Classifier, variant: Units, examples: Callable[[], Examples], seed: int) -> list[list[float]]:
+    """In `variant.iterations` steps, scoring anew before each; returns the first scores, per layer."""
+    keep = {"heads": keep_heads, "ffn": keep_neurons}[variant.structure]
+    multiple = variant.multiple if isinstance(variant, Ffn) else 1
+    batches = sampled(examples(), variant.sentences, seed) if variant.criterion not in ("magnitude", "random") else []
+    first: list[list[float]] = []
+    for step in range(1, variant.iterations + 1):
+        scores = [layer.tolist() for layer in score(model, variant, batches, seed)]
+        first = first or scores
+        whole, left = sum(map(len, first)), sum(map(len, scores))
+        # as much of what is left as brings the cut to this step's share of the whole
+        ratio = max(0.0, (variant.ratio * whole * step / variant.iterations - (whole - left)) / left)
+        must_cut = step == variant.iterations and left == whole
+        keep(model, select(scores, ratio, variant.scope, variant.floor, multiple, variant.structure, must_cut))
+    return first
 
 
 def prune(
@@ -30,15 +65,13 @@ def prune(
     scratch: Path,
     spec: Mapping[str, Any],
 ) -> None:
-    """spec["variant"]: dump of a Heads. teacher, transfer, caches: for the recovery phases."""
-    variant = Heads.model_validate(spec["variant"])
+    """spec["variant"]: dump of a prune variant. teacher, transfer, caches: for the recovery phases."""
+    variant: Pruning = TypeAdapter(AnyPrune).validate_python(spec["variant"])
     model = checkpoint.load(parent)
     before = Structure.of(model.config)
-    scores = [layer.tolist() for layer in head_magnitude(model, variant.p)]
-    kept = select(scores, variant.ratio, variant.scope)
-    keep_heads(model, kept)
+    facts = cut(model, variant, lambda: read_examples(data, "train", parent, spec["max_length"]), spec["seed"])
     after = Structure.of(model.config)
-    log.info("heads: %d of %d kept, per layer %s", after.kept_heads, before.kept_heads, [len(heads) for heads in after.heads])
+    log.info("heads kept per layer %s, neurons %s", [len(heads) for heads in after.heads], list(after.intermediate))
     train_and_save(
         model,
         variant.recovery,
@@ -54,5 +87,13 @@ def prune(
         signals=lambda train: teachers.signals(
             caches, teacher, parent, data, transfer or data / "train.parquet", train, spec["max_length"], spec["precision"]
         ),
-        facts={"pruning": {"scores": scores, "heads_before": before.heads, "heads_kept": after.heads}},
+        facts={
+            "pruning": {
+                **facts,
+                "heads_before": before.heads,
+                "heads_kept": after.heads,
+                "neurons_before": before.intermediate,
+                "neurons_kept": after.intermediate,
+            }
+        },
     )
