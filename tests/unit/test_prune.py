@@ -17,6 +17,7 @@ from edgemin.prune.criteria import magnitude
 from edgemin.prune.selection import kept_layers, select
 from edgemin.prune.stage import prune
 from edgemin.prune.units import units_of
+from edgemin.prune.weights import linear_weights
 from edgemin.tasks import store
 
 ROUNDING = 1e-12  # float64
@@ -268,3 +269,27 @@ def test_kept_counts_are_multiples(counts, ratio, scope, floor, multiple, kept):
         with pytest.raises(EdgeminError, match="neurons"):
             select(scores, ratio, scope, floor * 2, multiple, "neurons")
     assert tuple(map(len, select(scores, ratio, scope, floor, multiple, "neurons"))) == kept
+
+
+def zeros(folder) -> list[int]:
+    return [int((weight == 0).sum()) for weight in linear_weights(checkpoint.load(folder))]
+
+
+@pytest.mark.parametrize("scope", ["global", "per_layer"])
+@pytest.mark.parametrize("criterion", ["magnitude", "random"])
+def test_weights_become_zero_and_stay_so(tiny, save, data, tmp_path, scope, criterion):
+    """The smallest of each layer's four 16 x 16 and two 16 x 24 matrices; training moves the others alone."""
+    recovery = [{"epochs": 1, "batch_size": 32, "learning_rate": 1e-2, "terms": [{"objective": "labels"}]}]
+    variant = {"structure": "weights", "ratio": 0.4, "scope": scope, "criterion": criterion}
+    pruned(tiny(), save, data, tmp_path / "cut", variant)
+    pruned(tiny(), save, data, tmp_path / "recovered", {**variant, "recovery": recovery})
+    cut, recovered = (tmp_path / name / "out" for name in ("cut", "recovered"))
+    assert zeros(cut) == zeros(recovered)
+    assert sum(zeros(cut)) == (round(0.4 * 2 * (4 * 256 + 2 * 384)) if scope == "global" else 2 * (4 * 102 + 2 * 154))
+    before, after = (linear_weights(checkpoint.load(folder)) for folder in (cut, recovered))
+    assert all(torch.equal(a == 0, b == 0) for a, b in zip(before, after, strict=True))
+    assert any((a - b).abs().max() > 1e-3 for a, b in zip(before, after, strict=True))
+    if criterion == "magnitude" and scope == "global":
+        sizes = torch.cat([weight.abs().flatten() for weight in linear_weights(tiny())])
+        alive = torch.cat([(weight != 0).flatten() for weight in before])
+        assert sizes[~alive].max() <= sizes[alive].min()

@@ -288,14 +288,31 @@ class Layers(Pruning):
     """How many."""
 
 
+class Weights(Pruning):
+    """Single weights of the encoder's linear layers, set to zero and kept there: dense kernels gain nothing by it."""
+
+    structure: Literal["weights"]
+    criterion: Literal["magnitude", "random"] = "magnitude"
+    """`magnitude`: the least go."""
+    ratio: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the weights."""
+    scope: Literal["global", "per_layer"] = "global"
+    """Rank all matrices together, or each by itself."""
+
+
 def _structure(value: Any) -> str:
     """The tag of a prune variant: heads unless it says otherwise."""
     return str(value.get("structure", "heads")) if isinstance(value, dict) else getattr(value, "structure", "heads")
 
 
 AnyPrune = Annotated[
-    Annotated[Heads, Tag("heads")] | Annotated[Ffn, Tag("ffn")] | Annotated[Layers, Tag("layers")],
-    Discriminator(_structure, custom_error_type="structure", custom_error_message="structure is not one of heads, ffn, layers"),
+    Annotated[Heads, Tag("heads")]
+    | Annotated[Ffn, Tag("ffn")]
+    | Annotated[Layers, Tag("layers")]
+    | Annotated[Weights, Tag("weights")],
+    Discriminator(
+        _structure, custom_error_type="structure", custom_error_message="structure is not one of heads, ffn, layers, weights"
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from edgemin.config.variants import AnyPrune, Ffn, Layers, Pruning, Units
+from edgemin.config.variants import AnyPrune, Ffn, Layers, Pruning, Units, Weights
 from edgemin.distill import teachers
 from edgemin.distill.terms import TeacherShape, term_maker
 from edgemin.encoders import checkpoint
@@ -19,6 +19,7 @@ from edgemin.encoders.surgery import keep_heads, keep_layers, keep_neurons
 from edgemin.prune.criteria import sampled, score
 from edgemin.prune.layers import similarities
 from edgemin.prune.selection import kept_layers, select
+from edgemin.prune.weights import cut_weights, freeze_zeros
 from edgemin.training.data import Examples, read_examples
 from edgemin.training.run import train_and_save
 
@@ -34,6 +35,10 @@ def cut(model: Classifier, variant: Pruning, examples: Callable[[], Examples], s
         kept = kept_layers(len(layers_of(model)), variant.drop, variant.strategy, similarity)
         keep_layers(model, kept)
         return {"similarity": similarity, "layers_kept": kept}
+    if isinstance(variant, Weights):
+        cut_weights(model, variant.ratio, variant.scope, variant.criterion, seed)
+        freeze_zeros(model)
+        return {}
     assert isinstance(variant, Units)
     return {"scores": cut_units(model, variant, examples, seed)} if variant.ratio else {}
 
