@@ -345,6 +345,33 @@ class Plan:
                     files += [one["history"], *one["caches"]]
         return list(dict.fromkeys(files))
 
+    def sweep_file(self, task: str, seed: int | str, structure: str, criterion: str) -> str:
+        assert self.study.sensitivity is not None
+        folder = f"{self.root}/sweeps/{task}/seed{seed}/{self.study.chain(self.study.sensitivity.cell)}"
+        return f"{folder}/{structure}-{criterion}.json"
+
+    def sweeps(self, structure: str | None = None) -> list[dict[str, Any]]:
+        """Task, seed and file of every sweep of the study (of one structure)."""
+        found = self.study.sensitivity.sweeps() if self.study.sensitivity else []
+        return [
+            {"task": task, "seed": seed, "file": self.sweep_file(task, seed, kind, criterion)}
+            for task in self.study.tasks
+            for kind, criterion in found
+            if structure in (None, kind)
+            for seed in self.study.seeds
+        ]
+
+    def spec_sweep(self, task: str, seed: int | str, structure: str, criterion: str) -> dict[str, Any]:
+        assert self.study.sensitivity is not None
+        variant = {"structure": structure, "criterion": criterion, "ratio": 0.5}
+        if structure != "weights":
+            variant["sentences"] = self.study.sensitivity.sentences
+        return {
+            "variant": variant,
+            "ratios": self.study.sensitivity.ratios,
+            **self._spec_training(task, seed, "edgemin.prune.sweep"),
+        }
+
     def measurement_files(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         """What the report reads of these rows."""
         return [f"{row['folder']}/{name}" for row in rows for name in MEASUREMENTS]

@@ -1,6 +1,29 @@
 """Stage 2, structured pruning: any float parent -> parent/prune-variant."""
 
 
+rule sweep_pruning:
+    """One score, many ratios, no recovery."""
+    input:
+        parent=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
+        data=lambda wildcards: PLAN.data_files(wildcards.task),
+    output:
+        f"{PLAN.root}/sweeps/{{task}}/seed{{seed}}/{{parent}}/{{structure}}-{{criterion}}.json",
+    log:
+        f"{LOGS}/sweeps/{{task}}/seed{{seed}}/{{parent}}/{{structure}}-{{criterion}}.log",
+    wildcard_constraints:
+        structure="heads|ffn|weights",
+        criterion="[a-z]+",
+    conda:
+        "../../envs/edgemin.yaml"
+    threads: STUDY.threads.training
+    params:
+        spec=lambda wildcards: PLAN.spec_sweep(
+            wildcards.task, wildcards.seed, wildcards.structure, wildcards.criterion
+        ),
+    script:
+        "../scripts/sweep_pruning.py"
+
+
 rule prune_structured:
     input:
         unpack(

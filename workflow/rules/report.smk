@@ -133,6 +133,73 @@ rule plot_distillation:
         "../scripts/plot_distillation.py"
 
 
+rule table_sensitivity:
+    """Every point of every sweep."""
+    input:
+        [sweep["file"] for sweep in PLAN.sweeps()],
+    output:
+        f"{PLAN.root}/tables/sensitivity.csv",
+    log:
+        f"{LOGS}/report/sensitivity.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={
+            "sweeps": PLAN.sweeps(),
+            "code": code_digest("edgemin.report.plot_pruning"),
+        },
+    script:
+        "../scripts/table_sensitivity.py"
+
+
+rule plot_sensitivity:
+    input:
+        f"{PLAN.root}/tables/sensitivity.csv",
+    output:
+        report(
+            f"{PLAN.root}/plots/sensitivity.png",
+            caption="../report/plot_sensitivity.rst",
+            category="Plots",
+            labels={"plot": "how much can be cut"},
+        ),
+        f"{PLAN.root}/plots/sensitivity.svg",
+    log:
+        f"{LOGS}/report/plot_sensitivity.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={"code": code_digest("edgemin.report.plot_pruning")},
+    script:
+        "../scripts/plot_sensitivity.py"
+
+
+rule plot_head_importance:
+    """Of the first task and seed."""
+    input:
+        [
+            sweep["file"]
+            for sweep in PLAN.sweeps("heads")
+            if sweep["seed"] == STUDY.seeds[0]
+            and sweep["task"] == next(iter(STUDY.tasks))
+        ],
+    output:
+        report(
+            f"{PLAN.root}/plots/head_importance.png",
+            caption="../report/plot_head_importance.rst",
+            category="Plots",
+            labels={"plot": "head importance"},
+        ),
+        f"{PLAN.root}/plots/head_importance.svg",
+    log:
+        f"{LOGS}/report/plot_head_importance.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={"code": code_digest("edgemin.report.plot_pruning")},
+    script:
+        "../scripts/plot_head_importance.py"
+
+
 rule plot_stagewise:
     input:
         f"{PLAN.root}/tables/stagewise.csv",

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from edgemin.chains import ROOT, Chain
 from edgemin.config.base import Name, Strict
 from edgemin.config.sources import DataSource, ModelSource
-from edgemin.config.variants import AnyPrune, Distill, Int8Dynamic, LabelPhase
+from edgemin.config.variants import AnyPrune, Distill, Int8Dynamic, LabelPhase, UnitCriterion
 from edgemin.errors import EdgeminError
 
 Runtime = Literal["onnxruntime", "torch"]
@@ -184,6 +184,23 @@ class TeacherCache(Strict):
     """Keep the files when the run has ended well; else they go, and are computed again if a later run needs them."""
 
 
+class Sensitivity(Strict):
+    """Ratio sweeps without recovery, on validation (`plot_sensitivity`, `plot_head_importance`); not made by default."""
+
+    cell: Name
+    """Whose float checkpoint is cut."""
+    ratios: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2)] = [n / 10 for n in range(9)]
+    heads: list[UnitCriterion] = ["magnitude", "gradient", "taylor", "michel", "activation", "oracle", "random"]
+    ffn: list[UnitCriterion] = ["magnitude", "gradient", "taylor", "michel", "activation", "random"]
+    weights: list[Literal["magnitude", "random"]] = ["magnitude", "random"]
+    sentences: Annotated[int, Field(ge=1)] = 512
+    """How many training sentences a data-driven criterion reads."""
+
+    def sweeps(self) -> list[tuple[str, str]]:
+        """(structure, criterion) of each."""
+        return [(name, criterion) for name in ("heads", "ffn", "weights") for criterion in getattr(self, name)]
+
+
 class Tables(Strict):
     stagewise: dict[Runtime, Annotated[list[Name], Field(min_length=1)]] = {}
     """Runtime -> cells, in the order of the stages. Empty: every cell in each runtime that it is measured in."""
@@ -208,6 +225,7 @@ class Study(Strict):
     quantize: dict[Name, Int8Dynamic] = {}
     cells: Annotated[dict[Name, Cell], Field(min_length=1)]
     tables: Tables = Tables()
+    sensitivity: Sensitivity | None = None
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
     runtimes: Annotated[list[Runtime], Field(min_length=1)] = ["onnxruntime", "torch"]
     """Runtimes in which float chains are measured; a quantized chain is measured in the one of its variant."""
@@ -282,6 +300,10 @@ class Study(Strict):
                         f"known: {', '.join(sorted(known)) or 'none, add it under ' + link.stage}"
                     )
         if not problems:
+            if self.sensitivity and self.sensitivity.cell not in self.cells:
+                problems.append(f"sensitivity.cell: '{self.sensitivity.cell}' is not a cell; known: {', '.join(self.cells)}")
+            elif self.sensitivity and self.chain(self.sensitivity.cell).quantized:
+                problems.append(f"sensitivity.cell: '{self.sensitivity.cell}' is quantized; name a float one")
             problems += self._problems_of_tables() + self._problems_of_teacher() + self._problems_of_transfer()
         if problems:
             raise ValueError("; ".join(problems))

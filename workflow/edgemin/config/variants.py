@@ -236,11 +236,14 @@ class Pruning(Strict):
         return self
 
 
+UnitCriterion = Literal["magnitude", "gradient", "taylor", "michel", "activation", "random", "oracle"]
+
+
 class Units(Pruning):
     """Units of each layer, ranked by a criterion, cut to physically smaller matrices."""
 
     structure: Literal["heads", "ffn"]
-    criterion: Literal["magnitude", "gradient", "taylor", "michel", "activation", "random", "oracle"] = "magnitude"
+    criterion: UnitCriterion = "magnitude"
     """`magnitude` reads the weights; `random` is the floor; the others read sentences of the training split."""
     p: Literal[1, 2] = 2
     """The norm of `magnitude`."""

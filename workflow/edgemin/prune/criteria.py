@@ -25,6 +25,11 @@ def sampled(examples: Examples, count: int, seed: int) -> list[dict[str, Any]]:
     return [examples.collate(chosen[start : start + BATCH]) for start in range(0, len(chosen), BATCH)]
 
 
+def reads_data(variant: Units) -> bool:
+    """Whether the criterion looks at sentences."""
+    return variant.criterion not in ("magnitude", "random")
+
+
 def score(model: Classifier, variant: Units, batches: Sequence[dict[str, Any]], seed: int) -> Scores:
     """By the variant's criterion. batches: of training examples, for the criteria that read any."""
     kind, output_only = variant.structure, variant.matrices == "output"

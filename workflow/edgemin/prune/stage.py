@@ -16,7 +16,7 @@ from edgemin.encoders import checkpoint
 from edgemin.encoders.families import Classifier, layers_of
 from edgemin.encoders.structure import Structure
 from edgemin.encoders.surgery import keep_heads, keep_layers, keep_neurons
-from edgemin.prune.criteria import sampled, score
+from edgemin.prune.criteria import reads_data, sampled, score
 from edgemin.prune.layers import similarities
 from edgemin.prune.selection import kept_layers, select
 from edgemin.prune.weights import cut_weights, freeze_zeros
@@ -47,7 +47,7 @@ def cut_units(model: Classifier, variant: Units, examples: Callable[[], Examples
     """In `variant.iterations` steps, scoring anew before each; returns the first scores, per layer."""
     keep = {"heads": keep_heads, "ffn": keep_neurons}[variant.structure]
     multiple = variant.multiple if isinstance(variant, Ffn) else 1
-    batches = sampled(examples(), variant.sentences, seed) if variant.criterion not in ("magnitude", "random") else []
+    batches = sampled(examples(), variant.sentences, seed) if reads_data(variant) else []
     first: list[list[float]] = []
     for step in range(1, variant.iterations + 1):
         scores = [layer.tolist() for layer in score(model, variant, batches, seed)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from edgemin.errors import EdgeminError
 from edgemin.files import read_json, whole_file
 from edgemin.report import markup
 from edgemin.report.stagewise import interval_columns, logits_of
@@ -26,7 +27,9 @@ NOTE = (
 
 def distillation(table: Mapping[str, Any]) -> pd.DataFrame:
     """One row per task and cell, numbers unrounded. table: the plan's `distillation()`."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    if not table["blocks"]:
+        raise EdgeminError("tables.distillation: the study has none; add control and cells (config/README.md)")
     for block in table["blocks"]:
         score, against = scorer(block["metric"]), None
         for cell in block["rows"]:
