@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke subsets distillation sensitivity report bench test lint format schema clean clean-scratch
+.PHONY: tables quick smoke subsets distillation pruning sensitivity report bench test lint format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -22,6 +22,9 @@ subsets: .venv/ready ## all eight subsets of distillation, pruning and quantizat
 
 distillation: .venv/ready ## every distillation objective against labels at equal compute
 	$(RUN) table_distillation plot_distillation
+
+pruning: .venv/ready ## what to cut, by which score, with and without recovery
+	$(RUN) table_pruning
 
 sensitivity: .venv/ready ## how much can be cut, by which score; and which heads matter
 	$(RUN) plot_sensitivity plot_head_importance

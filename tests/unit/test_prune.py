@@ -293,3 +293,15 @@ def test_weights_become_zero_and_stay_so(tiny, save, data, tmp_path, scope, crit
         sizes = torch.cat([weight.abs().flatten() for weight in linear_weights(tiny())])
         alive = torch.cat([(weight != 0).flatten() for weight in before])
         assert sizes[~alive].max() <= sizes[alive].min()
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "activation", "random"])
+def test_a_job_that_cuts_the_width(tiny, save, data, tmp_path, criterion):
+    """Half of 16 dimensions, to a multiple of the four heads."""
+    variant = {"structure": "width", "ratio": 0.5, "multiple": 2, "criterion": criterion, "sentences": 40}
+    structure, history = pruned(tiny(), save, data, tmp_path, variant)
+    assert len(history["pruning"]["width_kept"]) == 8
+    model = checkpoint.load(tmp_path / "out")
+    assert model.config.hidden_size == model.bert.embeddings.word_embeddings.embedding_dim == 8
+    assert structure.heads == ((0, 1, 2, 3),) * 2
+    assert structure.head_dim == 4

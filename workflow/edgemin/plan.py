@@ -15,7 +15,7 @@ from edgemin.check import check_study
 from edgemin.config.pins import Pin, encoder_name, encoders_of, pins_of
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
-from edgemin.config.variants import Distill, OwnSource, needs_of
+from edgemin.config.variants import Distill, Layers, OwnSource, Vocabulary, needs_of
 from edgemin.errors import EdgeminError
 from edgemin.measure.runtimes import module_of
 from edgemin.provenance import code_digest
@@ -344,6 +344,50 @@ class Plan:
                     files += [f"{one[where]}/{name}" for where in ("measured", "teacher") for name in names + more]
                     files += [one["history"], *one["caches"]]
         return list(dict.fromkeys(files))
+
+    def pruning(self) -> dict[str, Any]:
+        """The table of pruning: per task, each reference and the cells that are compared with it, in the first runtime."""
+        runtime = self.study.runtimes[0]
+        blocks = [
+            {
+                "task": task,
+                "metric": self.study.tasks[task].metric,
+                "rows": [
+                    {
+                        "cell": cell,
+                        "about": self._about_pruning(self.study.chain(cell)),
+                        "seeds": [self._row(task, cell, runtime, seed) for seed in self.study.seeds],
+                    }
+                    for cell in (reference, *cells)
+                ],
+            }
+            for task in self.study.tasks
+            for reference, cells in self.study.tables.pruning.items()
+        ]
+        threads = self.study.threads.inference
+        return {"study": self.study.study, "runtime": runtime, "threads": threads, "blocks": blocks}
+
+    def _about_pruning(self, chain: Chain) -> dict[str, Any]:
+        """What the last link cut, in words."""
+        if chain.last is None or chain.last.stage != "prune":
+            return {"structure": None, "cut": None, "criterion": None, "recovered": None}
+        variant = self.study.variant(chain)
+        if isinstance(variant, Vocabulary):
+            cut, by = "unused", None
+        elif isinstance(variant, Layers):
+            cut, by = f"{variant.drop} layers", variant.strategy
+        else:
+            cut, by = f"{variant.ratio * 100:g} %", variant.criterion if variant.ratio else None
+        return {
+            "structure": variant.structure,
+            "cut": cut,
+            "criterion": by,
+            "recovered": bool(variant.recovery),
+        }
+
+    def pruning_files(self) -> list[str]:
+        rows = (row for block in self.pruning()["blocks"] for cell in block["rows"] for row in cell["seeds"])
+        return list(dict.fromkeys(self.measurement_files(rows)))
 
     def sweep_file(self, task: str, seed: int | str, structure: str, criterion: str) -> str:
         assert self.study.sensitivity is not None

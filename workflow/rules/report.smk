@@ -133,6 +133,29 @@ rule plot_distillation:
         "../scripts/plot_distillation.py"
 
 
+rule table_pruning:
+    """What to cut, by which score, how far."""
+    input:
+        PLAN.pruning_files(),
+    output:
+        csv=f"{PLAN.root}/tables/pruning.csv",
+        md=report(
+            f"{PLAN.root}/tables/pruning.md",
+            caption="../report/pruning.rst",
+            category="Tables",
+            labels={"table": "pruning", "format": "Markdown"},
+        ),
+        tex=f"{PLAN.root}/tables/pruning.tex",
+    log:
+        f"{LOGS}/report/pruning.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={**PLAN.pruning(), "code": code_digest("edgemin.report.pruning")},
+    script:
+        "../scripts/table_pruning.py"
+
+
 rule table_sensitivity:
     """Every point of every sweep."""
     input:

@@ -208,6 +208,8 @@ class Tables(Strict):
     """Runtime -> cells that leave stages out, the teacher first; a table of its own (`table_subsets`), not made by default."""
     distillation: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
     """Control cell -> cells that are compared with it, at equal compute (`table_distillation`); not made by default."""
+    pruning: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+    """Reference cell -> cells whose chains end in a prune link (`table_pruning`); not made by default."""
 
 
 def _duplicates(values: list[Any]) -> list[Any]:
@@ -277,7 +279,8 @@ class Study(Strict):
         """The cells that are built unless something else is asked for: all but those that only an optional table lists."""
         default = {cell for cells in self.table("stagewise").values() for cell in cells}
         optional = {cell for cells in self.table("subsets").values() for cell in cells}
-        optional |= {cell for control, cells in self.tables.distillation.items() for cell in (control, *cells)}
+        for blocks in (self.tables.distillation, self.tables.pruning):
+            optional |= {cell for first, cells in blocks.items() for cell in (first, *cells)}
         return [cell for cell in self.cells if cell in default or cell not in optional]
 
     @model_validator(mode="after")
@@ -330,6 +333,14 @@ class Study(Strict):
                     problems.append(f"tables.distillation.{control}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
                 elif (last := self.chain(cell).last) is None or last.stage != "distill":
                     problems.append(f"tables.distillation.{control}: the chain of cell '{cell}' does not end in a distill stage")
+        for reference, cells in self.tables.pruning.items():
+            for cell in (reference, *cells):
+                if cell not in self.cells:
+                    problems.append(f"tables.pruning.{reference}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                elif self.chain(cell).quantized:
+                    problems.append(f"tables.pruning.{reference}: cell '{cell}' is quantized; name float cells")
+                elif cell != reference and ((last := self.chain(cell).last) is None or last.stage != "prune"):
+                    problems.append(f"tables.pruning.{reference}: the chain of cell '{cell}' does not end in a prune stage")
         return problems
 
     def _problems_of_transfer(self) -> list[str]:

@@ -231,7 +231,7 @@ class Pruning(Strict):
     def _recovery_keys_are_used(self) -> Self:
         if self.teacher == "parent" and not self.recovery:
             raise ValueError("teacher: parent says whom the recovery follows, but there are no recovery phases")
-        if self.transfer is not None and not self.recovery:
+        if self.transfer is not None and not self.recovery and self.structure != "vocabulary":
             raise ValueError("transfer: says what the recovery trains on, but there are no recovery phases")
         return self
 
@@ -303,6 +303,25 @@ class Weights(Pruning):
     """Rank all matrices together, or each by itself."""
 
 
+class Width(Pruning):
+    """Dimensions of the hidden states, through embeddings, projections, LayerNorms and the classifier's head; heads keep their
+    number and width."""
+
+    structure: Literal["width"]
+    criterion: Literal["magnitude", "activation", "random"] = "magnitude"
+    """`activation`: mean size over the real tokens of training sentences and all layers."""
+    ratio: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the dimensions to cut; what is kept is the nearest multiple of the heads and of `multiple`."""
+    multiple: Annotated[int, Field(ge=1)] = 8
+
+
+class Vocabulary(Pruning):
+    """Word pieces that neither the training split uses nor the transfer set, if one is named; single characters stay, so that
+    any text still tokenizes. Texts that use kept pieces alone get the same logits as before."""
+
+    structure: Literal["vocabulary"]
+
+
 def _structure(value: Any) -> str:
     """The tag of a prune variant: heads unless it says otherwise."""
     return str(value.get("structure", "heads")) if isinstance(value, dict) else getattr(value, "structure", "heads")
@@ -312,9 +331,13 @@ AnyPrune = Annotated[
     Annotated[Heads, Tag("heads")]
     | Annotated[Ffn, Tag("ffn")]
     | Annotated[Layers, Tag("layers")]
-    | Annotated[Weights, Tag("weights")],
+    | Annotated[Weights, Tag("weights")]
+    | Annotated[Vocabulary, Tag("vocabulary")]
+    | Annotated[Width, Tag("width")],
     Discriminator(
-        _structure, custom_error_type="structure", custom_error_message="structure is not one of heads, ffn, layers, weights"
+        _structure,
+        custom_error_type="structure",
+        custom_error_message="structure is not one of heads, ffn, layers, weights, vocabulary, width",
     ),
 ]
 

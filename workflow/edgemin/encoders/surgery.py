@@ -45,6 +45,8 @@ def bind_heads(model: Classifier, structure: Structure) -> None:
         attention = layer.get_submodule(family.attention)
         attention.attention_head_size = structure.head_dim
         attention.all_head_size = len(heads) * structure.head_dim
+        if hasattr(attention, "scaling"):
+            attention.scaling = structure.head_dim**-0.5  # its own was taken from the width of the hidden states
         for name in ("num_attention_heads", "n_heads"):
             if hasattr(attention, name):
                 setattr(attention, name, len(heads))

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from edgemin.config.variants import Units
-from edgemin.encoders.families import Classifier
+from edgemin.distill.capture import Capture
+from edgemin.encoders.families import Classifier, hidden_width, layers_of
 from edgemin.prune.units import Kind, LayerUnits, units_of
 from edgemin.training.data import Examples
 from edgemin.training.labels import labels_loss
@@ -108,6 +109,25 @@ def contexts(model: Classifier, kind: Kind, batches: Sequence[dict[str, Any]], c
                 else:
                     sums[number] += (x.norm(dim=-1) * mask[..., None]).sum((0, 1))
     return [layer / count for layer in sums]
+
+
+@torch.no_grad()
+def hidden_sizes(model: Classifier, batches: Sequence[dict[str, Any]]) -> torch.Tensor:
+    """(width,): mean size of each hidden dimension over real tokens and all hidden states, from the embeddings on."""
+    count = len(layers_of(model)) + 1
+    total, tokens = torch.zeros(hidden_width(model.config), dtype=torch.float64), 0
+    capture = Capture(model, hidden=True)
+    try:
+        with _training_off(model):
+            for batch in batches:
+                model(**batch["inputs"])
+                mask = batch["inputs"]["attention_mask"].bool()
+                for number in range(count):
+                    total += capture.hidden(number)[mask].double().abs().sum(0)
+                tokens += int(mask.sum())
+    finally:
+        capture.remove()
+    return total / (tokens * count)
 
 
 @torch.no_grad()

@@ -55,7 +55,7 @@ def stagewise(table: Mapping[str, Any]) -> pd.DataFrame:
             if against is None or table["table"] == "stagewise":
                 against = logits
             results = collect(measured)
-            rows.append({**row, **_sizes(results), **_latencies(results)})
+            rows.append({**row, **sizes_of(results), **latencies_of(results)})
     return pd.DataFrame(rows)
 
 
@@ -76,7 +76,7 @@ def _mean(rows: pd.DataFrame, metric: str, scenario: str | None = None) -> float
     return float(chosen["value"].mean()) if len(chosen) else None
 
 
-def _sizes(rows: pd.DataFrame) -> dict[str, float | None]:
+def sizes_of(rows: pd.DataFrame) -> dict[str, float | None]:
     names = {
         "parameters_naive": "naive",
         "parameters_logical": "logical",
@@ -87,7 +87,7 @@ def _sizes(rows: pd.DataFrame) -> dict[str, float | None]:
     return {name: _mean(rows, metric) for metric, name in names.items()}
 
 
-def _latencies(rows: pd.DataFrame) -> dict[str, float | None]:
+def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
     """Means over seeds; an interval's ends are averaged too, which keeps its width: seeds do not make one machine many."""
     found = {}
     for metric in ("p50", "p90", "p99", "speedup_over_reference", "speedup_over_parent"):

@@ -1,0 +1,88 @@
+"""The table of pruning: what was cut, by which score, and what that cost and bought, against a model of the same block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgemin.errors import EdgeminError
+from edgemin.files import whole_file
+from edgemin.report import markup
+from edgemin.report.collect import collect
+from edgemin.report.stagewise import interval_columns, latencies_of, logits_of, sizes_of
+from edgemin.report.statistics import difference, quality, scorer
+
+NOTE = (
+    "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. A change is paired with the first row of its block. "
+    "Cut: share of the heads, neurons or weights that the last prune stage took, or how many layers; by: the criterion; recovered: "
+    "whether it trained on after the cut (a cut of 0 % is the control that trained as long without one). Faster: paired ratio "
+    "against the chain's parent, measured in the same job, single stream, batch 1; where single weights are zero nothing is "
+    "faster, because dense kernels multiply zeros like other numbers: only the compressed files shrink. MB = 10^6 bytes."
+)
+
+
+def pruning(table: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per task, block and cell, numbers unrounded. table: the plan's `pruning()`."""
+    if not table["blocks"]:
+        raise EdgeminError("tables.pruning: the study has none; add a reference and cells (config/README.md)")
+    rows = []
+    for block in table["blocks"]:
+        score, against = scorer(block["metric"]), None
+        for cell in block["rows"]:
+            labels, logits = logits_of([seed["folder"] for seed in cell["seeds"]])
+            row = {
+                "task": block["task"],
+                "reference": block["rows"][0]["cell"],
+                "cell": cell["cell"],
+                "chain": cell["seeds"][0]["chain"],
+                **cell["about"],
+                "metric": block["metric"],
+                "seeds": len(logits),
+                **interval_columns("quality", quality(score, labels, logits)),
+            }
+            if against is None:
+                against = logits
+            else:
+                row.update(interval_columns("quality_change", difference(score, labels, logits, against)))
+            results = collect(cell["seeds"])
+            rows.append({**row, **sizes_of(results), **latencies_of(results)})
+    return pd.DataFrame(rows)
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that a person reads, as text."""
+    scales = [markup.quality_scale(metric) for metric in table["metric"].unique()]
+    factor, label, digits = scales[0] if len(scales) == 1 else (1, "quality", 3)
+    columns = {"task": table["task"]} if table["task"].nunique() > 1 else {}
+    columns |= {
+        "cell": table["cell"],
+        "structure": table["structure"].fillna(markup.MISSING),
+        "cut": table["cut"].fillna(markup.MISSING),
+        "by": table["criterion"].fillna(markup.MISSING),
+        "recovered": table["recovered"].map({True: "yes", False: ""}).fillna(markup.MISSING),
+        label: markup.intervals(table, "quality", factor, digits),
+        "change": markup.intervals(table, "quality_change", factor, digits + 1, signed=True),
+        "logical M": markup.millions(table["logical"]),
+        "nonzero M": markup.millions(table["nonzero"]),
+        "MB": markup.millions(table["bytes"]),
+        "compressed MB": markup.millions(table["compressed"]),
+        "p50 ms": markup.intervals(table, "p50", 1, 2),
+        "faster than parent": markup.intervals(table, "speedup_over_parent", 1, 2, unit="×"),
+    }
+    return pd.DataFrame(columns)
+
+
+def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
+    """Write pruning.csv (unrounded), .md and .tex to the folder."""
+    table = pruning(spec)
+    note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s); {table['seeds'].max()} seed(s)."
+    text = shown(table)
+    with whole_file(folder / "pruning.csv") as partial:
+        table.to_csv(partial, index=False)
+    with whole_file(folder / "pruning.md") as partial:
+        partial.write_text(markup.markdown(text, f"Pruning: {spec['study']}", note), encoding="utf-8")
+    with whole_file(folder / "pruning.tex") as partial:
+        partial.write_text(markup.latex(text, note), encoding="utf-8")
