@@ -119,7 +119,13 @@ def prune(
             out=out,
             scratch=scratch,
             spec=spec,
-            parents=dict.fromkeys([parent / "model.safetensors", *([teacher / "model.safetensors"] if variant.recovery else [])]),
+            parents=dict.fromkeys(
+                [
+                    parent / "model.safetensors",
+                    *([teacher / "model.safetensors"] if variant.recovery else []),
+                    *([transfer] if transfer and isinstance(variant, Vocabulary) else []),
+                ]
+            ),
             name="prune",
             transfer=transfer if variant.recovery else None,
             signals=lambda train: teachers.signals(
