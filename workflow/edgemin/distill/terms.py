@@ -163,6 +163,9 @@ class MiniLMv2Term(nn.Module):
         )
 
 
+_SMALLEST = 1e-3  # a student that begins as its own teacher has first sizes of mere rounding: nothing to divide by
+
+
 class FeatureRelationTerm(nn.Module):
     """Each part is divided by its size at the first step, which is kept as a buffer: a resumed run goes on with it."""
 
@@ -187,7 +190,7 @@ class FeatureRelationTerm(nn.Module):
         }
         if self.config.normalise and not self.first.any():
             self.first.copy_(torch.stack(list(parts.values())).detach())
-        sizes = self.first.clamp(min=1e-12).tolist() if self.config.normalise else [1.0, 1.0]
+        sizes = self.first.clamp(min=_SMALLEST).tolist() if self.config.normalise else [1.0, 1.0]
         return weighted(self, parts, {"hidden": self.config.hidden / sizes[0], "relation": self.config.relation / sizes[1]})
 
 

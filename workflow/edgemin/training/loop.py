@@ -64,6 +64,13 @@ class Supervised(nn.Module):
                 loss = loss + weight * value
         return {"loss": loss}
 
+    def release(self) -> None:
+        """Take the terms' hooks off the student."""
+        for term in self.terms:
+            capture: Any = getattr(term, "capture", None)
+            if capture is not None:
+                capture.remove()
+
 
 @torch.no_grad()
 def predict(model: Classifier, examples: Examples) -> np.ndarray:
@@ -283,6 +290,7 @@ def _run_phase(
     with dropout(student, phase.dropout):
         trainer.train(resume_from_checkpoint=_whole_checkpoint(state))
     seconds = time.monotonic() - started
+    model.release()
     scores = [entry["eval_metric"] for entry in trainer.state.log_history if "eval_metric" in entry]
     return {
         "title": title,
