@@ -30,7 +30,10 @@ BAD_STUDIES: dict[str, tuple[Change, list[str]]] = {
         lambda s: s["cells"].update(kd="teacher/destill-minilmv2"),
         ["cells.kd", "destill", "distill, prune, quantize"],
     ),
-    "unknown variant": (lambda s: s["cells"].update(kd="teacher/distill-minilm"), ["cells.kd", "'minilm'", "known: minilmv2"]),
+    "unknown variant": (
+        lambda s: s["cells"].update(kd="teacher/distill-minilm"),
+        ["cells.kd", "'minilm'", "known: everything, labels, minilmv2"],
+    ),
     "illegal order": (
         lambda s: s["cells"].update(kd="teacher/quantize-int8_dynamic_ort/prune-heads25"),
         ["cells.kd", "quantize-int8_dynamic_ort", "not last"],
