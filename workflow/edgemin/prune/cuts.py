@@ -1,0 +1,71 @@
+"""What each kind of pruning cuts out of a model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from edgemin.config.variants import Ffn, Layers, Pruning, Units, Weights, Width
+from edgemin.encoders.families import Classifier, hidden_width, layers_of
+from edgemin.encoders.surgery import keep_heads, keep_layers, keep_neurons
+from edgemin.encoders.width import keep_width, width_magnitude
+from edgemin.prune.criteria import hidden_sizes, reads_data, sampled, score
+from edgemin.prune.layers import similarities
+from edgemin.prune.selection import kept_layers, select
+from edgemin.prune.weights import cut_weights, freeze_zeros
+from edgemin.training.data import Examples
+
+
+def cut(model: Classifier, variant: Pruning, examples: Callable[[], Examples], seed: int) -> dict[str, Any]:
+    """Score and cut `model` in place; returns what was found, for the history. examples: gives the training split, if it is read."""
+    if isinstance(variant, Layers):
+        similarity = (
+            similarities(model, sampled(examples(), variant.sentences, seed)) if variant.strategy == "contribution" else []
+        )
+        kept = kept_layers(len(layers_of(model)), variant.drop, variant.strategy, similarity)
+        keep_layers(model, kept)
+        return {"similarity": similarity, "layers_kept": kept}
+    if isinstance(variant, Weights):
+        cut_weights(model, variant.ratio, variant.scope, variant.criterion, seed)
+        freeze_zeros(model)
+        return {}
+    if isinstance(variant, Width):
+        kept = cut_width(model, variant, examples, seed)
+        return {"width_kept": kept}
+    assert isinstance(variant, Units)
+    return {"scores": cut_units(model, variant, examples, seed)} if variant.ratio else {}
+
+
+def cut_width(model: Classifier, variant: Width, examples: Callable[[], Examples], seed: int) -> list[int]:
+    """Returns the dimensions that stay."""
+    if variant.criterion == "activation":
+        scores = hidden_sizes(model, sampled(examples(), variant.sentences, seed))
+    elif variant.criterion == "random":
+        width = hidden_width(model.config)
+        scores = torch.rand(width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    else:
+        scores = width_magnitude(model)
+    multiple = math.lcm(variant.multiple, int(model.config.num_attention_heads))
+    (kept,) = select([scores.tolist()], variant.ratio, "global", multiple, multiple, "dimensions")
+    keep_width(model, kept)
+    return kept
+
+
+def cut_units(model: Classifier, variant: Units, examples: Callable[[], Examples], seed: int) -> list[list[float]]:
+    """In `variant.iterations` steps, scoring anew before each; returns the first scores, per layer."""
+    keep = {"heads": keep_heads, "ffn": keep_neurons}[variant.structure]
+    multiple = variant.multiple if isinstance(variant, Ffn) else 1
+    batches = sampled(examples(), variant.sentences, seed) if reads_data(variant) else []
+    first: list[list[float]] = []
+    for step in range(1, variant.iterations + 1):
+        scores = [layer.tolist() for layer in score(model, variant, batches, seed)]
+        first = first or scores
+        whole, left = sum(map(len, first)), sum(map(len, scores))
+        # as much of what is left as brings the cut to this step's share of the whole
+        ratio = max(0.0, (variant.ratio * whole * step / variant.iterations - (whole - left)) / left)
+        must_cut = step == variant.iterations and left == whole
+        keep(model, select(scores, ratio, variant.scope, variant.floor, multiple, variant.structure, must_cut))
+    return first
