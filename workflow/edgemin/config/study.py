@@ -38,6 +38,11 @@ class Splits(Strict):
     """Keep at most so many training rows (a stratified sample); empty: all."""
 
 
+def columns_of(text: str | list[str]) -> list[str]:
+    """One text column, or the two of a pair."""
+    return [text] if isinstance(text, str) else list(text)
+
+
 class TestSet(Strict):
     """A test set from elsewhere, with the classes of the task."""
 
@@ -64,7 +69,7 @@ class Task(Strict):
 
     @property
     def text_columns(self) -> list[str]:
-        return [self.text] if isinstance(self.text, str) else list(self.text)
+        return columns_of(self.text)
 
     @property
     def regression(self) -> bool:
@@ -96,7 +101,7 @@ class Unlabelled(Strict):
     @property
     def columns(self) -> list[str]:
         assert self.text is not None
-        return [self.text] if isinstance(self.text, str) else list(self.text)
+        return columns_of(self.text)
 
 
 class Augment(Strict):

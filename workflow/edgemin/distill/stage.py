@@ -63,7 +63,5 @@ def distill(
         parents=dict.fromkeys(parents),
         name="distill",
         transfer=transfer,
-        signals=lambda train: teachers.signals(
-            caches, teacher, tokenizer, data, transfer or data / "train.parquet", train, spec["max_length"], spec["precision"]
-        ),
+        signals=teachers.reader(caches, teacher, tokenizer, data, spec),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from edgemin.distill.signals import CachedSignals, JoinedSignals, LiveSignals, bytes_of, write_cache
 from edgemin.encoders import checkpoint
@@ -67,6 +68,15 @@ def _load(teacher: Path) -> Classifier:
 
     model = checkpoint.load(teacher)
     return model.to("cuda") if torch.cuda.is_available() else model
+
+
+def reader(
+    manifests: Sequence[Path], teacher: Path, student_tokenizer: Path, data: Path, spec: Mapping[str, Any]
+) -> Callable[[Path, Examples], Signals | None]:
+    """A function from a stage's rows, file and examples, to its teacher's signals: see `signals`."""
+    return lambda rows, train: signals(
+        manifests, teacher, student_tokenizer, data, rows, train, spec["max_length"], spec["precision"]
+    )
 
 
 def signals(

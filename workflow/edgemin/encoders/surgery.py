@@ -115,13 +115,19 @@ def keep_neurons(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
 def _select(layer: nn.Module, name: str, rows: torch.Tensor | None = None, columns: torch.Tensor | None = None) -> None:
     old = layer.get_submodule(name)
     assert isinstance(old, nn.Linear)
+    layer.set_submodule(name, sliced(old, rows, columns))
+
+
+@torch.no_grad()
+def sliced(old: nn.Linear, rows: torch.Tensor | None = None, columns: torch.Tensor | None = None) -> nn.Linear:
+    """A new layer with these outputs and inputs of `old`; None: all."""
     weight = old.weight if rows is None else old.weight[rows]
     weight = weight if columns is None else weight[:, columns]
     new = nn.Linear(weight.shape[1], weight.shape[0], bias=old.bias is not None, dtype=weight.dtype)
     new.weight.copy_(weight)
     if old.bias is not None:
         new.bias.copy_(old.bias if rows is None else old.bias[rows])
-    layer.set_submodule(name, new)
+    return new
 
 
 def keep_layers(model: Classifier, keep: Sequence[int]) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from edgemin.encoders.families import Classifier, family_of, hidden_width, layers_of
 from edgemin.encoders.structure import Structure
-from edgemin.encoders.surgery import bind_heads
+from edgemin.encoders.surgery import bind_heads, sliced
 from edgemin.errors import EdgeminError
 
 Side = Literal["rows", "columns", "both", "norm", "embedding"]
@@ -95,13 +95,5 @@ def _cut(module: nn.Module, index: torch.Tensor, how: Side) -> nn.Module:
         new.weight.copy_(module.weight[:, index])
         return new
     assert isinstance(module, nn.Linear)
-    weight, bias = module.weight, module.bias
-    if how in ("rows", "both"):
-        weight, bias = weight[index], None if bias is None else bias[index]
-    if how in ("columns", "both"):
-        weight = weight[:, index]
-    new = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
-    new.weight.copy_(weight)
-    if bias is not None:
-        new.bias.copy_(bias)
-    return new
+    rows, columns = how in ("rows", "both"), how in ("columns", "both")
+    return sliced(module, index if rows else None, index if columns else None)

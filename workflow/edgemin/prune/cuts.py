@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -56,9 +56,7 @@ def cut_width(model: Classifier, variant: Width, examples: Callable[[], Examples
 
 def cut_units(model: Classifier, variant: Units, examples: Callable[[], Examples], seed: int) -> list[list[float]]:
     """In `variant.iterations` steps, scoring anew before each; returns the first scores, per layer."""
-    keep = {"heads": keep_heads, "ffn": keep_neurons}[variant.structure]
-    multiple = variant.multiple if isinstance(variant, Ffn) else 1
-    batches = sampled(examples(), variant.sentences, seed) if reads_data(variant) else []
+    batches = batches_of(variant, examples, seed)
     first: list[list[float]] = []
     for step in range(1, variant.iterations + 1):
         scores = [layer.tolist() for layer in score(model, variant, batches, seed)]
@@ -67,5 +65,17 @@ def cut_units(model: Classifier, variant: Units, examples: Callable[[], Examples
         # as much of what is left as brings the cut to this step's share of the whole
         ratio = max(0.0, (variant.ratio * whole * step / variant.iterations - (whole - left)) / left)
         must_cut = step == variant.iterations and left == whole
-        keep(model, select(scores, ratio, variant.scope, variant.floor, multiple, variant.structure, must_cut))
+        keep_best(model, variant, scores, ratio, must_cut)
     return first
+
+
+def batches_of(variant: Units, examples: Callable[[], Examples], seed: int) -> list[dict[str, Any]]:
+    """What the criterion reads of the training split."""
+    return sampled(examples(), variant.sentences, seed) if reads_data(variant) else []
+
+
+def keep_best(model: Classifier, variant: Units, scores: Sequence[Sequence[float]], ratio: float, must_cut: bool = True) -> None:
+    """Cut this share of the units out of `model`, in place, whatever the variant's own ratio."""
+    keep = {"heads": keep_heads, "ffn": keep_neurons}[variant.structure]
+    multiple = variant.multiple if isinstance(variant, Ffn) else 1
+    keep(model, select(scores, ratio, variant.scope, variant.floor, multiple, variant.structure, must_cut))

@@ -68,9 +68,7 @@ def prune(
             ),
             name="prune",
             transfer=transfer if variant.recovery else None,
-            signals=lambda train: teachers.signals(
-                caches, teacher, tokenizer, data, transfer or data / "train.parquet", train, spec["max_length"], spec["precision"]
-            ),
+            signals=teachers.reader(caches, teacher, tokenizer, data, spec),
             facts={
                 "pruning": {
                     **facts,

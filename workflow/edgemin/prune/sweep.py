@@ -11,12 +11,11 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter
 
-from edgemin.config.variants import AnyPrune, Ffn, Units, Weights
+from edgemin.config.variants import AnyPrune, Units, Weights
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import Classifier, layers_of
-from edgemin.encoders.surgery import keep_heads, keep_neurons
-from edgemin.prune.criteria import reads_data, sampled, score
-from edgemin.prune.selection import select
+from edgemin.encoders.families import layers_of
+from edgemin.prune.criteria import score
+from edgemin.prune.cuts import batches_of, keep_best
 from edgemin.prune.weights import cut_weights
 from edgemin.tasks.metrics import compute
 from edgemin.training.data import read_examples
@@ -31,7 +30,10 @@ def sweep(parent: Path, data: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
     assert isinstance(variant, Units | Weights)
     model = checkpoint.load(parent)
     started = time.monotonic()
-    scores = _scores(model, variant, parent, data, spec) if isinstance(variant, Units) else []
+    scores: list[list[float]] = []
+    if isinstance(variant, Units):
+        batches = batches_of(variant, lambda: read_examples(data, "train", parent, spec["max_length"]), spec["seed"])
+        scores = [layer.tolist() for layer in score(model, variant, batches, spec["seed"])]
     scoring = time.monotonic() - started
     validation = read_examples(data, "validation", parent, spec["max_length"])
     points = []
@@ -41,18 +43,9 @@ def sweep(parent: Path, data: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(variant, Weights):
             cut_weights(smaller, ratio, variant.scope, variant.criterion, spec["seed"])
         elif ratio:
-            multiple = variant.multiple if isinstance(variant, Ffn) else 1
-            keep = {"heads": keep_heads, "ffn": keep_neurons}[variant.structure]
-            keep(smaller, select(scores, ratio, variant.scope, variant.floor, multiple, variant.structure))
+            keep_best(smaller, variant, scores, ratio)
         value = compute(spec["metric"], validation.labels, predict(smaller, validation))
         left = sum(int((weight != 0).sum()) for weight in layers_of(smaller).parameters())
         points.append({"ratio": ratio, "value": value, "parameters": left, "seconds": round(time.monotonic() - started, 2)})
     told = {"structure": variant.structure, "criterion": variant.criterion, "metric": spec["metric"]}
     return {**told, "scores": scores, "scoring_seconds": round(scoring, 2), "points": points}
-
-
-def _scores(model: Classifier, variant: Units, parent: Path, data: Path, spec: Mapping[str, Any]) -> list[list[float]]:
-    batches = []
-    if reads_data(variant):
-        batches = sampled(read_examples(data, "train", parent, spec["max_length"]), variant.sentences, spec["seed"])
-    return [layer.tolist() for layer in score(model, variant, batches, spec["seed"])]

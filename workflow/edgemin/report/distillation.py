@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from edgemin.errors import EdgeminError
-from edgemin.files import read_json, whole_file
+from edgemin.files import read_json
 from edgemin.report import markup
 from edgemin.report.stagewise import interval_columns, logits_of
 from edgemin.report.statistics import difference, quality, scorer
@@ -124,10 +124,4 @@ def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
     note = f"{NOTE} Runtime of the predictions: {spec['runtime']}; {table['seeds'].max()} seed(s)."
     if uneven := [control for control, rows in table.groupby("control", sort=False) if _uneven(rows)]:
         note += f" Not at equal compute: the numbers of updates differ in the block of {', '.join(uneven)}."
-    text = shown(table)
-    with whole_file(folder / "distillation.csv") as partial:
-        table.to_csv(partial, index=False)
-    with whole_file(folder / "distillation.md") as partial:
-        partial.write_text(markup.markdown(text, f"Distillation: {spec['study']}", note), encoding="utf-8")
-    with whole_file(folder / "distillation.tex") as partial:
-        partial.write_text(markup.latex(text, note), encoding="utf-8")
+    markup.write_forms(folder, "distillation", table, shown(table), f"Distillation: {spec['study']}", note)

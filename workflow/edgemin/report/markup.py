@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pandas as pd
+
+from edgemin.files import whole_file
 
 MISSING = "–"
 _TEX = {
@@ -76,3 +79,13 @@ def latex(table: pd.DataFrame, note: str) -> str:
     lines += [" & ".join(tex_escape(str(cell)) for cell in row) + r" \\" for row in table.itertuples(index=False)]
     lines += [r"\bottomrule", r"\end{tabular}", "", rf"{{\footnotesize {tex_escape(note)}}}"]
     return "\n".join(lines) + "\n"
+
+
+def write_forms(folder: Path, name: str, table: pd.DataFrame, text: pd.DataFrame, title: str, note: str) -> None:
+    """Write {name}.csv (`table`, unrounded), and `text`, as people read it, as {name}.md and {name}.tex."""
+    with whole_file(folder / f"{name}.csv") as partial:
+        table.to_csv(partial, index=False)
+    with whole_file(folder / f"{name}.md") as partial:
+        partial.write_text(markdown(text, title, note), encoding="utf-8")
+    with whole_file(folder / f"{name}.tex") as partial:
+        partial.write_text(latex(text, note), encoding="utf-8")

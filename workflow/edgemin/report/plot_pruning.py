@@ -89,7 +89,15 @@ def plot_importance(sweep_files: Sequence[str], files: Sequence[str]) -> None:
             axis.set_axis_off()
         for axis in axes[:, 0]:
             axis.set_ylabel("layer")
-        figure.colorbar(image, ax=axes, label="rank of the score (1: most worth keeping)", shrink=0.8)
+        figure.colorbar(
+            image,
+            ax=axes,
+            label="rank of the score (1: most worth keeping)",
+            location="bottom",
+            fraction=0.08,
+            aspect=40,
+            shrink=0.5,
+        )
         figure.suptitle(f"Attention heads, by criterion; ρ: rank correlation with {against}", fontsize=9, x=0.01, ha="left")
         save(figure, files)
 

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from edgemin.errors import EdgeminError
-from edgemin.files import whole_file
 from edgemin.report import markup
 from edgemin.report.collect import collect
 from edgemin.report.stagewise import interval_columns, latencies_of, logits_of, sizes_of
@@ -79,10 +78,4 @@ def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
     """Write pruning.csv (unrounded), .md and .tex to the folder."""
     table = pruning(spec)
     note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s); {table['seeds'].max()} seed(s)."
-    text = shown(table)
-    with whole_file(folder / "pruning.csv") as partial:
-        table.to_csv(partial, index=False)
-    with whole_file(folder / "pruning.md") as partial:
-        partial.write_text(markup.markdown(text, f"Pruning: {spec['study']}", note), encoding="utf-8")
-    with whole_file(folder / "pruning.tex") as partial:
-        partial.write_text(markup.latex(text, note), encoding="utf-8")
+    markup.write_forms(folder, "pruning", table, shown(table), f"Pruning: {spec['study']}", note)

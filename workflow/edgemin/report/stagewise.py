@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from edgemin.chains import STAGES
-from edgemin.files import read_json, whole_file
+from edgemin.files import read_json
 from edgemin.measure.blocks import Interval
 from edgemin.report import markup
 from edgemin.report.collect import collect
@@ -132,9 +132,4 @@ def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
     title, reference = _TITLES[name]
     note = f"{NOTE.format(reference=reference)} Machine: {', '.join(hosts)}; {spec['threads']} inference thread(s); {table['seeds'].max()} seed(s)."
     text = shown(table, subsets=name == "subsets")
-    with whole_file(folder / f"{name}.csv") as partial:
-        table.to_csv(partial, index=False)
-    with whole_file(folder / f"{name}.md") as partial:
-        partial.write_text(markup.markdown(text, f"{title}: {spec['study']}", note), encoding="utf-8")
-    with whole_file(folder / f"{name}.tex") as partial:
-        partial.write_text(markup.latex(text, note), encoding="utf-8")
+    markup.write_forms(folder, name, table, text, f"{title}: {spec['study']}", note)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from edgemin.config.study import SignOf, Splits, Task
+from edgemin.config.study import SPLITS, SignOf, Splits, Task
 from edgemin.errors import EdgeminError
 from edgemin.tasks.keys import keys_of
 from edgemin.tasks.rows import read_source, to_class_ids, to_rows
-from edgemin.tasks.store import SPLITS, TaskData
+from edgemin.tasks.store import TaskData
 
 
 def prepare(task: Task, download: Path | None = None) -> TaskData:

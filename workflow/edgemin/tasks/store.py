@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from edgemin.config.study import SPLITS
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json, whole_folder, write_json
 
 REPORT = "data.json"
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass
