@@ -335,14 +335,13 @@ class Plan:
         }
 
     def distillation_files(self) -> list[str]:
-        names = ["quality.json", "predictions.parquet"]
         files = []
         for block in self.distillation()["blocks"]:
-            more = ["out_of_domain.json"] if self.study.tasks[block["task"]].out_of_domain else []
+            elsewhere = ["out_of_domain.json"] if self.study.tasks[block["task"]].out_of_domain else []
             for row in block["rows"]:
                 for one in row["seeds"]:
-                    files += [f"{one[where]}/{name}" for where in ("measured", "teacher") for name in names + more]
-                    files += [one["history"], *one["caches"]]
+                    files += [f"{one['measured']}/{name}" for name in ("quality.json", "predictions.parquet", *elsewhere)]
+                    files += [f"{one['teacher']}/predictions.parquet", one["history"], *one["caches"]]
         return list(dict.fromkeys(files))
 
     def pruning(self) -> dict[str, Any]:
