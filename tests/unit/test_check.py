@@ -91,6 +91,21 @@ def test_inputs_must_fit_the_positions(check, family, positions):
         ({"prune.heads25": {"ratio": 0.5, "floor": 3}}, "prune.heads25: ratio 0.5 cuts 4 heads, a floor of 3 per layer allows 2"),
         ({"prune.heads25": {"structure": "layers", "drop": 2}}, "prune.heads25.drop: 2 of 2 layers would leave none; lower it"),
         (
+            {"prune.heads25": {"structure": "layers", "part": "attention", "drop": 2}},
+            "prune.heads25.drop: 2 of 2 layers would leave none; lower it",
+        ),
+        (
+            {
+                "prune.heads25": {
+                    "structure": "layers",
+                    "part": "attention",
+                    "drop": 1,
+                    "recovery": [{"terms": [{"objective": "minilmv2"}]}],
+                }
+            },
+            "prune.heads25: minilmv2 needs attention in the last layer of student and teacher; it was dropped",
+        ),
+        (
             {"cells.odd": "teacher/prune-heads25/distill-minilmv2/prune-heads25/distill-minilmv2"},
             "distill.minilmv2.student.layers: layer 3 does not exist in its parent",
         ),

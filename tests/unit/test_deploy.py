@@ -8,7 +8,7 @@ import torch
 
 from edgemin.deploy.onnx_export import TOLERANCE, export, largest_difference, random_inputs
 from edgemin.encoders import checkpoint
-from edgemin.encoders.surgery import keep_heads
+from edgemin.encoders.surgery import drop_sublayers, keep_heads
 from edgemin.errors import EdgeminError
 from edgemin.provenance import check_provenance
 
@@ -85,3 +85,10 @@ def test_random_inputs_mask_the_second_half_of_all_rows_but_the_first(tiny):
     inputs = random_inputs(tiny("roberta"), 2, 5, seed=0)
     assert inputs["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]
     assert (inputs["input_ids"] == 1).tolist() == [[False] * 5, [False, False, True, True, True]]  # RoBERTa pads with 1
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "mpnet"])
+def test_a_model_without_some_blocks_is_exported(tiny, tmp_path, family):
+    model = tiny(family)
+    drop_sublayers(model, attention=[0], ffn=[1])
+    assert export(model, tmp_path / "model.onnx") <= TOLERANCE

@@ -15,7 +15,7 @@ from edgemin.deploy.onnx_export import random_inputs
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import FAMILIES
 from edgemin.encoders.structure import Structure
-from edgemin.encoders.surgery import keep_heads
+from edgemin.encoders.surgery import drop_sublayers, keep_heads
 from edgemin.errors import EdgeminError
 from edgemin.measure.runtimes import open_model
 from edgemin.provenance import write_provenance
@@ -178,3 +178,12 @@ def test_a_damaged_graph_is_named(exported, tmp_path):
     (folder / "model.onnx").write_bytes((exported / "model.onnx").read_bytes()[:-9])
     with pytest.raises(EdgeminError, match=f"^{folder}/model.onnx: its sha256 differs from onnx_provenance.json"):
         onnxruntime_dynamic.quantize_folder(folder, tmp_path / "out", spec("onnxruntime"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_without_some_blocks_is_packed_and_comes_back(tiny, save, tmp_path, family):
+    model = tiny(family)
+    drop_sublayers(model, attention=[0], ffn=[1])
+    folder = save(model, tmp_path / "float")
+    torch_dynamic.quantize_folder(folder, tmp_path / "int8", spec("torch"))
+    assert torch.equal(logits(torch_dynamic.load(tmp_path / "int8")), logits(torch_dynamic.pack(model, True)))

@@ -7,6 +7,7 @@ import pytest
 
 from edgemin.config import parse_study
 from edgemin.errors import EdgeminError
+from edgemin.files import write_json
 from edgemin.plan import Plan
 from edgemin.report import pruning
 
@@ -17,12 +18,14 @@ def plan(changed, **more):
         "half": {"structure": "ffn", "ratio": 0.5, "criterion": "michel"},
         "top": {"structure": "layers", "drop": 1, "recovery": recovery},
         "uncut": {"ratio": 0, "recovery": recovery},
+        "blocks": {"structure": "layers", "drop": 1, "part": "attention", "strategy": "bottom"},
+        "masks": {"structure": "cofi", "sparsity": 0.6, "learn": recovery[0]},
     }
     cells = {name: f"teacher/distill-minilmv2/prune-{name}" for name in variants}
     changes = {f"cells.{name}": chain for name, chain in cells.items()} | {
         f"prune.{name}": spec for name, spec in variants.items()
     }
-    tables = {"stagewise": {"torch": ["teacher", "kd"]}, "pruning": {"kd": ["half", "top", "uncut"]}} | more
+    tables = {"stagewise": {"torch": ["teacher", "kd"]}, "pruning": {"kd": ["half", "top", "uncut", "blocks", "masks"]}} | more
     return Plan(parse_study(changed({**changes, "tables": tables})))
 
 
@@ -31,9 +34,19 @@ def test_the_plan_tells_what_each_link_cut(changed):
     about = {row["cell"]: row["about"] for row in found["blocks"][0]["rows"]}
     assert about["kd"] == {"structure": None, "cut": None, "criterion": None, "recovered": None}
     assert about["half"] == {"structure": "ffn", "cut": "50 %", "criterion": "michel", "recovered": False}
-    assert about["top"] == {"structure": "layers", "cut": "1 layers", "criterion": "top", "recovered": True}
+    assert about["top"] == {"structure": "layers", "cut": "1 layer", "criterion": "top", "recovered": True}
     assert about["uncut"] == {"structure": "heads", "cut": "0 %", "criterion": None, "recovered": True}
+    assert about["blocks"]["cut"] == "1 attention block"
+    assert about["masks"] == {"structure": "cofi", "cut": "60 %", "criterion": "learned masks", "recovered": False}
     assert found["runtime"] == "onnxruntime"
+
+
+def test_the_table_waits_for_what_masks_have_reached(changed):
+    spec = plan(changed)
+    history = "results/smoke/models/snippets/seed0/teacher/distill-minilmv2/prune-masks/history.json"
+    histories = {row["cell"]: row["seeds"][0]["history"] for row in spec.pruning()["blocks"][0]["rows"]}
+    assert histories == {"kd": None, "half": None, "top": None, "uncut": None, "blocks": None, "masks": history}
+    assert [file for file in spec.pruning_files() if file.endswith("history.json")] == [history]
 
 
 def test_its_files_are_those_of_the_first_runtime_each_once(changed):
@@ -88,3 +101,14 @@ def test_columns_for_people():
     assert text.loc[1, ["structure", "cut", "by", "recovered"]].tolist() == ["weights", "50 %", "magnitude", "yes"]
     assert text.loc[1, "accuracy %"] == "50.0 [50.0, 50.0]"
     assert text.loc[1, "nonzero M"] == "1.00"
+
+
+def test_what_masks_have_reached_stands_beside_what_was_asked_for(tmp_path):
+    for seed, sparsity in enumerate((0.5, 0.6)):
+        write_json(tmp_path / f"{seed}.json", {"masks": {"sparsity_prunable": sparsity, "sparsity_model": sparsity / 2}})
+    reached = pruning._reached([{"history": tmp_path / "0.json"}, {"history": tmp_path / "1.json"}])
+    assert reached == pytest.approx({"sparsity_prunable": 0.55, "sparsity_model": 0.275})
+    assert pruning._reached([{"history": None}]) == {}
+    cut = pruning._cut(pd.DataFrame([{"cut": "60 %", **reached}, {"cut": "50 %"}, {"cut": None}]))
+    assert cut.tolist() == ["60 % (55.0 reached; of all parameters 27.5)", "50 %", "–"]
+    assert pruning._cut(pd.DataFrame([{"cut": "50 %"}])).tolist() == ["50 %"]

@@ -15,6 +15,7 @@ from edgemin.chains import Chain
 from edgemin.config.pins import encoder_name
 from edgemin.config.study import Study
 from edgemin.config.variants import (
+    Cofi,
     CofiLayers,
     Distill,
     FeatureRelation,
@@ -120,7 +121,7 @@ def _shape(
         shape, phases = _student(variant, parent, configs, key, str(chain.parent)), variant.phases
     else:
         assert isinstance(variant, Pruning)
-        shape, phases = _pruned(variant, parent, key), variant.recovery
+        shape, phases = _pruned(variant, parent, key), variant.phases
     taught_by = shapes[str(Chain())] if variant.teacher == "root" else parent
     for term in (term for phase in phases for term in phase.terms):
         if study.tasks[task].regression and isinstance(term, Preference) and term.between == "classes":
@@ -151,12 +152,9 @@ def _student(variant: Distill, parent: Shape, configs: Mapping[str, Any], key: s
 
 def _pruned(variant: Pruning, parent: Shape, key: str) -> Shape:
     if isinstance(variant, Layers):
-        try:
-            kept = kept_layers(len(parent.heads), variant.drop, variant.strategy, [0.0] * len(parent.heads))
-        except EdgeminError as error:
-            raise EdgeminError(f"{key}.{error}") from None
-        exact = parent.exact and (variant.strategy != "contribution" or len(set(parent.heads)) == 1)
-        return replace(parent, heads=tuple(parent.heads[layer] for layer in kept), exact=exact)
+        return _dropped(variant, parent, key)
+    if isinstance(variant, Cofi):
+        return replace(parent, exact=False)
     if not isinstance(variant, Heads) or not variant.ratio:
         return parent
     if variant.iterations > 1 or (not parent.exact and variant.scope == "per_layer"):
@@ -166,6 +164,23 @@ def _pruned(variant: Pruning, parent: Shape, key: str) -> Shape:
     except EdgeminError as error:
         raise EdgeminError(f"{key}: {error}") from None
     return replace(parent, heads=tuple(map(len, kept)), exact=parent.exact and variant.scope == "per_layer")
+
+
+def _dropped(variant: Layers, parent: Shape, key: str) -> Shape:
+    numbers = range(len(parent.heads))
+    present = [layer for layer in numbers if variant.part != "attention" or parent.heads[layer]]
+    try:
+        kept = kept_layers(len(present), variant.drop, variant.strategy, [0.0] * len(present))
+    except EdgeminError as error:
+        raise EdgeminError(f"{key}.{error}") from None
+    kept = [present[position] for position in kept]
+    known = parent.exact and (variant.strategy != "contribution" or len(set(parent.heads)) == 1)
+    if variant.part == "layer":
+        return replace(parent, heads=tuple(parent.heads[layer] for layer in kept), exact=known)
+    if variant.part == "ffn":
+        return parent
+    heads = tuple(parent.heads[layer] if layer in kept else 0 for layer in numbers)
+    return replace(parent, heads=heads, exact=parent.exact and variant.strategy != "contribution")
 
 
 def _check_term(term: Term, key: str, teacher: Shape, student: Shape) -> None:
@@ -202,6 +217,8 @@ def _check_term(term: Term, key: str, teacher: Shape, student: Shape) -> None:
 
 
 def _check_relations(term: MiniLMv2 | FeatureRelation, key: str, teacher: Shape, student: Shape) -> None:
+    if not (student.heads[-1] and teacher.heads[-1]):
+        raise EdgeminError(f"{key}: {term.objective} needs attention in the last layer of student and teacher; it was dropped")
     try:
         relation_heads(term.relation_heads, student.width, teacher.width)
     except ValueError as error:

@@ -15,7 +15,7 @@ from edgemin.check import check_study
 from edgemin.config.pins import Pin, encoder_name, encoders_of, pins_of
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
-from edgemin.config.variants import Distill, Layers, OwnSource, Vocabulary, needs_of
+from edgemin.config.variants import Cofi, Distill, Layers, OwnSource, Vocabulary, needs_of
 from edgemin.errors import EdgeminError
 from edgemin.measure.runtimes import module_of
 from edgemin.provenance import code_digest
@@ -116,7 +116,7 @@ class Plan:
         variant = self.study.variant(chain)
         parent = chain.parent
         assert parent is not None
-        needs = needs_of(variant.phases if isinstance(variant, Distill) else variant.recovery)
+        needs = needs_of(variant.phases)
         return (Chain() if variant.teacher == "root" else parent), needs
 
     def cache(self, task: str, seed: int | str, teacher: Chain, texts: str, need: str) -> str:
@@ -355,7 +355,7 @@ class Plan:
                     {
                         "cell": cell,
                         "about": self._about_pruning(self.study.chain(cell)),
-                        "seeds": [self._row(task, cell, runtime, seed) for seed in self.study.seeds],
+                        "seeds": [self._pruned(task, cell, runtime, seed) for seed in self.study.seeds],
                     }
                     for cell in (reference, *cells)
                 ],
@@ -374,7 +374,9 @@ class Plan:
         if isinstance(variant, Vocabulary):
             cut, by = "unused", None
         elif isinstance(variant, Layers):
-            cut, by = f"{variant.drop} layers", variant.strategy
+            cut, by = f"{variant.drop} {_parts(variant)}", variant.strategy
+        elif isinstance(variant, Cofi):
+            cut, by = f"{variant.sparsity * 100:g} %", "learned masks"
         else:
             cut, by = f"{variant.ratio * 100:g} %", variant.criterion if variant.ratio else None
         return {
@@ -384,9 +386,17 @@ class Plan:
             "recovered": bool(variant.recovery),
         }
 
+    def _pruned(self, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
+        """A row of results; learned masks end where they end, which the history of their job tells."""
+        chain = self.study.chain(cell)
+        learned = chain.last is not None and isinstance(self.study.variant(chain), Cofi)
+        history = f"{self.model(task, seed, chain)}/history.json" if learned else None
+        return {**self._row(task, cell, runtime, seed), "history": history}
+
     def pruning_files(self) -> list[str]:
-        rows = (row for block in self.pruning()["blocks"] for cell in block["rows"] for row in cell["seeds"])
-        return list(dict.fromkeys(self.measurement_files(rows)))
+        rows = [row for block in self.pruning()["blocks"] for cell in block["rows"] for row in cell["seeds"]]
+        histories = [row["history"] for row in rows if row["history"]]
+        return list(dict.fromkeys([*self.measurement_files(rows), *histories]))
 
     def sweep_file(self, task: str, seed: int | str, structure: str, criterion: str) -> str:
         assert self.study.sensitivity is not None
@@ -457,6 +467,12 @@ class Plan:
             for split, file in (spec.files.model_dump(exclude_none=True) if spec.files else {}).items():
                 if not Path(file).is_file():
                     raise EdgeminError(f"{key}.files.{split}: no file {file}; paths are relative to where snakemake runs")
+
+
+def _parts(variant: Layers) -> str:
+    """What a variant drops, in words."""
+    word = {"layer": "layer", "attention": "attention block", "ffn": "FFN block"}[variant.part]
+    return word if variant.drop == 1 else f"{word}s"
 
 
 def _inputs_of(sources: Iterable[DataSource]) -> dict[str, Any]:

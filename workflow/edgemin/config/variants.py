@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -18,6 +19,8 @@ class Term(Strict):
 
     predicts: ClassVar[bool] = False
     """Whether it trains the classifier's output, so that the validation metric can choose among epochs."""
+    settles: ClassVar[bool] = False
+    """Whether the model is of use only when the phase's last update is made, so that no earlier epoch can be chosen."""
     weight: float = Field(1.0, gt=0)
 
     @property
@@ -157,6 +160,13 @@ class CofiLayers(Term):
         return [f"hidden_map{self.layers}"]
 
 
+class MaskTerm(Term):
+    """The price of size, while CoFi learns its masks. No term of a study: `structure: cofi` adds it."""
+
+    settles: ClassVar[bool] = True
+    objective: Literal["masks"] = "masks"
+
+
 AnyTerm = Annotated[
     Labels | Logits | DistilBert | TinyBert | MiniLM | MiniLMv2 | FeatureRelation | Preference | CofiLayers,
     Field(discriminator="objective"),
@@ -180,6 +190,11 @@ class Phase(Schedule):
     """A run on weighted terms."""
 
     terms: Annotated[list[AnyTerm], Field(min_length=1)]
+
+
+def chooses_epoch(terms: Sequence[Term]) -> bool:
+    """Whether validation says which epoch of a phase on these terms counts; else its last one does."""
+    return any(term.predicts for term in terms) and not any(term.settles for term in terms)
 
 
 class LabelPhase(Schedule):
@@ -227,11 +242,16 @@ class Pruning(Strict):
     """Whose outputs the recovery phases follow."""
     recovery: list[Phase] = []
 
+    @property
+    def phases(self) -> list[Phase]:
+        """All that it trains."""
+        return self.recovery
+
     @model_validator(mode="after")
     def _recovery_keys_are_used(self) -> Self:
-        if self.teacher == "parent" and not self.recovery:
+        if self.teacher == "parent" and not self.phases:
             raise ValueError("teacher: parent says whom the recovery follows, but there are no recovery phases")
-        if self.transfer is not None and not self.recovery and self.structure != "vocabulary":
+        if self.transfer is not None and not self.phases and self.structure != "vocabulary":
             raise ValueError("transfer: says what the recovery trains on, but there are no recovery phases")
         return self
 
@@ -281,7 +301,7 @@ class Ffn(Units):
 
 
 class Layers(Pruning):
-    """Whole encoder layers (Sajjad et al. 2020, arXiv 2004.03844)."""
+    """Whole encoder layers, or their attention or FFN alone (Sajjad et al. 2020, arXiv 2004.03844)."""
 
     structure: Literal["layers"]
     strategy: Literal["top", "bottom", "alternate", "symmetric", "contribution"] = "top"
@@ -289,6 +309,8 @@ class Layers(Pruning):
     hidden state least (measured on training sentences)."""
     drop: Annotated[int, Field(ge=1)]
     """How many."""
+    part: Literal["layer", "attention", "ffn"] = "layer"
+    """`attention`, `ffn`: only that block of each goes, and the LayerNorm after it stays."""
 
 
 class Weights(Pruning):
@@ -322,6 +344,34 @@ class Vocabulary(Pruning):
     structure: Literal["vocabulary"]
 
 
+Mask = Literal["layers", "heads", "neurons", "hidden"]
+
+
+class Cofi(Pruning):
+    """Masks on attention and FFN blocks, heads, neurons and hidden dimensions, learned together with the weights until the model
+    is as sparse as asked for; then it is cut by them (Xia et al. 2022, arXiv 2204.00408)."""
+
+    structure: Literal["cofi"]
+    sparsity: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the parameters to cut."""
+    accounting: Literal["prunable", "model"] = "prunable"
+    """Of which parameters: `prunable`: CoFi's own count, attention and FFN alone; `model`: all, embeddings too."""
+    learn: Phase = Phase(epochs=10, learning_rate=5e-5, terms=[Logits(objective="logits", temperature=2.0)])
+    """The phase in which masks and weights are learned; embedding tables are frozen in it."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """Share of its updates over which the wanted sparsity rises from zero."""
+    mask_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """Of masks and Lagrange multipliers; falls with the phase's own rate."""
+    masks: Annotated[list[Mask], Field(min_length=1)] = ["layers", "heads", "neurons", "hidden"]
+    """What may be cut; `layers`: whole attention and FFN blocks."""
+    multiple: Annotated[int, Field(ge=1)] = 8
+    """Every layer keeps a multiple of so many neurons, and the hidden states a multiple of as many dimensions, for the kernels."""
+
+    @property
+    def phases(self) -> list[Phase]:
+        return [self.learn, *self.recovery]
+
+
 def _structure(value: Any) -> str:
     """The tag of a prune variant: heads unless it says otherwise."""
     return str(value.get("structure", "heads")) if isinstance(value, dict) else getattr(value, "structure", "heads")
@@ -333,11 +383,12 @@ AnyPrune = Annotated[
     | Annotated[Layers, Tag("layers")]
     | Annotated[Weights, Tag("weights")]
     | Annotated[Vocabulary, Tag("vocabulary")]
-    | Annotated[Width, Tag("width")],
+    | Annotated[Width, Tag("width")]
+    | Annotated[Cofi, Tag("cofi")],
     Discriminator(
         _structure,
         custom_error_type="structure",
-        custom_error_message="structure is not one of heads, ffn, layers, weights, vocabulary, width",
+        custom_error_message="structure is not one of heads, ffn, layers, weights, vocabulary, width, cofi",
     ),
 ]
 

@@ -40,6 +40,8 @@ class Capture:
         self._handles = []
         wanted = set(layers)
         for number, layer in enumerate(layers_of(model)):
+            if number in wanted and not Structure.of(model.config).heads[number]:
+                raise EdgeminError(f"layer {number} has no attention any more; choose another layer, or another objective")
             for projection in PROJECTIONS if number in wanted else ():
                 self._handles.append(
                     layer.get_submodule(getattr(family, projection)).register_forward_hook(self._keep(number, projection))

@@ -21,8 +21,8 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class Structure:
-    """heads: per layer, the indices of the heads kept, counted in the unpruned layer. head_dim: width of a head.
-    intermediate: per layer, the width of the FFN."""
+    """heads: per layer, the indices of the heads kept, counted in the unpruned layer; none: the layer has no attention.
+    head_dim: width of a head. intermediate: per layer, the width of the FFN; 0: the layer has none."""
 
     heads: tuple[tuple[int, ...], ...]
     head_dim: int
@@ -51,7 +51,7 @@ class Structure:
     def write(self, config: Any) -> None:
         """Store in a transformers config, or leave it stock where a stock model has this very shape."""
         config.num_hidden_layers = len(self.heads)
-        if len(set(self.intermediate)) == 1:
+        if len(set(self.intermediate)) == 1 and self.intermediate[0]:
             setattr(config, "hidden_dim" if hasattr(config, "hidden_dim") else "intermediate_size", self.intermediate[0])
         if hasattr(config, KEY):
             delattr(config, KEY)

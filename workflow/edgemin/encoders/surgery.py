@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from edgemin.encoders.absent import drop_attention, drop_ffn
 from edgemin.encoders.families import Classifier, family_of, layers_of
 from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
@@ -21,12 +22,17 @@ def resize(model: Classifier, structure: Structure) -> None:
     """Give the layers of a freshly built stock model the sizes of `structure`; the weights are left undefined."""
     family = family_of(model.config)
     for layer, heads, intermediate in zip(layers_of(model), structure.heads, structure.intermediate, strict=True):
-        width = len(heads) * structure.head_dim
-        for name in (family.query, family.key, family.value):
-            _replace(layer, name, out=width)
-        _replace(layer, family.output, into=width)
-        _replace(layer, family.ffn_in, out=intermediate)
-        _replace(layer, family.ffn_out, into=intermediate)
+        if width := len(heads) * structure.head_dim:
+            for name in (family.query, family.key, family.value):
+                _replace(layer, name, out=width)
+            _replace(layer, family.output, into=width)
+        else:
+            drop_attention(layer, family)
+        if intermediate:
+            _replace(layer, family.ffn_in, out=intermediate)
+            _replace(layer, family.ffn_out, into=intermediate)
+        else:
+            drop_ffn(layer, family)
     bind_heads(model, structure)
 
 
@@ -42,6 +48,8 @@ def bind_heads(model: Classifier, structure: Structure) -> None:
     """Tell the attention modules their sizes, and let those with a position bias take the kept heads' rows of it."""
     family = family_of(model.config)
     for layer, heads in zip(layers_of(model), structure.heads, strict=True):
+        if not heads:
+            continue
         attention = layer.get_submodule(family.attention)
         attention.attention_head_size = structure.head_dim
         attention.all_head_size = len(heads) * structure.head_dim
@@ -73,13 +81,16 @@ def keep_heads(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
     """Cut every head that is not kept out of the weights of `model`, in place.
 
     keep: per layer, positions among the heads that the layer has now. Rows of W_Q, W_K, W_V and their biases and
-    columns of W_O go; b_O stays. Raises EdgeminError if a layer would keep none.
+    columns of W_O go; b_O stays. Raises EdgeminError if a layer would lose all that it has: `drop_sublayers` does that.
     """
     family = family_of(model.config)
     before = Structure.of(model.config)
-    kept = []
+    kept: list[tuple[int, ...]] = []
     for number, (layer, heads, positions) in enumerate(zip(layers_of(model), before.heads, keep, strict=True)):
         positions = sorted(positions)
+        if not heads:
+            kept.append(())
+            continue
         if not positions:
             raise EdgeminError(f"layer {number} would keep no head; a layer keeps at least one")
         kept.append(tuple(heads[position] for position in positions))
@@ -97,11 +108,13 @@ def keep_neurons(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
     """Cut every FFN neuron that is not kept out of the weights of `model`, in place.
 
     keep: per layer, positions among the neurons that the layer has now. Rows of the first projection and its bias and
-    columns of the second go; the second's bias stays. Raises EdgeminError if a layer would keep none.
+    columns of the second go; the second's bias stays. Raises EdgeminError if a layer would lose all that it has.
     """
     family = family_of(model.config)
     before = Structure.of(model.config)
-    for number, (layer, positions) in enumerate(zip(layers_of(model), keep, strict=True)):
+    for number, (layer, width, positions) in enumerate(zip(layers_of(model), before.intermediate, keep, strict=True)):
+        if not width:
+            continue
         if not positions:
             raise EdgeminError(f"layer {number} would keep no neuron; a layer keeps at least one")
         index = torch.tensor(sorted(positions))
@@ -142,3 +155,16 @@ def keep_layers(model: Classifier, keep: Sequence[int]) -> None:
     model.get_submodule(family.base).set_submodule(family.layers, nn.ModuleList([layers[index] for index in keep]))
     after.write(model.config)
     bind_heads(model, after)
+
+
+def drop_sublayers(model: Classifier, attention: Sequence[int] = (), ffn: Sequence[int] = ()) -> None:
+    """Take the attention, or the FFN, out of these layers, in place; the LayerNorm after it stays."""
+    family, before = family_of(model.config), Structure.of(model.config)
+    heads, intermediate, layers = list(before.heads), list(before.intermediate), layers_of(model)
+    for number in attention:
+        drop_attention(layers[number], family)
+        heads[number] = ()
+    for number in ffn:
+        drop_ffn(layers[number], family)
+        intermediate[number] = 0
+    Structure(tuple(heads), before.head_dim, tuple(intermediate)).write(model.config)

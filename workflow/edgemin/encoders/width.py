@@ -21,7 +21,8 @@ def hidden_slices(model: Classifier) -> Iterator[tuple[nn.Module, str, Side]]:
     family, width = family_of(model.config), hidden_width(model.config)
     inner = {family.query: "columns", family.key: "columns", family.value: "columns", family.output: "rows"}
     inner |= {family.ffn_in: "columns", family.ffn_out: "rows"}
-    in_layers = {id(layer.get_submodule(name)): how for layer in layers_of(model) for name, how in inner.items()}
+    found = ((layer.get_submodule(name), how) for layer in layers_of(model) for name, how in inner.items())
+    in_layers = {id(module): how for module, how in found if isinstance(module, nn.Linear)}  # a dropped sublayer has none
     projected = hasattr(getattr(model, family.base), "embeddings_project")  # ELECTRA's embeddings may be narrower
     for name, module in list(model.named_modules()):
         parent, _, attribute = name.rpartition(".")

@@ -12,7 +12,7 @@ import torch
 from edgemin.config.variants import Units
 from edgemin.distill.capture import Capture
 from edgemin.encoders.families import Classifier, hidden_width, layers_of
-from edgemin.prune.units import Kind, LayerUnits, units_of
+from edgemin.prune.units import Kind, LayerUnits, counts_of, units_of
 from edgemin.training.data import Examples
 from edgemin.training.labels import labels_loss
 
@@ -32,7 +32,8 @@ def reads_data(variant: Units) -> bool:
 
 
 def score(model: Classifier, variant: Units, batches: Sequence[dict[str, Any]], seed: int) -> Scores:
-    """By the variant's criterion. batches: of training examples, for the criteria that read any."""
+    """By the variant's criterion; a layer without units has no scores. batches: of training examples, for the criteria that
+    read any."""
     kind, output_only = variant.structure, variant.matrices == "output"
     if variant.criterion == "magnitude":
         found = magnitude(model, kind, variant.p, output_only)
@@ -47,7 +48,8 @@ def score(model: Classifier, variant: Units, batches: Sequence[dict[str, Any]], 
         found = contexts(model, kind, batches, variant.criterion)
     if variant.normalise == "layer":
         found = [layer / layer.norm().clamp(min=1e-20) for layer in found]
-    return found
+    scores = iter(found)
+    return [next(scores) if count else torch.empty(0, dtype=torch.float64) for count in counts_of(model, kind)]
 
 
 @torch.no_grad()

@@ -10,11 +10,12 @@ import torch
 
 from edgemin.config.variants import Ffn, Layers, Pruning, Units, Weights, Width
 from edgemin.encoders.families import Classifier, hidden_width, layers_of
-from edgemin.encoders.surgery import keep_heads, keep_layers, keep_neurons
+from edgemin.encoders.structure import Structure
+from edgemin.encoders.surgery import drop_sublayers, keep_heads, keep_layers, keep_neurons
 from edgemin.encoders.width import keep_width, width_magnitude
 from edgemin.prune.criteria import hidden_sizes, reads_data, sampled, score
 from edgemin.prune.layers import similarities
-from edgemin.prune.selection import kept_layers, select
+from edgemin.prune.selection import layers_that_keep, select
 from edgemin.prune.weights import cut_weights, freeze_zeros
 from edgemin.training.data import Examples
 
@@ -22,12 +23,7 @@ from edgemin.training.data import Examples
 def cut(model: Classifier, variant: Pruning, examples: Callable[[], Examples], seed: int) -> dict[str, Any]:
     """Score and cut `model` in place; returns what was found, for the history. examples: gives the training split, if it is read."""
     if isinstance(variant, Layers):
-        similarity = (
-            similarities(model, sampled(examples(), variant.sentences, seed)) if variant.strategy == "contribution" else []
-        )
-        kept = kept_layers(len(layers_of(model)), variant.drop, variant.strategy, similarity)
-        keep_layers(model, kept)
-        return {"similarity": similarity, "layers_kept": kept}
+        return cut_layers(model, variant, examples, seed)
     if isinstance(variant, Weights):
         cut_weights(model, variant.ratio, variant.scope, variant.criterion, seed)
         freeze_zeros(model)
@@ -37,6 +33,20 @@ def cut(model: Classifier, variant: Pruning, examples: Callable[[], Examples], s
         return {"width_kept": kept}
     assert isinstance(variant, Units)
     return {"scores": cut_units(model, variant, examples, seed)} if variant.ratio else {}
+
+
+def cut_layers(model: Classifier, variant: Layers, examples: Callable[[], Examples], seed: int) -> dict[str, Any]:
+    """Whole layers, or one block of each. Returns those that keep it and, if measured, how alike all layers leave their input."""
+    similarity: list[float] = []
+    if variant.strategy == "contribution":
+        similarity = similarities(model, sampled(examples(), variant.sentences, seed), variant.part)
+    kept = layers_that_keep(Structure.of(model.config), variant, similarity)
+    if variant.part == "layer":
+        keep_layers(model, kept)
+    else:
+        gone = [layer for layer in range(len(layers_of(model))) if layer not in kept]
+        drop_sublayers(model, **{variant.part: gone})
+    return {"similarity": similarity, "layers_kept": kept}
 
 
 def cut_width(model: Classifier, variant: Width, examples: Callable[[], Examples], seed: int) -> list[int]:

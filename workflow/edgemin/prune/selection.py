@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgemin.config.variants import Layers
+from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 
 
@@ -32,7 +34,7 @@ def select(
         cuts = _global_cuts(scores, round(ratio * sum(counts)), floor, ratio, units)
     cuts = [_rounded(count, cut, floor, multiple) for count, cut in zip(counts, cuts, strict=True)]
     for number, (count, cut) in enumerate(zip(counts, cuts, strict=True)):
-        if count - cut < floor:
+        if count and count - cut < floor:
             raise EdgeminError(
                 f"ratio {ratio} would leave {count - cut} of {count} {units} in layer {number}, the floor is {floor}; lower the ratio"
             )
@@ -81,3 +83,11 @@ def kept_layers(count: int, drop: int, strategy: str, similarity: Sequence[float
         "contribution": lambda: sorted(range(count), key=lambda layer: -similarity[layer]),
     }[strategy]()
     return sorted(order[drop:])
+
+
+def layers_that_keep(structure: Structure, variant: Layers, similarity: Sequence[float] = ()) -> list[int]:
+    """Layers that keep the part which the variant drops, chosen by `kept_layers` among those that have it."""
+    has = {"layer": [True] * len(structure.heads), "attention": structure.heads, "ffn": structure.intermediate}[variant.part]
+    present = [layer for layer, found in enumerate(has) if found]
+    similar = [similarity[layer] for layer in present] if similarity else []
+    return [present[position] for position in kept_layers(len(present), variant.drop, variant.strategy, similar)]

@@ -47,7 +47,7 @@ class LayerUnits:
 
 
 def units_of(model: Classifier, kind: Kind) -> list[LayerUnits]:
-    """Per layer."""
+    """Per layer that has any."""
     family, head_dim = family_of(model.config), Structure.of(model.config).head_dim
     made, read, width = {
         "heads": ((family.query, family.key, family.value), family.output, head_dim),
@@ -56,4 +56,11 @@ def units_of(model: Classifier, kind: Kind) -> list[LayerUnits]:
     return [
         LayerUnits(tuple(layer.get_submodule(name) for name in made), layer.get_submodule(read), width)
         for layer in layers_of(model)
+        if isinstance(layer.get_submodule(read), nn.Linear)
     ]
+
+
+def counts_of(model: Classifier, kind: Kind) -> list[int]:
+    """Units of every layer, 0 where there are none."""
+    structure = Structure.of(model.config)
+    return [len(heads) for heads in structure.heads] if kind == "heads" else list(structure.intermediate)

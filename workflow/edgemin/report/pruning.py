@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from edgemin.errors import EdgeminError
+from edgemin.files import read_json
 from edgemin.report import markup
 from edgemin.report.collect import collect
 from edgemin.report.stagewise import interval_columns, latencies_of, logits_of, sizes_of
@@ -16,7 +18,8 @@ from edgemin.report.statistics import difference, quality, scorer
 
 NOTE = (
     "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. A change is paired with the first row of its block. "
-    "Cut: share of the heads, neurons or weights that the last prune stage took, or how many layers; by: the criterion; recovered: "
+    "Cut: share of the heads, neurons or weights that the last prune stage took, or how many layers; with learned masks the share "
+    "of the weights and biases of attention and FFN, or of all parameters, if the variant says so; by: the criterion; recovered: "
     "whether it trained on after the cut (a cut of 0 % is the control that trained as long without one). Faster: paired ratio "
     "against the chain's parent, measured in the same job, single stream, batch 1; where single weights are zero nothing is "
     "faster, because dense kernels multiply zeros like other numbers: only the compressed files shrink. MB = 10^6 bytes."
@@ -38,6 +41,7 @@ def pruning(table: Mapping[str, Any]) -> pd.DataFrame:
                 "cell": cell["cell"],
                 "chain": cell["seeds"][0]["chain"],
                 **cell["about"],
+                **_reached(cell["seeds"]),
                 "metric": block["metric"],
                 "seeds": len(logits),
                 **interval_columns("quality", quality(score, labels, logits)),
@@ -51,6 +55,13 @@ def pruning(table: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _reached(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean sparsity that learned masks came to, in CoFi's accounting and in that of all parameters."""
+    found = [read_json(seed["history"])["masks"] for seed in seeds if seed["history"]]
+    names = ("sparsity_prunable", "sparsity_model") if found else ()
+    return {name: float(np.mean([masks[name] for masks in found])) for name in names}
+
+
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person reads, as text."""
     scales = [markup.quality_scale(metric) for metric in table["metric"].unique()]
@@ -59,7 +70,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     columns |= {
         "cell": table["cell"],
         "structure": table["structure"].fillna(markup.MISSING),
-        "cut": table["cut"].fillna(markup.MISSING),
+        "cut": _cut(table),
         "by": table["criterion"].fillna(markup.MISSING),
         "recovered": table["recovered"].map({True: "yes", False: ""}).fillna(markup.MISSING),
         label: markup.intervals(table, "quality", factor, digits),
@@ -72,6 +83,23 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         "faster than parent": markup.intervals(table, "speedup_over_parent", 1, 2, unit="×"),
     }
     return pd.DataFrame(columns)
+
+
+def _cut(table: pd.DataFrame) -> pd.Series:
+    """What was asked for; with learned masks also what was reached."""
+    cut = table["cut"].fillna(markup.MISSING)
+    if "sparsity_prunable" not in table:
+        return cut
+    learned = table["sparsity_prunable"].notna()
+    told = (
+        cut
+        + " ("
+        + (table["sparsity_prunable"] * 100).map("{:.1f}".format)
+        + " reached; of all parameters "
+        + (table["sparsity_model"] * 100).map("{:.1f}".format)
+        + ")"
+    )
+    return cut.where(~learned, told)
 
 
 def write_tables(spec: Mapping[str, Any], folder: Path) -> None:

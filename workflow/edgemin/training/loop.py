@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
-from edgemin.config.variants import Phase
+from edgemin.config.variants import Phase, chooses_epoch
 from edgemin.encoders.families import Classifier
 from edgemin.errors import EdgeminError
 from edgemin.tasks.metrics import compute
@@ -243,7 +243,7 @@ def _run_phase(
 ) -> dict[str, Any]:
     seed = settings.seed + 1000 * number  # each phase has batches and dropout of its own
     set_seed(seed)
-    selects = any(term.predicts for term in phase.terms)
+    selects = chooses_epoch(phase.terms)
     model = Supervised(student, [(term.objective, term.weight, make_term(term)) for term in phase.terms])
     sampler = LengthGroupedSampler(examples.lengths, phase.batch_size, seed)
     steps = sampler.batches_per_epoch * phase.epochs

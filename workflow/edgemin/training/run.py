@@ -33,13 +33,16 @@ def train_and_save(
     name: str,
     transfer: Path | None = None,
     signals: Callable[[Path, Examples], Signals | None] = lambda rows, examples: None,
-    facts: Mapping[str, Any] | None = None,
+    before: Callable[[Examples, Examples, loop.Settings, Signals | None], Mapping[str, Any]] | None = None,
+    facts: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
     """Train `student` (no phases: leave it as it is) and write the checkpoint, history.json included, to `out`.
 
     spec: needs `max_length`, `metric`, `seed`, `precision`, `threads`. scratch: folder for the resume state of a killed
     run; its key digests spec, parents and data, and it goes when the checkpoint stands. transfer: the file of a transfer
     set to train on in place of the training split. signals: of the teacher, for the rows' file and examples given.
+    before: training of another kind, done first: gets examples, validation, settings and signals, returns facts for the history.
+    facts: more of them, asked for at the end.
     """
     torch.set_num_threads(spec["threads"])
     parents = list(parents)
@@ -52,8 +55,10 @@ def train_and_save(
     precision = resolve(spec["precision"])
     state = scratch / digest([dict(spec), precision, [sha256(path) for path in inputs]])[:16]
     settings = loop.Settings(spec["metric"], spec["seed"], precision, state)
-    history = loop.train(student, phases, make_term, train, validation, settings, signals(rows, train) if phases else None, name)
-    history.update(facts or {})
+    taught = signals(rows, train) if phases or before else None
+    found = before(train, validation, settings, taught) if before else {}
+    history = loop.train(student, phases, make_term, train, validation, settings, taught, name)
+    history.update({**found, **facts()})
     with checkpoint.saving(out, tokenizer_from=tokenizer_folder, spec=spec, parents=inputs) as partial:
         checkpoint.save(student.to("cpu"), partial)
         write_json(partial / "history.json", history)

@@ -1,0 +1,139 @@
+"""Masks that are learned with the weights: CoFi's L0 regularisation under a Lagrangian constraint on the sparsity.
+
+Xia et al. 2022 (arXiv 2204.00408).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from edgemin.config.variants import Cofi
+from edgemin.encoders.families import Classifier
+from edgemin.prune.accounting import SIZES
+from edgemin.prune.gates import Gated, Gates
+from edgemin.prune.hard_concrete import BOUNDS, open_probability, sample, settled
+
+log = logging.getLogger(__name__)
+
+
+class Masks(nn.Module):
+    """A term of a phase: gates on the student, drawn anew at every training step, and the price of being too large.
+
+        lambda_1 (t - s) + lambda_2 (t - s)^2,   s = 1 - E[size] / size,
+
+    where the target t rises from 0 over the warm-up. Gates descend on it, the lambdas ascend. One optimiser serves all, whose
+    steps have the size of its learning rate: gates and lambdas are stored divided by `scale`, so that theirs are larger.
+    """
+
+    step: torch.Tensor
+
+    def __init__(self, student: Classifier, config: Cofi, steps: int) -> None:
+        super().__init__()
+        self.config, self.steps = config, steps
+        self.scale = config.mask_learning_rate / config.learn.learning_rate
+        self.units = math.lcm(config.multiple, int(student.config.num_attention_heads))
+        full = Gates.all_open(student)
+        highest = BOUNDS[1] / self.scale
+        self.attention = self._parameter("layers", full.attention, highest)
+        self.ffn = self._parameter("layers", full.ffn, highest)
+        self.heads = nn.ParameterList([self._parameter("heads", gates, highest) for gates in full.heads])
+        self.neurons = nn.ParameterList([self._parameter("neurons", gates, 0.0) for gates in full.neurons])
+        self.hidden = self._parameter("hidden", full.hidden, highest)
+        self.multipliers = nn.Parameter(torch.zeros(2))
+        self.register_buffer("step", torch.zeros((), dtype=torch.long))
+        self.parts: dict[str, float] = {}
+        self._size = lambda gates: SIZES[config.accounting](student, gates)
+        with torch.no_grad():
+            self.full_size = float(self._size(full))
+        self._gated = Gated(student, self._current)
+
+    def _parameter(self, kind: Any, gates: torch.Tensor, value: float) -> nn.Parameter:
+        learned = kind in self.config.masks
+        return nn.Parameter(torch.full_like(gates, value if learned else BOUNDS[1] / self.scale), requires_grad=learned)
+
+    def _log_alpha(self, stored: torch.Tensor) -> torch.Tensor:
+        return _scaled(stored, self.scale)
+
+    def _gates(self, of: Any) -> Gates:
+        """of: log_alpha -> values. What is not learned stays fully open."""
+
+        def value(stored: nn.Parameter, multiple: int = 1, least: int = 0) -> torch.Tensor:
+            return of(self._log_alpha(stored), multiple, least) if stored.requires_grad else torch.ones_like(stored)
+
+        return Gates(
+            value(self.attention),
+            [value(stored) for stored in self.heads],
+            value(self.ffn),
+            [value(stored, self.config.multiple) for stored in self.neurons],
+            value(self.hidden, self.units, self.units),
+        )
+
+    def _current(self) -> Gates:
+        if not self.training:
+            return self.settled()
+        with torch.no_grad():
+            for stored in (self.attention, self.ffn, *self.heads, *self.neurons, self.hidden):
+                stored.clamp_(BOUNDS[0] / self.scale, BOUNDS[1] / self.scale)
+        return self._gates(lambda log_alpha, *rest: sample(log_alpha))
+
+    @torch.no_grad()
+    def settled(self) -> Gates:
+        """Without chance: what the model is cut by."""
+        return self._gates(settled).closing_empty()
+
+    def sparsity(self, gates: Gates) -> torch.Tensor:
+        """Share of the size, in the variant's accounting, that gates (or probabilities of being open) leave out."""
+        return 1 - self._size(gates) / self.full_size
+
+    def forward(self, logits: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor, teacher: Any) -> torch.Tensor:
+        rising = self.config.warmup * self.steps
+        target = self.config.sparsity * (min(1.0, int(self.step) / rising) if rising else 1.0)
+        found = self.sparsity(self._gates(lambda log_alpha, *rest: open_probability(log_alpha)))
+        if self.training:
+            self.step += 1
+            if int(self.step) % max(1, self.steps // 10) == 0:
+                log.info("sparsity expected %.3f, target %.3f", float(found.detach()), target)
+        self.parts = {"sparsity": float(found.detach()), "target": target}
+        first, second = _reversed(self._log_alpha(self.multipliers))
+        return first * (found - target) + second * (found - target).square()
+
+    def remove(self) -> None:
+        """Take the hooks off the student."""
+        self._gated.remove()
+
+
+class _Scaled(torch.autograd.Function):
+    """x * scale, with the gradient passed on as it comes: the size of an Adam step does not depend on it, clipping does."""
+
+    @staticmethod
+    def forward(context: Any, x: torch.Tensor, scale: float) -> torch.Tensor:
+        return x * scale
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+        return gradients[0], None
+
+
+class _Reversed(torch.autograd.Function):
+    """x, with the gradient's sign turned: an optimiser that descends then ascends."""
+
+    @staticmethod
+    def forward(context: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+        return -gradients[0]
+
+
+def _scaled(x: torch.Tensor, scale: float) -> torch.Tensor:
+    return _Scaled.apply(x, scale)
+
+
+def _reversed(x: torch.Tensor) -> torch.Tensor:
+    return _Reversed.apply(x)
