@@ -148,7 +148,7 @@ def test_masks_are_open_at_first_and_their_price_is_zero(tiny):
     assert all(bool((gate > 0).all()) for gate in (gates.attention, *gates.heads, gates.ffn, gates.hidden))
     price = masks.eval()(None, None, None, None)
     assert price.item() == 0  # both multipliers are zero
-    assert masks.parts["target"] == 0
+    assert masks.parts["target"] == masks.parts["sparsity"]
     masks.remove()
 
 

@@ -359,7 +359,7 @@ class Cofi(Pruning):
     learn: Phase = Phase(epochs=10, learning_rate=5e-5, terms=[Logits(objective="logits", temperature=2.0)])
     """The phase in which masks and weights are learned; embedding tables are frozen in it."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.3
-    """Share of its updates over which the wanted sparsity rises from zero."""
+    """Share of its updates over which the wanted sparsity rises."""
     mask_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Of masks and Lagrange multipliers; falls with the phase's own rate."""
     masks: Annotated[list[Mask], Field(min_length=1)] = ["layers", "heads", "neurons", "hidden"]

@@ -26,7 +26,7 @@ class Masks(nn.Module):
 
         lambda_1 (t - s) + lambda_2 (t - s)^2,   s = 1 - E[size] / size,
 
-    where the target t rises from 0 over the warm-up. Gates descend on it, the lambdas ascend. One optimiser serves all, whose
+    where the target t rises over the warm-up, from the sparsity that is expected at first. Gates descend on it, the lambdas ascend. One optimiser serves all, whose
     steps have the size of its learning rate: gates and lambdas are stored divided by `scale`, so that theirs are larger.
     """
 
@@ -50,6 +50,7 @@ class Masks(nn.Module):
         self._size = lambda gates: SIZES[config.accounting](student, gates)
         with torch.no_grad():
             self.full_size = float(self._size(full))
+            self.first = float(self._expected())
         self._gated = Gated(student, self._current)
 
     def _parameter(self, kind: Any, gates: torch.Tensor, value: float) -> nn.Parameter:
@@ -90,10 +91,14 @@ class Masks(nn.Module):
         """Share of the size, in the variant's accounting, that gates (or probabilities of being open) leave out."""
         return 1 - self._size(gates) / self.full_size
 
+    def _expected(self) -> torch.Tensor:
+        return self.sparsity(self._gates(lambda log_alpha, *rest: open_probability(log_alpha)))
+
     def forward(self, logits: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor, teacher: Any) -> torch.Tensor:
         rising = self.config.warmup * self.steps
-        target = self.config.sparsity * (min(1.0, int(self.step) / rising) if rising else 1.0)
-        found = self.sparsity(self._gates(lambda log_alpha, *rest: open_probability(log_alpha)))
+        progress = min(1.0, int(self.step) / rising) if rising else 1.0
+        target = self.first + (self.config.sparsity - self.first) * progress
+        found = self._expected()
         if self.training:
             self.step += 1
             if int(self.step) % max(1, self.steps // 10) == 0:
