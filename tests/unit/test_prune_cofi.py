@@ -135,9 +135,11 @@ def test_cofis_own_count_of_bert_base():
     assert float(prunable(model, no_ffn)) == 12 * (4 * 768**2 + 4 * 768)
 
 
+LEARN = {"epochs": 8, "learning_rate": 1e-3, "batch_size": 8, "terms": [{"objective": "labels"}]}
+
+
 def variant(**keys) -> Cofi:
-    learn = {"epochs": 8, "learning_rate": 1e-3, "batch_size": 8, "terms": [{"objective": "labels"}]}
-    found = TypeAdapter(AnyPrune).validate_python({"structure": "cofi", "sparsity": 0.5, "learn": learn, "multiple": 4, **keys})
+    found = TypeAdapter(AnyPrune).validate_python({"structure": "cofi", "sparsity": 0.5, "learn": LEARN, "multiple": 4, **keys})
     assert isinstance(found, Cofi)
     return found
 
@@ -190,7 +192,7 @@ def run(tiny, save, data, tmp_path, **keys):
 @pytest.mark.parametrize("accounting", ["prunable", "model"])
 def test_a_job_reaches_its_target(tiny, save, data, tmp_path, accounting):
     before = sum(p.numel() for p in tiny().parameters())
-    model, history = run(tiny, save, data, tmp_path, accounting=accounting, mask_learning_rate=0.3)
+    model, history = run(tiny, save, data, tmp_path, accounting=accounting, mask_learning_rate=0.1, learn=LEARN | {"epochs": 20})
     left = sum(p.numel() for p in model.parameters())
     last = history["masks"]["learning"]["last_terms"]
     assert last["masks.sparsity"] == pytest.approx(0.5, abs=0.06)
