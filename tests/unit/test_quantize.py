@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
@@ -166,6 +167,19 @@ def test_embedding_tables_are_quantized_unless_they_are_not_to_be(int8):
     parts = ["bert.embeddings.position", "bert.embeddings.token_type", "bert.embeddings.word"]
     kinds = ["_quantized", "_scale", "_zero_point"] if int8[1] is None else [""]
     assert sorted(tables) == sorted(f"{part}_embeddings.weight{kind}" for part in parts for kind in kinds)
+
+
+def test_residuals_and_layer_norms_stay_apart_in_what_the_runtime_makes_of_it(exported, int8, tmp_path):
+    """ONNX Runtime's SkipLayerNormalization is slower than its parts: none of it, and as many LayerNormalizations as exported."""
+    for name, folder in (("float", exported), ("int8", int8[0])):
+        options = onnxruntime.SessionOptions()
+        options.optimized_model_filepath = str(tmp_path / f"{name}.onnx")
+        options.log_severity_level = 3
+        onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        wanted = [node.op_type for node in onnx.load(folder / "model.onnx").graph.node].count("LayerNormalization")
+        found = [node.op_type for node in onnx.load(tmp_path / f"{name}.onnx").graph.node]
+        assert found.count("LayerNormalization") == wanted >= 5
+        assert not [name for name in found if "Skip" in name]
 
 
 def test_a_damaged_graph_is_named(exported, tmp_path):

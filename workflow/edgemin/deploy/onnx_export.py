@@ -57,6 +57,7 @@ def export(model: Classifier, file: Path) -> float:
     assert program is not None
     proto = program.model_proto
     _name_weights(proto, model)
+    _keep_layer_norms_apart(proto)
     onnx.save(proto, file)
     worst = largest_difference(model, file)
     if not worst <= TOLERANCE:
@@ -118,6 +119,18 @@ def _name_weights(proto: Any, model: Classifier) -> None:
     for node in proto.graph.node:
         for position, name in enumerate(node.input):
             node.input[position] = renamed.get(name, name)
+
+
+def _keep_layer_norms_apart(proto: Any) -> None:
+    """Write the addition before a LayerNormalization as `Sum`, which means the same.
+
+    ONNX Runtime joins an `Add` and a LayerNormalization of known shapes, as they are in quantized graphs, to a
+    SkipLayerNormalization, whose CPU kernel takes longer than both: 62 against 10 + 3 microseconds at 27 x 384 in onnxruntime 1.32.
+    """
+    normalised = {node.input[0] for node in proto.graph.node if node.op_type == "LayerNormalization"}
+    for node in proto.graph.node:
+        if node.op_type == "Add" and node.output[0] in normalised:
+            node.op_type = "Sum"
 
 
 def export_checkpoint(folder: Path, spec: Mapping[str, Any]) -> None:
