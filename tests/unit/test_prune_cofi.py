@@ -196,7 +196,9 @@ def test_a_job_reaches_its_target(tiny, save, data, tmp_path, accounting):
     left = sum(p.numel() for p in model.parameters())
     last = history["masks"]["learning"]["last_terms"]
     assert last["masks.sparsity"] == pytest.approx(0.5, abs=0.06)
-    assert history["masks"][f"sparsity_{accounting}"] == pytest.approx(last["masks.sparsity"], abs=0.2)  # two layers round coarsely
+    assert history["masks"][f"sparsity_{accounting}"] == pytest.approx(
+        last["masks.sparsity"], abs=0.2
+    )  # two layers round coarsely
     assert history["masks"]["sparsity_model"] == pytest.approx(1 - left / before, abs=1e-6)
     assert history["masks"]["learning"]["last_terms"]["masks.target"] == 0.5
     assert not (tmp_path / "scratch").exists() or not any((tmp_path / "scratch").iterdir())

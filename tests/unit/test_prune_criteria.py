@@ -11,10 +11,10 @@ from edgemin.config.variants import Ffn, Heads
 from edgemin.deploy.onnx_export import random_inputs
 from edgemin.encoders.families import FAMILIES, layers_of
 from edgemin.encoders.surgery import keep_heads, keep_layers, keep_neurons
-from edgemin.prune.criteria import contexts, gradients, magnitude, masked, oracle, sampled, score
+from edgemin.prune.criteria import contexts, gradients, magnitude, masked, oracle, score
 from edgemin.prune.layers import similarities
 from edgemin.prune.units import units_of
-from edgemin.training.data import read_examples
+from edgemin.training.data import read_examples, sampled
 from edgemin.training.labels import labels_loss
 
 KINDS = ("heads", "ffn")

@@ -142,6 +142,10 @@ class Plan:
             "data": self.data_files(task),
         }
 
+    def calibration(self, task: str, variant: str) -> list[str]:
+        """What a quantize variant reads of the data: nothing, or the task's files."""
+        return self.data_files(task) if self.study.quantize[variant].reads_data else []
+
     def artefact(self, task: str, seed: int | str, chain: Chain, runtime: str) -> list[str]:
         """The files that running `chain` in `runtime` needs."""
         folder = self.model(task, seed, chain)
@@ -231,8 +235,9 @@ class Plan:
         stage = chain.last.stage
         spec = {"variant": self.study.variant(chain).model_dump(mode="json")}
         if stage == "quantize":
-            backend = self.study.variant(chain).backend
-            return {**spec, "code": code_digest(f"edgemin.quantize.{backend}_dynamic")}
+            variant = self.study.variant(chain)
+            more = {"seed": int(seed), "max_length": self.study.tasks[task].max_length} if variant.reads_data else {}
+            return {**spec, **more, "code": code_digest("edgemin.quantize.stage", f"edgemin.quantize.{variant.module}")}
         return {**spec, **self._spec_training(task, seed, f"edgemin.{stage}.stage")}
 
     def spec_export(self) -> dict[str, Any]:

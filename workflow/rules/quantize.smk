@@ -6,6 +6,7 @@ rule quantize_model_onnxruntime:
         graph=f"{MODELS}/{{parent}}/model.onnx",
         provenance=f"{MODELS}/{{parent}}/onnx_provenance.json",
         parent=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
+        data=lambda wildcards: PLAN.calibration(wildcards.task, wildcards.variant),
     output:
         [f"{MODELS}/{{parent}}/quantize-{{variant}}/{name}" for name in QUANTIZED_ONNX],
     log:

@@ -1,8 +1,11 @@
-from importlib import import_module
-
 from adapter import folder_of, job
 
 with job(snakemake):
-    spec = snakemake.params.spec
-    backend = import_module(f"edgemin.quantize.{spec['variant']['backend']}_dynamic")
-    backend.quantize_folder(folder_of(snakemake.input.parent), folder_of(snakemake.output), spec)
+    from edgemin.quantize.stage import quantize
+
+    quantize(
+        parent=folder_of(snakemake.input.parent),
+        out=folder_of(snakemake.output),
+        data=folder_of(snakemake.input.get("data")),
+        spec=snakemake.params.spec,
+    )

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from edgemin.chains import ROOT, Chain
 from edgemin.config.base import Name, Strict
 from edgemin.config.sources import DataSource, ModelSource
-from edgemin.config.variants import AnyPrune, Distill, Int8Dynamic, LabelPhase, UnitCriterion
+from edgemin.config.variants import AnyPrune, AnyQuantize, Distill, LabelPhase, UnitCriterion
 from edgemin.errors import EdgeminError
 
 Runtime = Literal["onnxruntime", "torch"]
@@ -229,7 +229,7 @@ class Study(Strict):
     transfer: dict[Name, Transfer] = {}
     distill: dict[Name, Distill] = {}
     prune: dict[Name, AnyPrune] = {}
-    quantize: dict[Name, Int8Dynamic] = {}
+    quantize: dict[Name, AnyQuantize] = {}
     cells: Annotated[dict[Name, Cell], Field(min_length=1)]
     tables: Tables = Tables()
     sensitivity: Sensitivity | None = None

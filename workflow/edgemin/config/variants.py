@@ -393,7 +393,20 @@ AnyPrune = Annotated[
 ]
 
 
-class Int8Dynamic(Strict):
+class Quantizing(Strict):
+    """What every way to quantize tells: who runs the result, and which module makes it."""
+
+    backend: Literal["onnxruntime", "torch"]
+    reads_data: ClassVar[bool] = False
+    """Whether it looks at training sentences."""
+
+    @property
+    def module(self) -> str:
+        """Below `edgemin.quantize`."""
+        raise NotImplementedError
+
+
+class Int8Dynamic(Quantizing):
     """Dynamic INT8: weights quantized ahead, activations at each call."""
 
     scheme: Literal["int8_dynamic"] = "int8_dynamic"
@@ -402,6 +415,12 @@ class Int8Dynamic(Strict):
     """One scale per output channel. `onnxruntime`: of MatMul weights; `torch`: of Linear weights."""
     embeddings: bool | None = None
     """Quantize the embedding tables too; unless said otherwise, onnxruntime does. torch.ao cannot."""
+    skip: list[str] = []
+    """Modules whose linear layers stay in fp32, by name or by what it ends in or has inside, such as `layer.5.output`."""
+
+    @property
+    def module(self) -> str:
+        return f"{self.backend}_dynamic"
 
     @model_validator(mode="after")
     def _torch_keeps_embeddings(self) -> Int8Dynamic:
@@ -409,7 +428,83 @@ class Int8Dynamic(Strict):
             raise ValueError(
                 "embeddings: torch.ao's dynamic scheme leaves them in fp32; drop the key or use backend: onnxruntime"
             )
+        if self.backend == "torch" and self.skip:
+            raise ValueError("skip: only for backend: onnxruntime; drop the key")
         return self
+
+
+class Int8Static(Quantizing):
+    """Static INT8: activations too have ranges that were found ahead, on sentences of the training split."""
+
+    scheme: Literal["int8_static"]
+    backend: Literal["onnxruntime"]
+    reads_data: ClassVar[bool] = True
+    calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
+    """`percentile`: as wide as holds this share of the values; `entropy`: as wide as changes their distribution least (KL)."""
+    percentile: Annotated[float, Field(gt=50, lt=100)] = 99.99
+    sentences: Annotated[int, Field(ge=8)] = 256
+    """How many training sentences are read."""
+    per_channel: bool = True
+    embeddings: bool = True
+    skip: list[str] = []
+
+    @property
+    def module(self) -> str:
+        return "onnxruntime_static"
+
+
+Bits = Literal[4, 8, 32]
+
+
+class Int4(Quantizing):
+    """4-bit weights, each group with a scale, in linear layers or embedding tables or both; the others at 8 bits or as they are."""
+
+    scheme: Literal["int4"]
+    backend: Literal["onnxruntime"]
+    linear: Bits = 4
+    """8: as in `int8_dynamic`; 32: floats."""
+    embeddings: Bits = 4
+    block_size: Literal[16, 32, 64, 128] = 32
+    """Neighbours that share a scale."""
+
+    @model_validator(mode="after")
+    def _has_four_bits(self) -> Int4:
+        if 4 not in (self.linear, self.embeddings):
+            raise ValueError("neither linear nor embeddings has 4 bits; set one of them to 4, or use scheme: int8_dynamic")
+        return self
+
+    @property
+    def module(self) -> str:
+        return "onnxruntime_int4"
+
+
+class BFloat16(Quantizing):
+    """Weights and arithmetic in bfloat16: half the bytes, and what today's CPUs do without any quantization."""
+
+    scheme: Literal["bf16"]
+    backend: Literal["torch"]
+
+    @property
+    def module(self) -> str:
+        return "torch_bf16"
+
+
+def _scheme(value: Any) -> str:
+    """The tag of a quantize variant: dynamic INT8 unless it says otherwise."""
+    return str(value.get("scheme", "int8_dynamic")) if isinstance(value, dict) else getattr(value, "scheme", "int8_dynamic")
+
+
+AnyQuantize = Annotated[
+    Annotated[Int8Dynamic, Tag("int8_dynamic")]
+    | Annotated[Int8Static, Tag("int8_static")]
+    | Annotated[Int4, Tag("int4")]
+    | Annotated[BFloat16, Tag("bf16")],
+    Discriminator(
+        _scheme,
+        custom_error_type="scheme",
+        custom_error_message="scheme is not one of int8_dynamic, int8_static, int4, bf16",
+    ),
+]
 
 
 def needs_of(phases: list[Phase]) -> list[str]:

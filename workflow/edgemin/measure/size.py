@@ -89,4 +89,8 @@ def _stored_onnx(folder: Path, shapes: dict[str, np.ndarray]) -> dict[str, int]:
                 values = numpy_helper.to_array(tensors[f"{form}_quantized"]).astype(np.int16)
                 zero = numpy_helper.to_array(tensors[f"{form}_zero_point"]).astype(np.int16)
                 counts[name] = int(np.count_nonzero(values - zero))
+            elif f"{form}_int4" in tensors:
+                codes = numpy_helper.to_array(tensors[f"{form}_int4"])
+                zeros = int((codes & 15 == 8).sum()) + int((codes >> 4 == 8).sum())
+                counts[name] = shapes[name].size - max(0, zeros - (2 * codes.size - shapes[name].size))  # less the padding
     return counts

@@ -6,24 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 
 from edgemin.config.variants import Units
 from edgemin.distill.capture import Capture
 from edgemin.encoders.families import Classifier, hidden_width, layers_of
 from edgemin.prune.units import Kind, LayerUnits, counts_of, units_of
-from edgemin.training.data import Examples
 from edgemin.training.labels import labels_loss
 
-BATCH = 32
 Scores = list[torch.Tensor]
-
-
-def sampled(examples: Examples, count: int, seed: int) -> list[dict[str, Any]]:
-    """Batches of `count` examples drawn by the seed, or of all if there are fewer."""
-    chosen = np.random.default_rng(seed).permutation(len(examples))[:count].tolist()
-    return [examples.collate(chosen[start : start + BATCH]) for start in range(0, len(chosen), BATCH)]
 
 
 def reads_data(variant: Units) -> bool:

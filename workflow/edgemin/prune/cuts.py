@@ -13,11 +13,11 @@ from edgemin.encoders.families import Classifier, hidden_width, layers_of
 from edgemin.encoders.structure import Structure
 from edgemin.encoders.surgery import drop_sublayers, keep_heads, keep_layers, keep_neurons
 from edgemin.encoders.width import keep_width, width_magnitude
-from edgemin.prune.criteria import hidden_sizes, reads_data, sampled, score
+from edgemin.prune.criteria import hidden_sizes, reads_data, score
 from edgemin.prune.layers import similarities
 from edgemin.prune.selection import layers_that_keep, select
 from edgemin.prune.weights import cut_weights, freeze_zeros
-from edgemin.training.data import Examples
+from edgemin.training.data import Examples, sampled
 
 
 def cut(model: Classifier, variant: Pruning, examples: Callable[[], Examples], seed: int) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Stage 3: post-training quantization. One module per backend, each with quantize_folder(parent, out, spec)."""
+"""Stage 3: quantization. One module per scheme and backend, behind `stage`."""

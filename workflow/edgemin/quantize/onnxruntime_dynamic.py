@@ -6,16 +6,16 @@ QInt8 weights: QUInt8 takes a kernel three times slower on x86. Embedding tables
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from edgemin.config.variants import Int8Dynamic
 from edgemin.encoders import checkpoint
-from edgemin.errors import EdgeminError
 from edgemin.files import read_json, write_json
 from edgemin.provenance import EXPORT_PROVENANCE, check_provenance
+from edgemin.quantize.graphs import linear_layers, read_graph, skips
 
 
 def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any]) -> None:
@@ -29,25 +29,26 @@ def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any]) -> None:
 
 def quantize(source: Path, target: Path, config: Int8Dynamic) -> None:
     """Read the float graph `source`, write the quantized one to `target`. Raises EdgeminError for an unreadable graph."""
-    import onnx
-    from google.protobuf.message import DecodeError
+    model = read_graph(source)
+    skipped = [layer.node.name for layer in linear_layers(model) if skips(config.skip, layer.module)]
+    operators = ["MatMul", "Gemm", *(["Gather"] if config.embeddings is not False else [])]
+    quantize_model(model, target, operators, config.per_channel, skipped)
+
+
+def quantize_model(model: Any, target: Path, operators: list[str], per_channel: bool, skipped: Sequence[str] = ()) -> None:
+    """Quantize every node of these operators that reads a constant matrix, but not those named in `skipped`."""
+    from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    try:
-        model = onnx.load(source)
-        onnx.checker.check_model(model)
-    except (DecodeError, OSError, onnx.checker.ValidationError) as error:
-        raise EdgeminError(
-            f"{source}: not a readable ONNX model ({str(error).splitlines()[0]}); delete it and run snakemake again"
-        ) from None
-    del model.graph.value_info[:]  # shapes of the dynamo exporter that the quantizer contradicts
     with _quiet():
         quantize_dynamic(
             model,
             target,
-            op_types_to_quantize=["MatMul", "Gemm", *(["Gather"] if config.embeddings is not False else [])],
+            op_types_to_quantize=operators,
+            nodes_to_exclude=list(skipped),
             weight_type=QuantType.QInt8,
-            per_channel=config.per_channel,
+            per_channel=per_channel,
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},  # of outputs of operators that onnx knows nothing about
         )
 
 

@@ -15,6 +15,8 @@ from edgemin.tasks import store
 from edgemin.tasks.tokens import load_tokenizer, pad, tokenize
 from edgemin.training.labels import NO_LABEL
 
+_SAMPLE_BATCH = 32
+
 
 class Signals(Protocol):
     """Teacher outputs by example, read lazily."""
@@ -58,3 +60,9 @@ def read_examples(data: Path, split: str | Path, tokenizer_folder: Path, max_len
     regression = store.label_names(data) is None
     gold = rows["label"].to_numpy(np.float32) if regression else rows["label"].fillna(NO_LABEL).to_numpy(np.int64)
     return Examples(tokenize(tokenizer, rows, max_length), gold, tokenizer.pad_token_id)
+
+
+def sampled(examples: Examples, count: int, seed: int) -> list[dict[str, Any]]:
+    """Batches of `count` examples drawn by the seed, or of all if there are fewer."""
+    chosen = np.random.default_rng(seed).permutation(len(examples))[:count].tolist()
+    return [examples.collate(chosen[start : start + _SAMPLE_BATCH]) for start in range(0, len(chosen), _SAMPLE_BATCH)]

@@ -1,0 +1,105 @@
+"""Static INT8 for ONNX Runtime: weights and the ranges of what each linear layer reads are fixed ahead.
+
+Written as QuantizeLinear and DequantizeLinear around the matrix product, which the runtime makes integer kernels of. Weights are
+symmetric, max|w| / 127 per output column or per matrix; activations are uint8 with zero exactly representable. The classifier's
+head (Gemm: one token a sentence) is dynamic INT8, since the runtime has no integer kernel for it in this form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgemin.config.variants import Int8Static
+from edgemin.encoders import checkpoint
+from edgemin.errors import EdgeminError
+from edgemin.files import read_json, write_json
+from edgemin.provenance import EXPORT_PROVENANCE, check_provenance
+from edgemin.quantize import onnxruntime_dynamic
+from edgemin.quantize.graphs import Constant, linear_layers, read_graph, replace, skips
+from edgemin.quantize.ranges import Range, input_ranges
+from edgemin.training.data import read_examples, sampled
+
+
+def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any], data: Path) -> None:
+    """Reads the parent's model.onnx, its PyTorch twin for the ranges, and training sentences of `data`; writes model.onnx,
+    config.json and the tokenizer. spec: `variant`, dump of an Int8Static, `seed`, `max_length`.
+
+    Raises EdgeminError if there are too few sentences to calibrate on.
+    """
+    config = Int8Static.model_validate(spec["variant"])
+    check_provenance(parent, "model.onnx", name=EXPORT_PROVENANCE)
+    examples = read_examples(data, "train", parent, spec["max_length"])
+    if len(examples) < config.sentences:
+        raise EdgeminError(
+            f"sentences: {config.sentences} to calibrate on, but the training split of {data} has {len(examples)}; lower it"
+        )
+    ranges = input_ranges(checkpoint.load(parent), sampled(examples, config.sentences, spec["seed"]), config)
+    inputs = [parent / "model.onnx", data / "train.parquet"]
+    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=inputs) as partial:
+        quantize(parent / "model.onnx", partial / "model.onnx", config, ranges)
+        write_json(partial / "config.json", {**read_json(parent / "config.json"), "edgemin_quantization": config.model_dump()})
+
+
+def quantize(source: Path, target: Path, config: Int8Static, ranges: Mapping[str, Range]) -> None:
+    """Read the float graph `source`, write the quantized one to `target`. ranges: of the input of each linear layer, by module.
+
+    Raises EdgeminError for a layer without a range.
+    """
+    model = read_graph(source)
+    skipped: list[str] = []
+    quantized: dict[str, str] = {}  # input tensor -> the same, dequantized
+    for layer in linear_layers(model):
+        if skips(config.skip, layer.module):
+            skipped.append(layer.node.name)
+            continue
+        if layer.module not in ranges:
+            raise EdgeminError(f"{source}: no calibration for {layer.weight}; export the model again")
+        _quantize_layer(model, layer, ranges[layer.module], config.per_channel, quantized)
+    rest = ["MatMul", "Gemm", *(["Gather"] if config.embeddings else [])]
+    onnxruntime_dynamic.quantize_model(model, target, rest, config.per_channel, skipped)
+
+
+def activation_parameters(low: float, high: float) -> tuple[np.float32, np.uint8]:
+    """Scale and zero point of uint8 for [low, high], widened to hold 0, which is met exactly."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = np.float32((high - low) / 255 or 1.0)
+    return scale, np.uint8(np.clip(round(-low / float(scale)), 0, 255))
+
+
+def weight_parameters(values: np.ndarray, per_channel: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(in, out) float32 -> int8 of the same shape and scales, (out,) or a scalar: max|w| / 127."""
+    scale = np.abs(values).max(0 if per_channel else None) / np.float32(127)
+    scale = np.where(scale == 0, np.float32(1), scale).astype(np.float32)
+    return np.clip(np.rint(values / scale), -127, 127).astype(np.int8), scale
+
+
+def _quantize_layer(model: Any, layer: Constant, span: Range, per_channel: bool, quantized: dict[str, str]) -> None:
+    from onnx import helper, numpy_helper
+
+    x = layer.node.input[0]
+    nodes, tensors = [], []
+
+    def constant(name: str, value: Any) -> str:
+        tensors.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    if x not in quantized:
+        scale, zero = activation_parameters(*span)
+        parameters = [constant(f"{x}_scale", scale), constant(f"{x}_zero_point", zero)]
+        nodes.append(helper.make_node("QuantizeLinear", [x, *parameters], [f"{x}_quantized"]))
+        nodes.append(helper.make_node("DequantizeLinear", [f"{x}_quantized", *parameters], [f"{x}_dequantized"]))
+        quantized[x] = f"{x}_dequantized"
+    codes, scale = weight_parameters(layer.values, per_channel)
+    name = layer.weight
+    stored = [
+        constant(f"{name}_quantized", codes),
+        constant(f"{name}_scale", scale),
+        constant(f"{name}_zero_point", np.zeros_like(scale, dtype=np.int8)),
+    ]
+    nodes.append(helper.make_node("DequantizeLinear", stored, [f"{name}_dequantized"], axis=1))
+    nodes.append(helper.make_node("MatMul", [quantized[x], f"{name}_dequantized"], list(layer.node.output), name=layer.node.name))
+    replace(model, layer, nodes, tensors)
