@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke subsets distillation pruning sensitivity report bench test lint format schema clean clean-scratch
+.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy report bench test lint format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -28,6 +28,12 @@ pruning: .venv/ready ## what to cut, by which score, with and without recovery
 
 sensitivity: .venv/ready ## how much can be cut, by which score; and which heads matter
 	$(RUN) plot_sensitivity plot_head_importance
+
+quantization: .venv/ready ## which precision, which scheme; and what PyTorch's parameter count makes of it
+	$(RUN) table_quantization plot_quantization table_parameters
+
+deploy: .venv/ready ## a folder that runs without this project, of the ladder's last cell
+	$(RUN) deploy
 
 report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
 	$(RUN) --configfile $(STUDY)

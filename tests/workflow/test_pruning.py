@@ -17,7 +17,7 @@ LAYER = 4 * (32 * 32 + 32) + (2 * 32 * 64 + 64 + 32) + 4 * 32
 def pruned(finished: Copy) -> Copy:
     run = finished.run("--", "table_pruning", "plot_sensitivity", "plot_head_importance")
     assert run.code == 0, run.output[-5000:]
-    assert (run.jobs["prune_structured"], run.jobs["sweep_pruning"]) == (3, 5)
+    assert (run.jobs["prune_structured"], run.jobs["sweep_pruning"]) == (5, 5)
     assert {"train_teacher", "distill_student"}.isdisjoint(run.jobs)
     return finished
 
@@ -25,7 +25,7 @@ def pruned(finished: Copy) -> Copy:
 def test_the_table_says_what_was_cut_and_what_is_left(pruned: Copy) -> None:
     """kd has two layers. Half of their 128 neurons go (65 parameters each), then one layer; weights stay, but as zeros."""
     table = pd.read_csv(pruned.folder / RESULTS / "tables/pruning.csv").set_index("cell")
-    assert list(table.index) == ["kd", "ffn50", "layers1", "weights50"]
+    assert list(table.index) == ["kd", "ffn50", "layers1", "weights50", "cofi50"]
     kd = table.loc["kd", "logical"]
     assert kd - table.loc["ffn50", "logical"] == 64 * 65
     config = json.loads(
@@ -39,11 +39,18 @@ def test_the_table_says_what_was_cut_and_what_is_left(pruned: Copy) -> None:
     linear = 2 * (4 * 32 * 32 + 2 * 32 * 64)
     assert table.loc["kd", "nonzero"] - table.loc["weights50", "nonzero"] == linear // 2
     assert table.loc["weights50", "compressed"] < table.loc["kd", "compressed"]
-    assert table["structure"].tolist()[1:] == ["ffn", "layers", "weights"]
-    assert table["recovered"].tolist()[1:] == [False, False, True]
+    assert table["structure"].tolist()[1:] == ["ffn", "layers", "weights", "cofi"]
+    assert table["recovered"].tolist()[1:] == [False, False, True, False]
     assert table["speedup_over_parent"].iloc[1:].between(0.2, 5).all()
     text = (pruned.folder / RESULTS / "tables/pruning.md").read_text()
-    assert "| 1 layers |" in text.replace("  ", "")
+    assert "| 1 layer |" in text.replace("  ", "")
+    masks = json.loads(
+        (pruned.folder / RESULTS / "models/snippets/seed0" / table.loc["cofi50", "chain"] / "history.json").read_text()
+    )["masks"]
+    assert table.loc["cofi50", "sparsity_prunable"] == masks["sparsity_prunable"]
+    assert f"50 % ({masks['sparsity_prunable'] * 100:.1f} reached" in text
+    attention = 4 * 32 * 32 + 3 * 32 + 32  # of the one layer that lost it, before the masks
+    assert 1 - table.loc["cofi50", "logical"] / (kd - attention) == pytest.approx(masks["sparsity_model"])
 
 
 def test_sweeps_begin_at_the_whole_model(pruned: Copy) -> None:

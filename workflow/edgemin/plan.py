@@ -12,10 +12,10 @@ from typing import Any
 
 from edgemin.chains import Chain, one_of
 from edgemin.check import check_study
-from edgemin.config.pins import Pin, encoder_name, encoders_of, pins_of
+from edgemin.config.pins import Pin, described, encoder_name, encoders_of, pins_of
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
-from edgemin.config.variants import Cofi, Distill, Layers, OwnSource, Vocabulary, needs_of
+from edgemin.config.variants import Cofi, Distill, Layers, OwnSource, Pruning, Vocabulary, needs_of
 from edgemin.errors import EdgeminError
 from edgemin.measure.runtimes import module_of
 from edgemin.provenance import code_digest
@@ -23,6 +23,7 @@ from edgemin.provenance import code_digest
 DOWNLOADS = "results/downloads"
 CHECKPOINT = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
 QUANTIZED_ONNX = ("model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
+BUNDLE = ("model.onnx", "tokenizer.json", "bundle.json", "predict.py", "README.md")
 MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", "latency.json", "timings.parquet")
 
 
@@ -268,6 +269,61 @@ class Plan:
             "code": code_digest("edgemin.measure.latency_job", module_of(runtime)),
         }
 
+    # -- bundles -------------------------------------------------------------------------------------------------
+
+    def bundle(self, task: str, cell: str, seed: int | str) -> str:
+        """Folder of a bundle; with several tasks, each has a folder of its own in between."""
+        among = f"{task}/" if len(self.study.tasks) > 1 else ""
+        return f"{self.root}/deploy/{among}{cell}/seed{seed}"
+
+    def bundle_inputs(self, task: str, cell: str, seed: int | str) -> dict[str, Any]:
+        """Raises EdgeminError for a cell that ONNX Runtime does not run."""
+        chain = self.study.chain(cell)
+        if "onnxruntime" not in self.study.runtimes_of(chain):
+            raise EdgeminError(
+                f"cell '{cell}' is not measured in onnxruntime, which bundles run in; deploy another cell, or add it to `runtimes`"
+            )
+        measured = self.measured(task, seed, chain, "onnxruntime")
+        return {
+            "model": self.artefact(task, seed, chain, "onnxruntime"),
+            "measured": [f"{measured}/{name}.json" for name in ("quality", "size", "latency")],
+            "data": self.data_files(task),
+        }
+
+    def bundles(self) -> list[str]:
+        """Files of every bundle of `deploy`; unless the study says which cells, of the last row of its stage-wise table."""
+        rows = self.study.table("stagewise").get("onnxruntime", [])
+        cells = self.study.deploy or rows[-1:]
+        return [
+            f"{self.bundle(task, cell, seed)}/{name}"
+            for task in self.study.tasks
+            for cell in cells
+            for seed in self.study.seeds
+            for name in BUNDLE
+        ]
+
+    def spec_bundle(self, task: str, cell: str, seed: int | str) -> dict[str, Any]:
+        study, chain = self.study, self.study.chain(cell)
+        sources: dict[str, Any] = {"teacher": study.teacher.source, f"data of task {task}": study.tasks[task].source}
+        for link in chain.prefixes:
+            variant = study.variant(link) if link.links else None
+            if isinstance(variant, Distill) and isinstance(variant.student, OwnSource):
+                sources[f"student of {link.last}"] = variant.student.source
+            if isinstance(variant, Distill | Pruning) and variant.transfer:
+                for number, unlabelled in enumerate(study.transfer[variant.transfer].unlabelled, 1):
+                    sources[f"unlabelled text {number} of {variant.transfer}"] = unlabelled.source
+        return {
+            "study": study.study,
+            "task": task,
+            "cell": cell,
+            "seed": int(seed),
+            "chain": str(chain),
+            "max_length": study.tasks[task].max_length,
+            "sources": [f"{what}: {described(source)}" for what, source in sources.items()],
+            "command": f"snakemake --cores all {self.bundle(task, cell, seed)}/model.onnx",
+            "code": code_digest("edgemin.deploy.bundle", "edgemin.deploy.predict"),
+        }
+
     # -- what the report reads -----------------------------------------------------------------------------------
 
     def result_rows(self) -> list[dict[str, Any]]:
@@ -402,6 +458,60 @@ class Plan:
         rows = [row for block in self.pruning()["blocks"] for cell in block["rows"] for row in cell["seeds"]]
         histories = [row["history"] for row in rows if row["history"]]
         return list(dict.fromkeys([*self.measurement_files(rows), *histories]))
+
+    def quantization(self) -> dict[str, Any]:
+        """The table of quantization: per task and runtime, each float cell and its quantized ones."""
+        blocks = []
+        for task in self.study.tasks:
+            for reference, cells in self.study.tables.quantization.items():
+                for runtime in self.study.runtimes_of(self.study.chain(reference)):
+                    chosen = [cell for cell in cells if runtime in self.study.runtimes_of(self.study.chain(cell))]
+                    rows = [
+                        {
+                            "cell": cell,
+                            "about": self._about_quantizing(self.study.chain(cell)),
+                            "seeds": [self._row(task, cell, runtime, seed) for seed in self.study.seeds],
+                        }
+                        for cell in (reference, *chosen)
+                    ]
+                    metric = self.study.tasks[task].metric
+                    blocks += [{"task": task, "runtime": runtime, "metric": metric, "rows": rows}] if chosen else []
+        return {"study": self.study.study, "threads": self.study.threads.inference, "blocks": blocks}
+
+    def _about_quantizing(self, chain: Chain) -> dict[str, Any]:
+        if not chain.quantized:
+            return {"scheme": None, "details": None}
+        variant = self.study.variant(chain)
+        return {"scheme": variant.scheme, "details": variant.details}
+
+    def quantization_files(self) -> list[str]:
+        rows = [row for block in self.quantization()["blocks"] for cell in block["rows"] for row in cell["seeds"]]
+        return list(dict.fromkeys(self.measurement_files(rows)))
+
+    def parameters(self) -> dict[str, Any]:
+        """The table of parameters: every cell of the stage-wise table and of quantization, in its runtimes, and those that are named."""
+        found = [(runtime, cell) for runtime, cells in self.study.table("stagewise").items() for cell in cells]
+        for reference, cells in self.study.tables.quantization.items():
+            found += [
+                (runtime, cell) for cell in (reference, *cells) for runtime in self.study.runtimes_of(self.study.chain(cell))
+            ]
+        for cell in self.study.tables.parameters:
+            found += [(runtime, cell) for runtime in self.study.runtimes_of(self.study.chain(cell))]
+        rows = [
+            {
+                "task": task,
+                "cell": cell,
+                "metric": self.study.tasks[task].metric,
+                "runtime": runtime,
+                "seeds": [self._row(task, cell, runtime, seed) for seed in self.study.seeds],
+            }
+            for task in self.study.tasks
+            for runtime, cell in dict.fromkeys(found)
+        ]
+        return {"study": self.study.study, "rows": rows}
+
+    def parameters_files(self) -> list[str]:
+        return list(dict.fromkeys(self.measurement_files(seed for row in self.parameters()["rows"] for seed in row["seeds"])))
 
     def sweep_file(self, task: str, seed: int | str, structure: str, criterion: str) -> str:
         assert self.study.sensitivity is not None

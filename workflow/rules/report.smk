@@ -265,3 +265,70 @@ rule plot_pareto:
         spec={"code": code_digest("edgemin.report.plots")},
     script:
         "../scripts/plot_pareto.py"
+
+
+rule table_quantization:
+    """Which precision, which scheme."""
+    input:
+        PLAN.quantization_files(),
+    output:
+        csv=f"{PLAN.root}/tables/quantization.csv",
+        md=report(
+            f"{PLAN.root}/tables/quantization.md",
+            caption="../report/quantization.rst",
+            category="Tables",
+            labels={"table": "quantization", "format": "Markdown"},
+        ),
+        tex=f"{PLAN.root}/tables/quantization.tex",
+    log:
+        f"{LOGS}/report/quantization.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={**PLAN.quantization(), "code": code_digest("edgemin.report.quantization")},
+    script:
+        "../scripts/table_quantization.py"
+
+
+rule table_parameters:
+    """What PyTorch counts, and what is there."""
+    input:
+        PLAN.parameters_files(),
+    output:
+        csv=f"{PLAN.root}/tables/parameters.csv",
+        md=report(
+            f"{PLAN.root}/tables/parameters.md",
+            caption="../report/parameters.rst",
+            category="Tables",
+            labels={"table": "parameters", "format": "Markdown"},
+        ),
+        tex=f"{PLAN.root}/tables/parameters.tex",
+    log:
+        f"{LOGS}/report/parameters.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={**PLAN.parameters(), "code": code_digest("edgemin.report.parameters")},
+    script:
+        "../scripts/table_parameters.py"
+
+
+rule plot_quantization:
+    input:
+        f"{PLAN.root}/tables/quantization.csv",
+    output:
+        report(
+            f"{PLAN.root}/plots/quantization.png",
+            caption="../report/plot_quantization.rst",
+            category="Plots",
+            labels={"plot": "quantization objectives"},
+        ),
+        f"{PLAN.root}/plots/quantization.svg",
+    log:
+        f"{LOGS}/report/plot_quantization.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={"code": code_digest("edgemin.report.plot_quantization")},
+    script:
+        "../scripts/plot_quantization.py"

@@ -11,7 +11,7 @@ from edgemin.chains import Chain
 from edgemin.config import parse_study
 from edgemin.environment import share_import_path
 from edgemin.errors import EdgeminError
-from edgemin.plan import DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
+from edgemin.plan import BUNDLE, DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
 from edgemin.provenance import code_digest
 
 # Jobs import the package, and the frame of the adapters.

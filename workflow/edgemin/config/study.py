@@ -215,6 +215,10 @@ class Tables(Strict):
     """Control cell -> cells that are compared with it, at equal compute (`table_distillation`); not made by default."""
     pruning: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
     """Reference cell -> cells whose chains end in a prune link (`table_pruning`); not made by default."""
+    quantization: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+    """Float cell -> cells that quantize its chain (`table_quantization`, `table_parameters`); not made by default."""
+    parameters: list[Name] = []
+    """Further cells of `table_parameters`; not made by default."""
 
 
 def _duplicates(values: list[Any]) -> list[Any]:
@@ -233,6 +237,8 @@ class Study(Strict):
     cells: Annotated[dict[Name, Cell], Field(min_length=1)]
     tables: Tables = Tables()
     sensitivity: Sensitivity | None = None
+    deploy: list[Name] = []
+    """Cells that `snakemake deploy` makes bundles of; empty: the last row of the stage-wise table in ONNX Runtime."""
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
     runtimes: Annotated[list[Runtime], Field(min_length=1)] = ["onnxruntime", "torch"]
     """Runtimes in which float chains are measured; a quantized chain is measured in the one of its variant."""
@@ -284,8 +290,9 @@ class Study(Strict):
         """The cells that are built unless something else is asked for: all but those that only an optional table lists."""
         default = {cell for cells in self.table("stagewise").values() for cell in cells}
         optional = {cell for cells in self.table("subsets").values() for cell in cells}
-        for blocks in (self.tables.distillation, self.tables.pruning):
+        for blocks in (self.tables.distillation, self.tables.pruning, self.tables.quantization):
             optional |= {cell for first, cells in blocks.items() for cell in (first, *cells)}
+        optional |= set(self.tables.parameters)
         return [cell for cell in self.cells if cell in default or cell not in optional]
 
     @model_validator(mode="after")
@@ -312,6 +319,11 @@ class Study(Strict):
                 problems.append(f"sensitivity.cell: '{self.sensitivity.cell}' is not a cell; known: {', '.join(self.cells)}")
             elif self.sensitivity and self.chain(self.sensitivity.cell).quantized:
                 problems.append(f"sensitivity.cell: '{self.sensitivity.cell}' is quantized; name a float one")
+            for cell in self.deploy:
+                if cell not in self.cells:
+                    problems.append(f"deploy: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                elif "onnxruntime" not in self.runtimes_of(self.chain(cell)):
+                    problems.append(f"deploy: cell '{cell}' is not measured in onnxruntime, which bundles run in; name another")
             problems += self._problems_of_tables() + self._problems_of_teacher() + self._problems_of_transfer()
         if problems:
             raise ValueError("; ".join(problems))
@@ -346,6 +358,22 @@ class Study(Strict):
                     problems.append(f"tables.pruning.{reference}: cell '{cell}' is quantized; name float cells")
                 elif cell != reference and ((last := self.chain(cell).last) is None or last.stage != "prune"):
                     problems.append(f"tables.pruning.{reference}: the chain of cell '{cell}' does not end in a prune stage")
+        problems += [
+            f"tables.parameters: '{cell}' is not a cell; known: {', '.join(self.cells)}"
+            for cell in self.tables.parameters
+            if cell not in self.cells
+        ]
+        for reference, cells in self.tables.quantization.items():
+            key = f"tables.quantization.{reference}"
+            for cell in (reference, *cells):
+                if cell not in self.cells:
+                    problems.append(f"{key}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                elif cell == reference and self.chain(cell).quantized:
+                    problems.append(f"{key}: cell '{cell}' is quantized; name its float parent")
+                elif cell != reference and reference in self.cells and self.chain(cell).parent != self.chain(reference):
+                    problems.append(f"{key}: the chain of cell '{cell}' does not quantize that of '{reference}'")
+                elif cell != reference and not self.chain(cell).quantized:
+                    problems.append(f"{key}: the chain of cell '{cell}' does not end in a quantize stage")
         return problems
 
     def _problems_of_transfer(self) -> list[str]:

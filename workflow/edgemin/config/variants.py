@@ -405,6 +405,16 @@ class Quantizing(Strict):
         """Below `edgemin.quantize`."""
         raise NotImplementedError
 
+    @property
+    def details(self) -> str:
+        """What differs from the scheme's defaults, in words, such as `per_channel false`."""
+        told = {"scheme", "backend"}
+        return ", ".join(
+            f"{name} {str(value).lower() if isinstance(value, bool) else value}"
+            for name, value in self.model_dump(exclude_defaults=True).items()
+            if name not in told
+        )
+
 
 class Int8Dynamic(Quantizing):
     """Dynamic INT8: weights quantized ahead, activations at each call."""

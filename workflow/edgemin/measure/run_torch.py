@@ -7,18 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edgemin.encoders import checkpoint
 from edgemin.encoders.families import input_names
-from edgemin.files import read_json
+from edgemin.loading import load
 from edgemin.measure.runtimes import Run
-from edgemin.quantize import torch_bf16, torch_dynamic
 
 
 def open_folder(folder: Path, threads: int) -> Run:
-    checkpoint.quiet_transformers()
     torch.set_num_threads(threads)
-    quantized = read_json(folder / "config.json").get("edgemin_quantization") or {}
-    load = {"int8_dynamic": torch_dynamic.load, "bf16": torch_bf16.load}.get(str(quantized.get("scheme")), checkpoint.load)
     model = load(folder)
     wanted = input_names(model)
 

@@ -1,0 +1,218 @@
+"""Bundles: what they hold, what their predict.py answers, and how it refuses."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import edgemin
+from edgemin.config.pins import described
+from edgemin.config.sources import DataSource, ModelSource
+from edgemin.deploy.bundle import make_bundle
+from edgemin.encoders import checkpoint
+from edgemin.errors import EdgeminError
+from edgemin.files import read_json, sha256, write_json
+from edgemin.measure.host import host
+from edgemin.measure.quality import predict as predict_all
+from edgemin.measure.runtimes import open_model
+from edgemin.plan import BUNDLE
+from edgemin.quantize.stage import quantize
+from edgemin.tasks import store
+from edgemin.tasks.tokens import load_tokenizer, tokenize
+
+SPEC = {
+    "study": "small",
+    "task": "words",
+    "cell": "tiny",
+    "seed": 3,
+    "chain": "teacher/quantize-int8",
+    "max_length": 16,
+    "sources": ["teacher: random weights", "data of task words: local files of whoever ran the study"],
+    "command": "snakemake --cores all results/small/deploy/tiny/seed3/model.onnx",
+}
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Folder of made-up measurements."""
+    folder = tmp_path_factory.mktemp("measured")
+    splits = {split: {"accuracy": value, "examples": 24} for split, value in (("validation", 0.75), ("test", 0.625))}
+    write_json(folder / "quality.json", {"metric": "accuracy", "splits": splits})
+    write_json(folder / "size.json", {"logical": 4321000, "bytes": 1234567})
+    stream = {"p50_ms": {"value": 1.25}, "p90_ms": {"value": 2.5}, "speedup_over_reference": {"value": 23.62}}
+    write_json(folder / "latency.json", {"single_stream": stream, "threads": 1, "host": host(1)})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(exported, measured, data, tmp_path_factory):
+    model, out = tmp_path_factory.mktemp("int8"), tmp_path_factory.mktemp("bundle")
+    quantize(exported, model, None, {"variant": {"backend": "onnxruntime"}})
+    make_bundle(model, measured, data, out, SPEC)
+    return out
+
+
+@pytest.fixture
+def copied(bundle, tmp_path):
+    return shutil.copytree(bundle, tmp_path / "bundle")
+
+
+def module(folder):
+    loaded = importlib.util.spec_from_file_location("predict", folder / "predict.py")
+    found = importlib.util.module_from_spec(loaded)
+    loaded.loader.exec_module(found)
+    return found
+
+
+def run(folder, *arguments, stdin: bytes = b"") -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, folder / "predict.py", *arguments], input=stdin, capture_output=True, check=False)
+
+
+def test_a_bundle_holds_its_five_files_and_their_digests(bundle):
+    assert {path.name for path in bundle.iterdir()} == set(BUNDLE)
+    facts = read_json(bundle / "bundle.json")
+    assert facts["labels"] == ["negative", "positive"]
+    assert facts["sha256"] == {name: sha256(bundle / name) for name in ("model.onnx", "tokenizer.json")}
+    assert (facts["max_length"], facts["pair"], facts["seed"]) == (16, False, 3)
+
+
+def test_it_answers_as_the_study_does(bundle, exported, data):
+    rows = store.read_split(data, "test")
+    tokenizer = load_tokenizer(exported)
+    run_graph = module(bundle).Model(bundle)
+    ours = np.stack([run_graph.logits(text) for text in rows["text"]])
+    tokens = tokenize(tokenizer, rows, 16)
+    session = run_graph.session
+    theirs = predict_all(
+        lambda inputs: session.run(["logits"], {name: inputs[name] for name in run_graph.names})[0],
+        tokens,
+        tokenizer.pad_token_id,
+        1,
+    )
+    assert np.array_equal(ours, theirs)
+    answer = run_graph.predict(rows["text"][0])
+    shares = torch.softmax(torch.from_numpy(ours[0]).double(), 0)
+    assert list(answer["probabilities"].values()) == pytest.approx(shares.tolist(), abs=1e-6)
+    assert answer["label"] == ("negative", "positive")[int(shares.argmax())]
+
+
+def test_its_command_reads_arguments_files_and_standard_input(bundle, tmp_path):
+    (tmp_path / "texts.txt").write_text("the film is good\n\nthe film is bad\n", encoding="utf-8")
+    said = [
+        run(bundle, "the film is good", "the film is bad"),
+        run(bundle, "--file", str(tmp_path / "texts.txt")),
+        run(bundle, stdin=b"the film is good\nthe film is bad\n"),
+    ]
+    assert [found.returncode for found in said] == [0, 0, 0]
+    assert said[0].stdout == said[1].stdout == said[2].stdout
+    assert [sorted(json.loads(line)) for line in said[0].stdout.splitlines()] == [["label", "probabilities"]] * 2
+
+
+def test_a_text_that_is_too_long_is_cut_and_told(bundle):
+    text = "the film is good " * 20
+    found = run(bundle, text)
+    assert found.returncode == 0
+    assert found.stderr.decode() == "text 1: longer than 16 tokens, its end was not read\n"
+    model = module(bundle).Model(bundle)
+    assert np.array_equal(model.logits(text), model.logits(text + " bad bad"))
+    model.logits("short")
+    assert model.cut is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "message"),
+    [
+        ([], b"", "error: no text in the input"),
+        ([], b"  \n\n", "error: no text in the input"),
+        ([" "], b"", "error: text 1: an empty text; give at least a word"),
+        ([], b"good\xff", "error: the input is not UTF-8 (byte 4); convert it first"),
+        (["--file", "nowhere.txt"], b"", "error: nowhere.txt: No such file or directory"),
+        (["one\ttwo"], b"", "error: text 1: this model reads one text, not a pair"),
+    ],
+)
+def test_bad_input_is_refused_in_a_line(bundle, arguments, stdin, message):
+    found = run(bundle, *arguments, stdin=stdin)
+    assert (found.returncode, found.stderr.decode().strip(), found.stdout) == (1, message, b"")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+def test_a_damaged_bundle_is_refused(copied, name):
+    (copied / name).write_bytes((copied / name).read_bytes()[:-9])
+    found = run(copied, "good")
+    assert found.returncode == 1
+    assert f"{name}: damaged, or of another bundle; copy the whole bundle again" in found.stderr.decode()
+    (copied / name).unlink()
+    assert f"{name}: missing" in run(copied, "good").stderr.decode()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])
+def test_a_foreign_bundle_file_is_refused(copied, content):
+    (copied / "bundle.json").write_bytes(content)
+    found = run(copied, "good")
+    assert found.returncode == 1
+    assert "bundle.json: not readable" in found.stderr.decode()
+    assert "Traceback" not in found.stderr.decode()
+
+
+def test_the_card_tells_what_was_measured(bundle):
+    text = (bundle / "README.md").read_text(encoding="utf-8")
+    _, head, body = text.split("---\n", 2)
+    meta = yaml.safe_load(head)
+    assert meta["pipeline_tag"] == "text-classification"
+    assert meta["license"] == "other"
+    assert "int8" in meta["tags"]
+    result = meta["model-index"][0]["results"][0]
+    assert (
+        result["metrics"] == [{"type": "accuracy", "value": 0.625, "name": "Accuracy"}] or result["metrics"][0]["value"] == 0.625
+    )
+    for figure in ("62.5", "4.32 M", "1.23 MB", "1.25 ms", "2.50 ms", "23.6x", "negative, positive", SPEC["command"]):
+        assert figure in body, figure
+
+
+def test_a_corrupt_model_makes_no_bundle(exported, measured, data, tmp_path):
+    model = shutil.copytree(exported, tmp_path / "model")
+    (model / "model.onnx").write_bytes(b"x")
+    with pytest.raises(EdgeminError, match=r"model\.onnx: its sha256 differs"):
+        make_bundle(model, measured, data, tmp_path / "out", SPEC)
+    assert not (tmp_path / "out").exists()
+
+
+def test_load_gives_the_pytorch_model_where_there_is_one(exported, tmp_path):
+    inputs = {
+        "input_ids": np.array([[2, 9, 3]]),
+        "attention_mask": np.ones((1, 3), np.int64),
+        "token_type_ids": np.zeros((1, 3), np.int64),
+    }
+    for backend, scheme in (("torch", "int8_dynamic"), ("torch", "bf16")):
+        quantize(exported, tmp_path / scheme, None, {"variant": {"backend": backend, "scheme": scheme}})
+        with torch.inference_mode():
+            found = edgemin.load(tmp_path / scheme)(**{name: torch.from_numpy(x) for name, x in inputs.items()}).logits
+        assert np.array_equal(found.float().numpy(), open_model(tmp_path / scheme, "torch", 1)(inputs))
+    assert edgemin.load(exported).config.to_dict() == checkpoint.load(exported).config.to_dict()
+    quantize(exported, tmp_path / "onnx", None, {"variant": {"backend": "onnxruntime"}})
+    with pytest.raises(EdgeminError, match="holds an ONNX model alone; open model"):
+        edgemin.load(tmp_path / "onnx")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (ModelSource.model_validate({"random": {}}), "random weights"),
+        (ModelSource.model_validate({"path": "mine"}), "local files of whoever ran the study"),
+        (
+            ModelSource.model_validate({"hub": {"repo": "a/b", "revision": "0" * 40}}),
+            f"a/b on the Hugging Face hub, revision {'0' * 40}",
+        ),
+        (DataSource.model_validate({"files": {"train": "a.csv"}}), "local files of whoever ran the study"),
+    ],
+)
+def test_sources_in_words(source, words):
+    assert described(source) == words
