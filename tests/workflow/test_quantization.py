@@ -16,7 +16,8 @@ def quantized(finished: Copy) -> Copy:
     run = finished.run("--", "table_quantization", "plot_quantization", "table_parameters")
     assert run.code == 0, run.output[-5000:]
     assert {"train_teacher", "distill_student"}.isdisjoint(run.jobs)
-    assert (run.jobs["quantize_model_onnxruntime"], run.jobs["quantize_model_torch"]) == (2, 1)  # the ladder's own two stand
+    assert (run.jobs["quantize_model_onnxruntime"], run.jobs["quantize_model_torch"]) == (2, 1)  # the ladder has its own
+    assert run.jobs["quantize_aware"] == 1
     return finished
 
 
@@ -25,7 +26,7 @@ def test_each_scheme_is_compared_with_its_parent_in_its_runtime(quantized: Copy)
     table = pd.read_csv(folder / "tables/quantization.csv")
     rows = list(zip(table["runtime"], table["cell"], strict=True))
     assert rows == [
-        *(("onnxruntime", cell) for cell in ("kd_prune", "edgemin", "q_static", "q_int4")),
+        *(("onnxruntime", cell) for cell in ("kd_prune", "edgemin", "q_static", "q_qat", "q_int4")),
         *(("torch", cell) for cell in ("kd_prune", "edgemin_torch", "q_bf16")),
     ]
     for _, row in table.iterrows():

@@ -20,12 +20,14 @@ from edgemin.config.variants import (
     Distill,
     FeatureRelation,
     Heads,
+    Int8Qat,
     Layers,
     MiniLM,
     MiniLMv2,
     OwnSource,
     Preference,
     Pruning,
+    Quantizing,
     Term,
     TinyBert,
 )
@@ -112,13 +114,18 @@ def _shape(
     if chain.parent is None:
         return _of(teacher) if teacher else None
     parent = shapes.get(str(chain.parent))
-    if parent is None or chain.quantized:
+    if parent is None:
         return parent
     assert chain.last is not None
     variant = study.variant(chain)
     key = f"{chain.last.stage}.{chain.last.variant}"
+    shape: Shape | None
     if isinstance(variant, Distill):
         shape, phases = _student(variant, parent, configs, key, str(chain.parent)), variant.phases
+    elif isinstance(variant, Quantizing):
+        if not isinstance(variant, Int8Qat):
+            return parent
+        shape, phases = parent, variant.phases
     else:
         assert isinstance(variant, Pruning)
         shape, phases = _pruned(variant, parent, key), variant.phases

@@ -80,10 +80,14 @@ class Plan:
         """The chain that a stage rule makes: its parent and one link more."""
         return Chain.parse(f"{parent}/{stage}-{variant}")
 
-    def variants_regex(self, stage: str, backend: str | None = None) -> str:
-        """Wildcard constraint: the variants of a stage (of one backend)."""
+    def variants_regex(self, stage: str, backend: str | None = None, trains: bool = False) -> str:
+        """Wildcard constraint: the variants of a stage (of quantization: of one backend, those that train or the others)."""
         found: Mapping[str, Any] = self.study.variants()[stage]
-        return one_of(name for name, variant in found.items() if backend is None or variant.backend == backend)
+        return one_of(
+            name
+            for name, variant in found.items()
+            if backend is None or (variant.backend == backend and variant.trains == trains)
+        )
 
     def task_inputs(self, task: str) -> dict[str, Any]:
         """Of the job that prepares the data: downloads, or the user's own files."""
@@ -129,7 +133,7 @@ class Plan:
         return f"{self.data(task)}/train.parquet" if texts == "train" else self.transfer(task, texts)
 
     def trained_inputs(self, task: str, seed: int | str, chain: Chain) -> dict[str, Any]:
-        """Of a distill or prune job: parent, teacher, its cached signals, a source where the student has one."""
+        """Of a distill or prune job, or of quantization-aware training: parent, teacher, its cached signals, a source where the student has one."""
         teacher, needs = self.taught_by(chain)
         variant = self.study.variant(chain)
         student = variant.student if isinstance(variant, Distill) else None
@@ -237,6 +241,8 @@ class Plan:
         spec = {"variant": self.study.variant(chain).model_dump(mode="json")}
         if stage == "quantize":
             variant = self.study.variant(chain)
+            if variant.trains:
+                return {**spec, **self._spec_training(task, seed, f"edgemin.quantize.{variant.module}")}
             more = {"seed": int(seed), "max_length": self.study.tasks[task].max_length} if variant.reads_data else {}
             return {**spec, **more, "code": code_digest("edgemin.quantize.stage", f"edgemin.quantize.{variant.module}")}
         return {**spec, **self._spec_training(task, seed, f"edgemin.{stage}.stage")}

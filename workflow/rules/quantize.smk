@@ -1,4 +1,5 @@
-"""Stage 3, quantization: any float parent -> parent/quantize-variant, always last. One rule per backend, whose files differ."""
+"""Stage 3, quantization: any float parent -> parent/quantize-variant, always last. One rule per backend, whose files differ, and one for
+what trains."""
 
 
 rule quantize_model_onnxruntime:
@@ -44,3 +45,38 @@ rule quantize_model_torch:
         ),
     script:
         "../scripts/quantize_model.py"
+
+
+rule quantize_aware:
+    input:
+        unpack(
+            lambda wildcards: PLAN.trained_inputs(
+                wildcards.task,
+                wildcards.seed,
+                PLAN.grown(wildcards.parent, "quantize", wildcards.variant),
+            )
+        ),
+    output:
+        [
+            f"{MODELS}/{{parent}}/quantize-{{variant}}/{name}"
+            for name in [*QUANTIZED_ONNX, "history.json"]
+        ],
+    log:
+        f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/quantize-{{variant}}.log",
+    benchmark:
+        f"{PLAN.root}/benchmarks/models/{{task}}/seed{{seed}}/{{parent}}/quantize-{{variant}}.tsv"
+    wildcard_constraints:
+        variant=PLAN.variants_regex("quantize", "onnxruntime", trains=True),
+    conda:
+        "../../envs/edgemin.yaml"
+    threads: STUDY.threads.training
+    params:
+        spec=lambda wildcards: PLAN.spec_stage(
+            wildcards.task,
+            wildcards.seed,
+            PLAN.grown(wildcards.parent, "quantize", wildcards.variant),
+        ),
+        scratch=PLAN.scratch,
+        study=untracked_study,
+    script:
+        "../scripts/quantize_aware.py"

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from edgemin.chains import ROOT, Chain
 from edgemin.config.base import Name, Strict
 from edgemin.config.sources import DataSource, ModelSource
-from edgemin.config.variants import AnyPrune, AnyQuantize, Distill, LabelPhase, UnitCriterion
+from edgemin.config.variants import AnyPrune, AnyQuantize, Distill, Int8Qat, LabelPhase, UnitCriterion
 from edgemin.errors import EdgeminError
 
 Runtime = Literal["onnxruntime", "torch"]
@@ -378,7 +378,9 @@ class Study(Strict):
 
     def _problems_of_transfer(self) -> list[str]:
         problems = [f"transfer.{name}: is the name of a split; choose another" for name in SPLITS if name in self.transfer]
-        for stage, variants in (("distill", self.distill), ("prune", self.prune)):
+        aware = {name: variant for name, variant in self.quantize.items() if isinstance(variant, Int8Qat)}
+        stages: dict[str, Mapping[str, Any]] = {"distill": self.distill, "prune": self.prune, "quantize": aware}
+        for stage, variants in stages.items():
             for name, variant in variants.items():
                 if variant.transfer is not None and variant.transfer not in self.transfer:
                     problems.append(

@@ -192,6 +192,12 @@ class Phase(Schedule):
     terms: Annotated[list[AnyTerm], Field(min_length=1)]
 
 
+class FakeQuantTerm(Term):
+    """Quantizes what the linear layers read and hold while they train; costs nothing. No term of a study: `int8_qat` adds it."""
+
+    objective: Literal["fake_quant"] = "fake_quant"
+
+
 def chooses_epoch(terms: Sequence[Term]) -> bool:
     """Whether validation says which epoch of a phase on these terms counts; else its last one does."""
     return any(term.predicts for term in terms) and not any(term.settles for term in terms)
@@ -399,6 +405,8 @@ class Quantizing(Strict):
     backend: Literal["onnxruntime", "torch"]
     reads_data: ClassVar[bool] = False
     """Whether it looks at training sentences."""
+    trains: ClassVar[bool] = False
+    """Whether it is a training job, with phases, teacher and signals."""
 
     @property
     def module(self) -> str:
@@ -499,6 +507,40 @@ class BFloat16(Quantizing):
         return "torch_bf16"
 
 
+class Int8Qat(Quantizing):
+    """Quantization-aware training: the parent goes on training with weights and activations rounded as INT8 will round them, and
+    rounding passed over by the gradient (Zafrir et al. 2019, arXiv 1910.06188); written as static INT8."""
+
+    scheme: Literal["int8_qat"]
+    backend: Literal["onnxruntime"]
+    trains: ClassVar[bool] = True
+    learn: Phase
+    teacher: Literal["root", "parent"] = "parent"
+    """Whose outputs the phase follows; `parent` is the model before quantization."""
+    transfer: Name | None = None
+    ranges: Literal["ema", "learned"] = "ema"
+    """Of activations: a moving average of what was seen, or learned with the weights."""
+    range_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Of learned ranges; rises and falls with the phase's own."""
+    momentum: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Of the moving average, per batch."""
+    per_channel: bool = True
+    embeddings: bool = True
+    skip: list[str] = []
+
+    @property
+    def module(self) -> str:
+        return "onnxruntime_qat"
+
+    @property
+    def phases(self) -> list[Phase]:
+        return [self.learn]
+
+    @property
+    def details(self) -> str:
+        return f"{self.learn.epochs} epochs, {self.ranges} ranges"
+
+
 def _scheme(value: Any) -> str:
     """The tag of a quantize variant: dynamic INT8 unless it says otherwise."""
     return str(value.get("scheme", "int8_dynamic")) if isinstance(value, dict) else getattr(value, "scheme", "int8_dynamic")
@@ -507,12 +549,13 @@ def _scheme(value: Any) -> str:
 AnyQuantize = Annotated[
     Annotated[Int8Dynamic, Tag("int8_dynamic")]
     | Annotated[Int8Static, Tag("int8_static")]
+    | Annotated[Int8Qat, Tag("int8_qat")]
     | Annotated[Int4, Tag("int4")]
     | Annotated[BFloat16, Tag("bf16")],
     Discriminator(
         _scheme,
         custom_error_type="scheme",
-        custom_error_message="scheme is not one of int8_dynamic, int8_static, int4, bf16",
+        custom_error_message="scheme is not one of int8_dynamic, int8_static, int8_qat, int4, bf16",
     ),
 ]
 

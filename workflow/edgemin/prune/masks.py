@@ -17,6 +17,7 @@ from edgemin.encoders.families import Classifier
 from edgemin.prune.accounting import SIZES
 from edgemin.prune.gates import Gated, Gates
 from edgemin.prune.hard_concrete import BOUNDS, open_probability, sample, settled
+from edgemin.training.gradients import reversed_gradient, scaled
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Masks(nn.Module):
         return nn.Parameter(torch.full_like(gates, value if learned else BOUNDS[1] / self.scale), requires_grad=learned)
 
     def _log_alpha(self, stored: torch.Tensor) -> torch.Tensor:
-        return _scaled(stored, self.scale)
+        return scaled(stored, self.scale)
 
     def _gates(self, of: Any) -> Gates:
         """of: log_alpha -> values. What is not learned stays fully open."""
@@ -104,41 +105,9 @@ class Masks(nn.Module):
             if int(self.step) % max(1, self.steps // 10) == 0:
                 log.info("sparsity expected %.3f, target %.3f", float(found.detach()), target)
         self.parts = {"sparsity": float(found.detach()), "target": target}
-        first, second = _reversed(self._log_alpha(self.multipliers))
+        first, second = reversed_gradient(self._log_alpha(self.multipliers))
         return first * (found - target) + second * (found - target).square()
 
     def remove(self) -> None:
         """Take the hooks off the student."""
         self._gated.remove()
-
-
-class _Scaled(torch.autograd.Function):
-    """x * scale, with the gradient passed on as it comes: the size of an Adam step does not depend on it, clipping does."""
-
-    @staticmethod
-    def forward(context: Any, x: torch.Tensor, scale: float) -> torch.Tensor:
-        return x * scale
-
-    @staticmethod
-    def backward(context: Any, *gradients: torch.Tensor) -> Any:
-        return gradients[0], None
-
-
-class _Reversed(torch.autograd.Function):
-    """x, with the gradient's sign turned: an optimiser that descends then ascends."""
-
-    @staticmethod
-    def forward(context: Any, x: torch.Tensor) -> torch.Tensor:
-        return x.clone()
-
-    @staticmethod
-    def backward(context: Any, *gradients: torch.Tensor) -> Any:
-        return -gradients[0]
-
-
-def _scaled(x: torch.Tensor, scale: float) -> torch.Tensor:
-    return _Scaled.apply(x, scale)
-
-
-def _reversed(x: torch.Tensor) -> torch.Tensor:
-    return _Reversed.apply(x)

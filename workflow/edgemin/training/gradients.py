@@ -1,0 +1,53 @@
+"""Functions whose gradient is another one's, on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+class _Scaled(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: torch.Tensor, scale: float) -> torch.Tensor:
+        return x * scale
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+        return gradients[0], None
+
+
+class _Reversed(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+        return -gradients[0]
+
+
+class _Round(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.round()
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+        return gradients[0]
+
+
+def scaled(x: torch.Tensor, scale: float) -> torch.Tensor:
+    """x * scale, with the gradient passed on as it comes. An Adam step on x then moves the result `scale` times as far, and the
+    size of the gradient, which clipping sees, does not change with it."""
+    return _Scaled.apply(x, scale)
+
+
+def reversed_gradient(x: torch.Tensor) -> torch.Tensor:
+    """x, with the gradient's sign turned: an optimiser that descends then ascends."""
+    return _Reversed.apply(x)
+
+
+def straight_through_round(x: torch.Tensor) -> torch.Tensor:
+    """x rounded, halves to even; the gradient passes as if it were not (Bengio et al. 2013, arXiv 1308.3432)."""
+    return _Round.apply(x)
