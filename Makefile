@@ -30,7 +30,7 @@ sensitivity: .venv/ready ## how much can be cut, by which score; and which heads
 	$(RUN) plot_sensitivity plot_head_importance
 
 quantization: .venv/ready ## which precision, which scheme; and what PyTorch's parameter count makes of it
-	$(RUN) table_quantization plot_quantization table_parameters
+	$(RUN) table_quantization plot_quantization plot_layer_sensitivity table_parameters
 
 deploy: .venv/ready ## a folder that runs without this project, of the ladder's last cell
 	$(RUN) deploy

@@ -23,6 +23,7 @@ from edgemin.quantize.graphs import embedding_tables, linear_layers, read_graph,
 from edgemin.quantize.onnxruntime_int4 import blocks, pack
 from edgemin.quantize.onnxruntime_static import activation_parameters, weight_parameters
 from edgemin.quantize.ranges import entropy_range, input_ranges, percentile_range
+from edgemin.quantize.scan import divergence, part_of
 from edgemin.quantize.stage import quantize
 from edgemin.training.data import read_examples, sampled
 
@@ -298,3 +299,26 @@ def test_every_scheme_names_its_module():
     assert Int8Static(scheme="int8_static", backend="onnxruntime").module == onnxruntime_static.__name__.rsplit(".", 1)[1]
     assert Int8Dynamic(backend="onnxruntime").module == onnxruntime_dynamic.__name__.rsplit(".", 1)[1]
     assert BFloat16(scheme="bf16", backend="torch").module == "torch_bf16"
+
+
+@pytest.mark.parametrize(
+    ("module", "kind", "part"),
+    [
+        ("bert.encoder.layer.10.attention.self.query", "bert", "layer 10 attention"),
+        ("bert.encoder.layer.1.attention.output.dense", "bert", "layer 1 attention"),
+        ("bert.encoder.layer.1.output.dense", "bert", "layer 1 ffn"),
+        ("mpnet.encoder.layer.3.attention.attn.o", "mpnet", "layer 3 attention"),
+        ("distilbert.transformer.layer.2.ffn.lin1", "distilbert", "layer 2 ffn"),
+        ("bert.pooler.dense", "bert", "head"),
+        ("classifier", "bert", "head"),
+    ],
+)
+def test_parts_of_a_model(module, kind, part):
+    assert part_of(module, {"model_type": kind}) == part
+
+
+def test_divergence_by_hand():
+    half, third = np.log([[0.5, 0.5]]), np.log([[0.25, 0.75]])
+    assert divergence(half, third + 3) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
+    assert divergence(half, half) == pytest.approx(0)
+    assert divergence(np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])) == 2.5

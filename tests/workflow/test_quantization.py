@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -13,7 +15,7 @@ KD = "teacher/distill-minilmv2/prune-heads25"
 
 @pytest.fixture(scope="module")
 def quantized(finished: Copy) -> Copy:
-    run = finished.run("--", "table_quantization", "plot_quantization", "table_parameters")
+    run = finished.run("--", "table_quantization", "plot_quantization", "plot_layer_sensitivity", "table_parameters")
     assert run.code == 0, run.output[-5000:]
     assert {"train_teacher", "distill_student"}.isdisjoint(run.jobs)
     assert (run.jobs["quantize_model_onnxruntime"], run.jobs["quantize_model_torch"]) == (2, 1)  # the ladder has its own
@@ -44,7 +46,18 @@ def test_each_scheme_is_compared_with_its_parent_in_its_runtime(quantized: Copy)
     assert sizes["torch", "q_bf16"] < sizes["torch", "kd_prune"]
     text = (folder / "tables/quantization.md").read_text()
     assert "calibration percentile, sentences 32, skip ['layer.0']" in text
-    assert (folder / "plots/quantization.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("quantization", "layer_sensitivity"):
+        assert (folder / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_scan_quantizes_each_part_alone_and_all_together(quantized: Copy) -> None:
+    found = json.loads((quantized.folder / RESULTS / "scans/snippets/seed0/teacher/distill-minilmv2/int8.json").read_text())
+    parts = {point["part"]: point["divergence"] for point in found["points"]}
+    layers = [f"layer {number} {part}" for number in (0, 1) for part in ("attention", "ffn")]
+    assert list(parts) == ["embeddings", *layers, "head", "all"]
+    assert all(value > 0 for value in parts.values())
+    assert parts["all"] > min(parts.values())
+    assert found["sentences"] == 12
 
 
 def test_packed_weights_vanish_from_one_count_alone(quantized: Copy) -> None:

@@ -535,6 +535,27 @@ class Plan:
             for seed in self.study.seeds
         ]
 
+    def scans(self) -> list[dict[str, Any]]:
+        """Task, seed and file of every scan of layers."""
+        if not self.study.layer_sensitivity:
+            return []
+        chain = self.study.chain(self.study.layer_sensitivity.cell)
+        return [
+            {"task": task, "seed": seed, "file": f"{self.root}/scans/{task}/seed{seed}/{chain}/int8.json"}
+            for task in self.study.tasks
+            for seed in self.study.seeds
+        ]
+
+    def spec_scan(self, task: str) -> dict[str, Any]:
+        assert self.study.layer_sensitivity is not None
+        return {
+            "sentences": self.study.layer_sensitivity.sentences,
+            "max_length": self.study.tasks[task].max_length,
+            "metric": self.study.tasks[task].metric,
+            "threads": self.study.threads.inference,
+            "code": code_digest("edgemin.quantize.scan"),
+        }
+
     def spec_sweep(self, task: str, seed: int | str, structure: str, criterion: str) -> dict[str, Any]:
         assert self.study.sensitivity is not None
         variant = {"structure": structure, "criterion": criterion, "ratio": 0.5}

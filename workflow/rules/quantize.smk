@@ -80,3 +80,23 @@ rule quantize_aware:
         study=untracked_study,
     script:
         "../scripts/quantize_aware.py"
+
+
+rule scan_quantization:
+    """INT8 of one part at a time, on validation."""
+    input:
+        graph=f"{MODELS}/{{parent}}/model.onnx",
+        provenance=f"{MODELS}/{{parent}}/onnx_provenance.json",
+        parent=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
+        data=lambda wildcards: PLAN.data_files(wildcards.task),
+    output:
+        f"{PLAN.root}/scans/{{task}}/seed{{seed}}/{{parent}}/int8.json",
+    log:
+        f"{LOGS}/scans/{{task}}/seed{{seed}}/{{parent}}/int8.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    threads: STUDY.threads.inference
+    params:
+        spec=lambda wildcards: PLAN.spec_scan(wildcards.task),
+    script:
+        "../scripts/scan_quantization.py"

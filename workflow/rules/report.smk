@@ -332,3 +332,27 @@ rule plot_quantization:
         spec={"code": code_digest("edgemin.report.plot_quantization")},
     script:
         "../scripts/plot_quantization.py"
+
+
+rule plot_layer_sensitivity:
+    input:
+        [scan["file"] for scan in PLAN.scans()],
+    output:
+        report(
+            f"{PLAN.root}/plots/layer_sensitivity.png",
+            caption="../report/plot_layer_sensitivity.rst",
+            category="Plots",
+            labels={"plot": "which layers suffer from INT8"},
+        ),
+        f"{PLAN.root}/plots/layer_sensitivity.svg",
+    log:
+        f"{LOGS}/report/plot_layer_sensitivity.log",
+    conda:
+        "../../envs/edgemin.yaml"
+    params:
+        spec={
+            "scans": PLAN.scans(),
+            "code": code_digest("edgemin.report.plot_layer_sensitivity"),
+        },
+    script:
+        "../scripts/plot_layer_sensitivity.py"

@@ -206,6 +206,15 @@ class Sensitivity(Strict):
         return [(name, criterion) for name in ("heads", "ffn", "weights") for criterion in getattr(self, name)]
 
 
+class LayerSensitivity(Strict):
+    """Dynamic INT8 of one part of a model at a time, on validation (`plot_layer_sensitivity`); not made by default."""
+
+    cell: Name
+    """Whose exported graph is quantized."""
+    sentences: Annotated[int, Field(ge=1)] = 500
+    """Of validation."""
+
+
 class Tables(Strict):
     stagewise: dict[Runtime, Annotated[list[Name], Field(min_length=1)]] = {}
     """Runtime -> cells, in the order of the stages. Empty: every cell in each runtime that it is measured in."""
@@ -237,6 +246,7 @@ class Study(Strict):
     cells: Annotated[dict[Name, Cell], Field(min_length=1)]
     tables: Tables = Tables()
     sensitivity: Sensitivity | None = None
+    layer_sensitivity: LayerSensitivity | None = None
     deploy: list[Name] = []
     """Cells that `snakemake deploy` makes bundles of; empty: the last row of the stage-wise table in ONNX Runtime."""
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
@@ -319,6 +329,11 @@ class Study(Strict):
                 problems.append(f"sensitivity.cell: '{self.sensitivity.cell}' is not a cell; known: {', '.join(self.cells)}")
             elif self.sensitivity and self.chain(self.sensitivity.cell).quantized:
                 problems.append(f"sensitivity.cell: '{self.sensitivity.cell}' is quantized; name a float one")
+            scanned = self.layer_sensitivity.cell if self.layer_sensitivity else None
+            if scanned and scanned not in self.cells:
+                problems.append(f"layer_sensitivity.cell: '{scanned}' is not a cell; known: {', '.join(self.cells)}")
+            elif scanned and self.chain(scanned).quantized:
+                problems.append(f"layer_sensitivity.cell: '{scanned}' is quantized; name a float one")
             for cell in self.deploy:
                 if cell not in self.cells:
                     problems.append(f"deploy: '{cell}' is not a cell; known: {', '.join(self.cells)}")

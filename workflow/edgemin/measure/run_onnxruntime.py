@@ -12,10 +12,15 @@ from edgemin.provenance import EXPORT_PROVENANCE, NAME, check_provenance
 
 
 def open_folder(folder: Path, threads: int) -> Run:
-    import onnxruntime
-
     file = folder / "model.onnx"
     _check_onnx(file)
+    return open_graph(file, threads)
+
+
+def open_graph(file: Path, threads: int) -> Run:
+    """Raises EdgeminError for a graph that the runtime cannot load."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
