@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy report bench test lint format schema clean clean-scratch
+.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy report bench bench-runtimes test lint format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -42,6 +42,11 @@ report: .venv/ready ## Snakemake's own report of the study STUDY, as results/rep
 bench: .venv/ready ## training speed of each objective beside transformers' Trainer
 	PYTHONPATH=workflow .venv/bin/python benchmarks/speed.py
 
+bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, in OpenVINO, torchao and torch.ao, in turns
+	$(RUN) cell_kd cell_kd_quant
+	PYTHONPATH=workflow .venv-bench/bin/python benchmarks/runtimes.py $(addprefix results/movies/models/movies/seed0/teacher/,\
+		distill-distilbert_wide distill-distilbert_wide/quantize-int8_dynamic_ort) results/movies/data/movies
+
 test: .venv/ready-dev ## unit and workflow tests
 	.venv/bin/python -m pytest
 
@@ -75,6 +80,12 @@ clean: ## everything that was computed or fetched; .venv stays
 .venv/ready: envs/requirements.txt envs/constraints.txt | .venv/python
 	$(if $(TORCH_INDEX),.venv/bin/pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
 	.venv/bin/pip install --quiet -r envs/requirements.txt -c envs/constraints.txt
+	touch $@
+
+.venv-bench/ready: envs/requirements-bench.txt .venv/ready
+	$(PYTHON) -m venv .venv-bench
+	$(if $(TORCH_INDEX),.venv-bench/bin/pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
+	.venv-bench/bin/pip install --quiet -r envs/requirements-bench.txt
 	touch $@
 
 .venv/ready-dev: envs/requirements-dev.txt .venv/ready
