@@ -170,11 +170,15 @@ def test_multipliers_ascend_while_the_model_is_too_large_and_masks_then_close(ti
 
 
 def test_what_may_not_be_cut_stays_open(tiny):
-    masks = Masks(tiny(), variant(masks=["heads"]), steps=10)
+    student = tiny().train()
+    masks = Masks(student, variant(masks=["heads"]), steps=10)
     learned = [name for name, parameter in masks.named_parameters() if parameter.requires_grad]
     assert sorted(learned) == ["heads.0", "heads.1", "multipliers"]
     masks.train()
     drawn = masks._current()
+    assert not torch.equal(drawn.heads[0], masks.settled().heads[0])
+    student.eval()  # as validation does
+    assert torch.equal(masks._current().heads[0], masks.settled().heads[0])
     for gate in (drawn.attention, drawn.ffn, drawn.hidden, *drawn.neurons):
         assert torch.equal(gate, torch.ones_like(gate))
     masks.remove()

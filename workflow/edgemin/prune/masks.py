@@ -25,10 +25,11 @@ log = logging.getLogger(__name__)
 class Masks(nn.Module):
     """A term of a phase: gates on the student, drawn anew at every training step, and the price of being too large.
 
-        lambda_1 (t - s) + lambda_2 (t - s)^2,   s = 1 - E[size] / size,
+        lambda_1 (s - t) + lambda_2 (s - t)^2,   s = 1 - E[size] / size,
 
-    where the target t rises over the warm-up, from the sparsity that is expected at first. Gates descend on it, the lambdas ascend. One optimiser serves all, whose
-    steps have the size of its learning rate: gates and lambdas are stored divided by `scale`, so that theirs are larger.
+    where the target t rises over the warm-up, from the sparsity that is expected at first. Gates descend on it, the lambdas
+    ascend. One optimiser serves all, whose steps have the size of its learning rate: gates and lambdas are stored divided by
+    `scale`, so that theirs are larger. A student in eval mode gets the gates that it would be cut by.
     """
 
     step: torch.Tensor
@@ -48,6 +49,7 @@ class Masks(nn.Module):
         self.multipliers = nn.Parameter(torch.zeros(2))
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
         self.parts: dict[str, float] = {}
+        self._trains = lambda: self.training and student.training  # validation puts the student alone into eval mode
         self._size = lambda gates: SIZES[config.accounting](student, gates)
         with torch.no_grad():
             self.full_size = float(self._size(full))
@@ -76,7 +78,7 @@ class Masks(nn.Module):
         )
 
     def _current(self) -> Gates:
-        if not self.training:
+        if not self._trains():
             return self.settled()
         with torch.no_grad():
             for stored in (self.attention, self.ffn, *self.heads, *self.neurons, self.hidden):

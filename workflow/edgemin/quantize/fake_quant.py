@@ -58,6 +58,7 @@ class FakeQuant(nn.Module):
         ends = torch.tensor([ranges[name] for name in self._modules_of], dtype=torch.float32).reshape(-1, 2)
         self.ends = nn.Parameter(ends / self.scale, requires_grad=learned)
         self._mask: torch.Tensor | None = None
+        self._trains = lambda: self.training and student.training  # validation puts the student alone into eval mode
         self._handle = student.register_forward_pre_hook(self._see_mask, with_kwargs=True)
         for number, module in enumerate(self._modules_of.values()):
             module.forward = self._forward(number, module)
@@ -67,7 +68,7 @@ class FakeQuant(nn.Module):
 
     def _forward(self, number: int, module: nn.Linear) -> Any:
         def forward(x: torch.Tensor) -> torch.Tensor:
-            if self.training and self.config.ranges == "ema":
+            if self._trains() and self.config.ranges == "ema":
                 self._widen(number, x.detach())
             low, high = scaled(self.ends[number], self.scale)
             with torch.autocast(x.device.type, enabled=False):  # bf16 has fewer steps than INT8
