@@ -149,7 +149,8 @@ class Preference(Term):
 
 class CofiLayers(Term):
     """Xia et al. 2022 (arXiv 2204.00408): mean squared error between the teacher's hidden states at evenly spaced layers and
-    the student's best matching ones in rising order, through a learned projection that begins as the identity."""
+    the student's best matching ones in rising order, through a learned projection that begins as the identity where both are
+    equally wide. Meant for a student that was cut from its teacher."""
 
     objective: Literal["cofi_layers"]
     layers: Annotated[int, Field(ge=1)] = 4

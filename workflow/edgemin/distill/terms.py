@@ -218,7 +218,8 @@ class CofiLayersTerm(nn.Module):
         if config.layers > self.count:
             raise EdgeminError(f"cofi_layers.layers: {config.layers} cannot be matched with a student of {self.count} layers")
         self.capture = Capture(student, hidden=True)
-        self.project = Projection(hidden_width(student.config), teacher.width, identity=True)
+        width = hidden_width(student.config)
+        self.project = Projection(width, teacher.width, identity=width == teacher.width)
 
     def forward(self, logits: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor, teacher: Teacher) -> torch.Tensor:
         ours = [self.project(self.capture.hidden(n)) for n in range(1, self.count + 1)]
