@@ -333,7 +333,7 @@ def test_a_training_job_leaves_a_checkpoint_and_no_scratch(source, data, tmp_pat
         spec=SPEC,
         parents=[source / "model.safetensors"],
         name="test",
-        facts={"note": 7},
+        facts=lambda: {"note": 7},
     )
     loaded = checkpoint.load(tmp_path / "out").state_dict()
     assert all(torch.equal(loaded[name], before[name]) for name in before) == (not epochs)
