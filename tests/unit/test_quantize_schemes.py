@@ -252,6 +252,9 @@ def test_bfloat16_comes_back_to_the_bit(tiny, save, tmp_path, family):
     assert np.array_equal(found, expected)
     assert (tmp_path / "bf16/model.safetensors").stat().st_size < 0.7 * (folder / "model.safetensors").stat().st_size
     assert read_json(tmp_path / "bf16/config.json")["edgemin_quantization"]["scheme"] == "bf16"
+    size = measure_size(tmp_path / "bf16", "torch", folder)
+    assert size["naive"] == size["logical"] == sum(parameter.numel() for parameter in model.parameters())
+    assert 0.99 * size["logical"] < size["nonzero"] <= size["logical"]
 
 
 def test_gemms_become_products_and_sums(tiny, tmp_path):

@@ -15,8 +15,8 @@ def load(folder: Path | str) -> Classifier:
     """In eval mode: float32, bfloat16 or packed INT8. Raises EdgeminError for a damaged folder, or one without a PyTorch model."""
     folder = Path(folder)
     checkpoint.quiet_transformers()
-    if not (folder / "model.safetensors").exists() and (folder / "model.onnx").exists():
-        raise EdgeminError(f"{folder}: holds an ONNX model alone; open model.onnx with onnxruntime, or load its float parent")
     quantized = read_json(folder / "config.json").get("edgemin_quantization") or {}
+    if quantized.get("backend") == "onnxruntime":
+        raise EdgeminError(f"{folder}: holds an ONNX model alone; open model.onnx with onnxruntime, or load its float parent")
     readers = {"int8_dynamic": torch_dynamic.load, "bf16": torch_bf16.load}
     return readers.get(str(quantized.get("scheme")), checkpoint.load)(folder)

@@ -49,6 +49,8 @@ def measure(folder: Path, runtime: str, float_folder: Path) -> dict[str, Any]:
 
 
 def _read(file: Path) -> dict[str, np.ndarray]:
+    import ml_dtypes  # noqa: F401 (teaches numpy what bfloat16 is)
+
     try:
         return load_file(file)
     except (SafetensorError, OSError) as error:
