@@ -36,7 +36,7 @@ from edgemin.encoders.families import usable_positions
 from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
-from edgemin.prune.selection import kept_layers, select
+from edgemin.prune.selection import layers_that_keep, select
 
 
 def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_names: list[str] | None = None) -> dict[str, Shape]:
@@ -175,12 +175,11 @@ def _pruned(variant: Pruning, parent: Shape, key: str) -> Shape:
 
 def _dropped(variant: Layers, parent: Shape, key: str) -> Shape:
     numbers = range(len(parent.heads))
-    present = [layer for layer in numbers if variant.part != "attention" or parent.heads[layer]]
+    has = parent.heads if variant.part == "attention" else [True] * len(numbers)
     try:
-        kept = kept_layers(len(present), variant.drop, variant.strategy, [0.0] * len(present))
+        kept = layers_that_keep(has, variant, [0.0] * len(numbers))
     except EdgeminError as error:
         raise EdgeminError(f"{key}.{error}") from None
-    kept = [present[position] for position in kept]
     known = parent.exact and (variant.strategy != "contribution" or len(set(parent.heads)) == 1)
     if variant.part == "layer":
         return replace(parent, heads=tuple(parent.heads[layer] for layer in kept), exact=known)

@@ -62,6 +62,21 @@ def files_of(files: Any) -> list[Path]:
     return [Path(file) for file in ([files] if isinstance(files, str) else files or [])]
 
 
+def training_files(snakemake: Any) -> dict[str, Any]:
+    """What every job takes that trains on a parent: see `Plan.trained_inputs`."""
+    inputs = snakemake.input
+    return {
+        "parent": folder_of(inputs.parent),
+        "teacher": folder_of(inputs.teacher),
+        "transfer": next(iter(files_of(inputs.get("transfer"))), None),
+        "caches": files_of(inputs.get("caches")),
+        "data": folder_of(inputs.data),
+        "out": folder_of(snakemake.output),
+        "scratch": Path(snakemake.params.scratch),
+        "spec": snakemake.params.spec,
+    }
+
+
 def folder_of(files: Any) -> Any:
     """The folder that a named group of files stands in; None for no files."""
     found = files_of(files)

@@ -1,18 +1,6 @@
-from pathlib import Path
-
-from adapter import checked, files_of, folder_of, job
+from adapter import checked, folder_of, job, training_files
 
 with job(snakemake), checked(snakemake):
     from edgemin.distill.stage import distill
 
-    distill(
-        parent=folder_of(snakemake.input.parent),
-        teacher=folder_of(snakemake.input.teacher),
-        source=folder_of(snakemake.input.get("source")),
-        transfer=next(iter(files_of(snakemake.input.get("transfer"))), None),
-        caches=files_of(snakemake.input.get("caches")),
-        data=folder_of(snakemake.input.data),
-        out=folder_of(snakemake.output),
-        scratch=Path(snakemake.params.scratch),
-        spec=snakemake.params.spec,
-    )
+    distill(source=folder_of(snakemake.input.get("source")), **training_files(snakemake))

@@ -326,23 +326,26 @@ class Study(Strict):
                     )
         if not problems:
             if self.sensitivity and self.sensitivity.cell not in self.cells:
-                problems.append(f"sensitivity.cell: '{self.sensitivity.cell}' is not a cell; known: {', '.join(self.cells)}")
+                problems.append(self._no_cell("sensitivity.cell", self.sensitivity.cell))
             elif self.sensitivity and self.chain(self.sensitivity.cell).quantized:
                 problems.append(f"sensitivity.cell: '{self.sensitivity.cell}' is quantized; name a float one")
             scanned = self.layer_sensitivity.cell if self.layer_sensitivity else None
             if scanned and scanned not in self.cells:
-                problems.append(f"layer_sensitivity.cell: '{scanned}' is not a cell; known: {', '.join(self.cells)}")
+                problems.append(self._no_cell("layer_sensitivity.cell", scanned))
             elif scanned and self.chain(scanned).quantized:
                 problems.append(f"layer_sensitivity.cell: '{scanned}' is quantized; name a float one")
             for cell in self.deploy:
                 if cell not in self.cells:
-                    problems.append(f"deploy: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                    problems.append(self._no_cell("deploy", cell))
                 elif "onnxruntime" not in self.runtimes_of(self.chain(cell)):
                     problems.append(f"deploy: cell '{cell}' is not measured in onnxruntime, which bundles run in; name another")
             problems += self._problems_of_tables() + self._problems_of_teacher() + self._problems_of_transfer()
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _no_cell(self, key: str, name: str) -> str:
+        return f"{key}: '{name}' is not a cell; known: {', '.join(self.cells)}"
 
     def _problems_of_tables(self) -> list[str]:
         problems = []
@@ -354,7 +357,7 @@ class Study(Strict):
         for key, runtime, cells in blocks:
             for cell in cells:
                 if cell not in self.cells:
-                    problems.append(f"{key}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                    problems.append(self._no_cell(key, cell))
                 elif runtime not in self.runtimes_of(self.chain(cell)):
                     problems.append(f"{key}: cell '{cell}' is not measured in {runtime}")
             if not any(self.cells[cell].chain == ROOT for cell in cells if cell in self.cells):
@@ -362,27 +365,23 @@ class Study(Strict):
         for control, cells in self.tables.distillation.items():
             for cell in (control, *cells):
                 if cell not in self.cells:
-                    problems.append(f"tables.distillation.{control}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                    problems.append(self._no_cell(f"tables.distillation.{control}", cell))
                 elif (last := self.chain(cell).last) is None or last.stage != "distill":
                     problems.append(f"tables.distillation.{control}: the chain of cell '{cell}' does not end in a distill stage")
         for reference, cells in self.tables.pruning.items():
             for cell in (reference, *cells):
                 if cell not in self.cells:
-                    problems.append(f"tables.pruning.{reference}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                    problems.append(self._no_cell(f"tables.pruning.{reference}", cell))
                 elif self.chain(cell).quantized:
                     problems.append(f"tables.pruning.{reference}: cell '{cell}' is quantized; name float cells")
                 elif cell != reference and ((last := self.chain(cell).last) is None or last.stage != "prune"):
                     problems.append(f"tables.pruning.{reference}: the chain of cell '{cell}' does not end in a prune stage")
-        problems += [
-            f"tables.parameters: '{cell}' is not a cell; known: {', '.join(self.cells)}"
-            for cell in self.tables.parameters
-            if cell not in self.cells
-        ]
+        problems += [self._no_cell("tables.parameters", cell) for cell in self.tables.parameters if cell not in self.cells]
         for reference, cells in self.tables.quantization.items():
             key = f"tables.quantization.{reference}"
             for cell in (reference, *cells):
                 if cell not in self.cells:
-                    problems.append(f"{key}: '{cell}' is not a cell; known: {', '.join(self.cells)}")
+                    problems.append(self._no_cell(key, cell))
                 elif cell == reference and self.chain(cell).quantized:
                     problems.append(f"{key}: cell '{cell}' is quantized; name its float parent")
                 elif cell != reference and reference in self.cells and self.chain(cell).parent != self.chain(reference):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -379,9 +379,9 @@ class Cofi(Pruning):
         return [self.learn, *self.recovery]
 
 
-def _structure(value: Any) -> str:
-    """The tag of a prune variant: heads unless it says otherwise."""
-    return str(value.get("structure", "heads")) if isinstance(value, dict) else getattr(value, "structure", "heads")
+def _tagged(key: str, default: str) -> Callable[[Any], str]:
+    """The tag of a variant, read or already parsed: what stands under `key`, or the default."""
+    return lambda value: str(value.get(key, default)) if isinstance(value, dict) else getattr(value, key, default)
 
 
 AnyPrune = Annotated[
@@ -393,7 +393,7 @@ AnyPrune = Annotated[
     | Annotated[Width, Tag("width")]
     | Annotated[Cofi, Tag("cofi")],
     Discriminator(
-        _structure,
+        _tagged("structure", "heads"),
         custom_error_type="structure",
         custom_error_message="structure is not one of heads, ffn, layers, weights, vocabulary, width, cofi",
     ),
@@ -403,6 +403,7 @@ AnyPrune = Annotated[
 class Quantizing(Strict):
     """What every way to quantize tells: who runs the result, and which module makes it."""
 
+    scheme: str
     backend: Literal["onnxruntime", "torch"]
     reads_data: ClassVar[bool] = False
     """Whether it looks at training sentences."""
@@ -411,8 +412,8 @@ class Quantizing(Strict):
 
     @property
     def module(self) -> str:
-        """Below `edgemin.quantize`."""
-        raise NotImplementedError
+        """Below `edgemin.quantize`: backend and scheme."""
+        return f"{self.backend}_{self.scheme.removeprefix('int8_')}"
 
     @property
     def details(self) -> str:
@@ -436,10 +437,6 @@ class Int8Dynamic(Quantizing):
     """Quantize the embedding tables too; unless said otherwise, onnxruntime does. torch.ao cannot."""
     skip: list[str] = []
     """Modules whose linear layers stay in fp32, by name or by what it ends in or has inside, such as `layer.5.output`."""
-
-    @property
-    def module(self) -> str:
-        return f"{self.backend}_dynamic"
 
     @model_validator(mode="after")
     def _torch_keeps_embeddings(self) -> Int8Dynamic:
@@ -467,10 +464,6 @@ class Int8Static(Quantizing):
     embeddings: bool = True
     skip: list[str] = []
 
-    @property
-    def module(self) -> str:
-        return "onnxruntime_static"
-
 
 Bits = Literal[4, 8, 32]
 
@@ -492,20 +485,12 @@ class Int4(Quantizing):
             raise ValueError("neither linear nor embeddings has 4 bits; set one of them to 4, or use scheme: int8_dynamic")
         return self
 
-    @property
-    def module(self) -> str:
-        return "onnxruntime_int4"
-
 
 class BFloat16(Quantizing):
     """Weights and arithmetic in bfloat16: half the bytes, and what today's CPUs do without any quantization."""
 
     scheme: Literal["bf16"]
     backend: Literal["torch"]
-
-    @property
-    def module(self) -> str:
-        return "torch_bf16"
 
 
 class Int8Qat(Quantizing):
@@ -530,21 +515,12 @@ class Int8Qat(Quantizing):
     skip: list[str] = []
 
     @property
-    def module(self) -> str:
-        return "onnxruntime_qat"
-
-    @property
     def phases(self) -> list[Phase]:
         return [self.learn]
 
     @property
     def details(self) -> str:
         return f"{self.learn.epochs} epochs, {self.ranges} ranges"
-
-
-def _scheme(value: Any) -> str:
-    """The tag of a quantize variant: dynamic INT8 unless it says otherwise."""
-    return str(value.get("scheme", "int8_dynamic")) if isinstance(value, dict) else getattr(value, "scheme", "int8_dynamic")
 
 
 AnyQuantize = Annotated[
@@ -554,7 +530,7 @@ AnyQuantize = Annotated[
     | Annotated[Int4, Tag("int4")]
     | Annotated[BFloat16, Tag("bf16")],
     Discriminator(
-        _scheme,
+        _tagged("scheme", "int8_dynamic"),
         custom_error_type="scheme",
         custom_error_message="scheme is not one of int8_dynamic, int8_static, int8_qat, int4, bf16",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,29 +19,21 @@ from edgemin.prune.accounting import SIZES
 from edgemin.prune.gates import Gates, cut_by_gates
 from edgemin.prune.masks import Masks
 from edgemin.training import loop
-from edgemin.training.data import Examples, Signals
+from edgemin.training.run import Given
 
 log = logging.getLogger(__name__)
 _NEAR = 0.01  # of a target: CoFi's own tolerance
 
 
-def learn_and_cut(
-    model: Classifier,
-    variant: Cofi,
-    make_term: Callable[[Any], nn.Module],
-    examples: Examples,
-    validation: Examples,
-    settings: loop.Settings,
-    signals: Signals | None,
-) -> dict[str, Any]:
+def learn_and_cut(model: Classifier, variant: Cofi, make_term: Callable[[Any], nn.Module], given: Given) -> dict[str, Any]:
     """Train `model` and its masks, fold them in and cut, in place; returns what was reached, for the history.
 
     Embedding tables are frozen meanwhile. What was learned is kept in the scratch folder: a run that is killed later, while
     it recovers, does not learn it again.
     """
-    done = settings.scratch / "masks"
+    done = given.settings.scratch / "masks"
     if not (done / "student.safetensors").is_file():  # the last of its files to be moved there
-        _learn(model, variant, make_term, examples, validation, settings, signals)
+        _learn(model, variant, make_term, given, done)
     history = read_json(done / "history.json")
     model.load_state_dict(load_file(done / "student.safetensors"), strict=True)
     gates = _from_tensors(load_file(done / "gates.safetensors"))
@@ -56,16 +49,9 @@ def learn_and_cut(
     return {"masks": facts}
 
 
-def _learn(
-    model: Classifier,
-    variant: Cofi,
-    make_term: Callable[[Any], nn.Module],
-    examples: Examples,
-    validation: Examples,
-    settings: loop.Settings,
-    signals: Signals | None,
-) -> None:
-    steps = -(-len(examples) // variant.learn.batch_size) * variant.learn.epochs
+def _learn(model: Classifier, variant: Cofi, make_term: Callable[[Any], nn.Module], given: Given, done: Path) -> None:
+    """Leave what was learned in the folder `done`."""
+    steps = -(-len(given.examples) // variant.learn.batch_size) * variant.learn.epochs
     masks = Masks(model, variant, steps)
     tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
     phase = variant.learn.model_copy(update={"terms": [*variant.learn.terms, MaskTerm()]})
@@ -76,17 +62,17 @@ def _learn(
             model,
             [phase],
             lambda config: masks if isinstance(config, MaskTerm) else make_term(config),
-            examples,
-            validation,
-            replace(settings, scratch=settings.scratch / "learning"),
-            signals,
+            given.examples,
+            given.validation,
+            replace(given.settings, scratch=given.settings.scratch / "learning"),
+            given.signals,
             "prune, learning masks",
         )["phases"]
     finally:
         masks.remove()
         for weight in tables:
             weight.requires_grad_(True)
-    with whole_folder(settings.scratch / "masks") as partial:
+    with whole_folder(done) as partial:
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, partial / "student.safetensors")
         save_file(_as_tensors(masks.settled()), partial / "gates.safetensors")
         write_json(partial / "history.json", record)

@@ -40,7 +40,9 @@ def cut_layers(model: Classifier, variant: Layers, examples: Callable[[], Exampl
     similarity: list[float] = []
     if variant.strategy == "contribution":
         similarity = similarities(model, sampled(examples(), variant.sentences, seed), variant.part)
-    kept = layers_that_keep(Structure.of(model.config), variant, similarity)
+    structure = Structure.of(model.config)
+    has = {"layer": layers_of(model), "attention": structure.heads, "ffn": structure.intermediate}[variant.part]
+    kept = layers_that_keep(has, variant, similarity)
     if variant.part == "layer":
         keep_layers(model, kept)
     else:

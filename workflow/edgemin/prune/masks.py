@@ -40,12 +40,11 @@ class Masks(nn.Module):
         self.scale = config.mask_learning_rate / config.learn.learning_rate
         self.units = math.lcm(config.multiple, int(student.config.num_attention_heads))
         full = Gates.all_open(student)
-        highest = BOUNDS[1] / self.scale
-        self.attention = self._parameter("layers", full.attention, highest)
-        self.ffn = self._parameter("layers", full.ffn, highest)
-        self.heads = nn.ParameterList([self._parameter("heads", gates, highest) for gates in full.heads])
+        self.attention = self._parameter("layers", full.attention)
+        self.ffn = self._parameter("layers", full.ffn)
+        self.heads = nn.ParameterList([self._parameter("heads", gates) for gates in full.heads])
         self.neurons = nn.ParameterList([self._parameter("neurons", gates, 0.0) for gates in full.neurons])
-        self.hidden = self._parameter("hidden", full.hidden, highest)
+        self.hidden = self._parameter("hidden", full.hidden)
         self.multipliers = nn.Parameter(torch.zeros(2))
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
         self.parts: dict[str, float] = {}
@@ -56,18 +55,15 @@ class Masks(nn.Module):
             self.first = float(self._expected())
         self._gated = Gated(student, self._current)
 
-    def _parameter(self, kind: Any, gates: torch.Tensor, value: float) -> nn.Parameter:
+    def _parameter(self, kind: Any, gates: torch.Tensor, log_alpha: float = BOUNDS[1]) -> nn.Parameter:
         learned = kind in self.config.masks
-        return nn.Parameter(torch.full_like(gates, value if learned else BOUNDS[1] / self.scale), requires_grad=learned)
-
-    def _log_alpha(self, stored: torch.Tensor) -> torch.Tensor:
-        return scaled(stored, self.scale)
+        return nn.Parameter(torch.full_like(gates, log_alpha / self.scale), requires_grad=learned)
 
     def _gates(self, of: Any) -> Gates:
         """of: log_alpha -> values. What is not learned stays fully open."""
 
         def value(stored: nn.Parameter, multiple: int = 1, least: int = 0) -> torch.Tensor:
-            return of(self._log_alpha(stored), multiple, least) if stored.requires_grad else torch.ones_like(stored)
+            return of(scaled(stored, self.scale), multiple, least) if stored.requires_grad else torch.ones_like(stored)
 
         return Gates(
             value(self.attention),
@@ -107,7 +103,7 @@ class Masks(nn.Module):
             if int(self.step) % max(1, self.steps // 10) == 0:
                 log.info("sparsity expected %.3f, target %.3f", float(found.detach()), target)
         self.parts = {"sparsity": float(found.detach()), "target": target}
-        first, second = reversed_gradient(self._log_alpha(self.multipliers))
+        first, second = reversed_gradient(scaled(self.multipliers, self.scale))
         return first * (found - target) + second * (found - target).square()
 
     def remove(self) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgemin.config.variants import Layers
-from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 
 
@@ -85,9 +84,11 @@ def kept_layers(count: int, drop: int, strategy: str, similarity: Sequence[float
     return sorted(order[drop:])
 
 
-def layers_that_keep(structure: Structure, variant: Layers, similarity: Sequence[float] = ()) -> list[int]:
-    """Layers that keep the part which the variant drops, chosen by `kept_layers` among those that have it."""
-    has = {"layer": [True] * len(structure.heads), "attention": structure.heads, "ffn": structure.intermediate}[variant.part]
+def layers_that_keep(has: Sequence[object], variant: Layers, similarity: Sequence[float]) -> list[int]:
+    """Layers that keep the part which the variant drops, chosen by `kept_layers` among those that have it.
+
+    has: per layer, something true if it has the part. similarity: of every layer.
+    """
     present = [layer for layer, found in enumerate(has) if found]
     similar = [similarity[layer] for layer in present] if similarity else []
     return [present[position] for position in kept_layers(len(present), variant.drop, variant.strategy, similar)]

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgemin.encoders import checkpoint
 from edgemin.errors import EdgeminError
+from edgemin.files import read_json, write_json
+from edgemin.provenance import EXPORT_PROVENANCE, check_provenance
+
+
+@contextmanager
+def quantizing(parent: Path, out: Path, spec: Mapping[str, Any], *also_read: Path) -> Iterator[Path]:
+    """Yield where to write the graph that the parent's model.onnx, its digest checked, becomes; config.json, which then holds the
+    variant, tokenizer and provenance come with it. also_read: further files that it was made from."""
+    check_provenance(parent, "model.onnx", name=EXPORT_PROVENANCE)
+    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.onnx", *also_read]) as partial:
+        yield partial / "model.onnx"
+        write_config(parent, partial, spec)
+
+
+def write_config(parent: Path, partial: Path, spec: Mapping[str, Any]) -> None:
+    """The parent's config.json, with the variant in it."""
+    write_json(partial / "config.json", {**read_json(parent / "config.json"), "edgemin_quantization": spec["variant"]})
 
 
 def read_graph(file: Path) -> Any:

@@ -12,19 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from edgemin.config.variants import Int8Dynamic
-from edgemin.encoders import checkpoint
-from edgemin.files import read_json, write_json
-from edgemin.provenance import EXPORT_PROVENANCE, check_provenance
-from edgemin.quantize.graphs import linear_layers, read_graph, skips
+from edgemin.quantize.graphs import linear_layers, quantizing, read_graph, skips
 
 
 def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any]) -> None:
     """Reads the parent's model.onnx; writes model.onnx, config.json and the tokenizer. spec["variant"]: dump of an Int8Dynamic."""
-    config = Int8Dynamic.model_validate(spec["variant"])
-    check_provenance(parent, "model.onnx", name=EXPORT_PROVENANCE)
-    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.onnx"]) as partial:
-        quantize(parent / "model.onnx", partial / "model.onnx", config)
-        write_json(partial / "config.json", {**read_json(parent / "config.json"), "edgemin_quantization": config.model_dump()})
+    with quantizing(parent, out, spec) as target:
+        quantize(parent / "model.onnx", target, Int8Dynamic.model_validate(spec["variant"]))
 
 
 def quantize(source: Path, target: Path, config: Int8Dynamic) -> None:

@@ -14,12 +14,18 @@ from typing import Any
 import numpy as np
 
 from edgemin.config.variants import Int4
-from edgemin.encoders import checkpoint
 from edgemin.errors import EdgeminError
-from edgemin.files import read_json, write_json
-from edgemin.provenance import EXPORT_PROVENANCE, check_provenance
 from edgemin.quantize import onnxruntime_dynamic
-from edgemin.quantize.graphs import Constant, contrib, embedding_tables, linear_layers, read_graph, replace, split_gemms
+from edgemin.quantize.graphs import (
+    Constant,
+    contrib,
+    embedding_tables,
+    linear_layers,
+    quantizing,
+    read_graph,
+    replace,
+    split_gemms,
+)
 
 ZERO = 8
 _INT8_ACTIVATIONS = 4  # the kernel's accuracy_level
@@ -27,11 +33,8 @@ _INT8_ACTIVATIONS = 4  # the kernel's accuracy_level
 
 def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any]) -> None:
     """Reads the parent's model.onnx; writes model.onnx, config.json and the tokenizer. spec["variant"]: dump of an Int4."""
-    config = Int4.model_validate(spec["variant"])
-    check_provenance(parent, "model.onnx", name=EXPORT_PROVENANCE)
-    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.onnx"]) as partial:
-        quantize(parent / "model.onnx", partial / "model.onnx", config)
-        write_json(partial / "config.json", {**read_json(parent / "config.json"), "edgemin_quantization": config.model_dump()})
+    with quantizing(parent, out, spec) as target:
+        quantize(parent / "model.onnx", target, Int4.model_validate(spec["variant"]))
 
 
 def quantize(source: Path, target: Path, config: Int4) -> None:

@@ -12,8 +12,9 @@ from edgemin.deploy.onnx_export import export
 from edgemin.distill import teachers
 from edgemin.distill.terms import TeacherShape, term_maker
 from edgemin.encoders import checkpoint
-from edgemin.files import read_json, write_json
+from edgemin.files import write_json
 from edgemin.quantize.fake_quant import FakeQuant
+from edgemin.quantize.graphs import write_config
 from edgemin.quantize.onnxruntime_static import quantize
 from edgemin.quantize.ranges import input_ranges
 from edgemin.training.data import read_examples, sampled
@@ -65,6 +66,6 @@ def quantize_aware(
         export(model.to("cpu"), graph)
         quantize(graph, partial / "model.onnx", static, fake.ranges())
         graph.unlink()
-        write_json(partial / "config.json", {**read_json(parent / "config.json"), "edgemin_quantization": variant.model_dump()})
+        write_config(parent, partial, spec)
         write_json(partial / "history.json", {**done.history, "ranges": fake.ranges()})
     shutil.rmtree(done.state, ignore_errors=True)

@@ -16,10 +16,8 @@ import numpy as np
 from edgemin.config.variants import Int8Static
 from edgemin.encoders import checkpoint
 from edgemin.errors import EdgeminError
-from edgemin.files import read_json, write_json
-from edgemin.provenance import EXPORT_PROVENANCE, check_provenance
 from edgemin.quantize import onnxruntime_dynamic
-from edgemin.quantize.graphs import Constant, linear_layers, read_graph, replace, skips
+from edgemin.quantize.graphs import Constant, linear_layers, quantizing, read_graph, replace, skips
 from edgemin.quantize.ranges import Range, input_ranges
 from edgemin.training.data import read_examples, sampled
 
@@ -31,17 +29,14 @@ def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any], data: Path
     Raises EdgeminError if there are too few sentences to calibrate on.
     """
     config = Int8Static.model_validate(spec["variant"])
-    check_provenance(parent, "model.onnx", name=EXPORT_PROVENANCE)
     examples = read_examples(data, "train", parent, spec["max_length"])
     if len(examples) < config.sentences:
         raise EdgeminError(
             f"sentences: {config.sentences} to calibrate on, but the training split of {data} has {len(examples)}; lower it"
         )
     ranges = input_ranges(checkpoint.load(parent), sampled(examples, config.sentences, spec["seed"]), config)
-    inputs = [parent / "model.onnx", data / "train.parquet"]
-    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=inputs) as partial:
-        quantize(parent / "model.onnx", partial / "model.onnx", config, ranges)
-        write_json(partial / "config.json", {**read_json(parent / "config.json"), "edgemin_quantization": config.model_dump()})
+    with quantizing(parent, out, spec, data / "train.parquet") as target:
+        quantize(parent / "model.onnx", target, config, ranges)
 
 
 def quantize(source: Path, target: Path, config: Int8Static, ranges: Mapping[str, Range]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 import time
 from collections.abc import Mapping
@@ -50,9 +51,7 @@ def scan(parent: Path, data: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
         for part, skipped in wanted.items():
             started, graph = time.monotonic(), Path(folder) / "model.onnx"
             operators = [*(["MatMul"] if part != "embeddings" else []), *(["Gather"] if part in ("embeddings", "all") else [])]
-            again = read_graph(parent / "model.onnx")
-            split_gemms(again)
-            quantize_model(again, graph, operators, per_channel=True, skipped=skipped)
+            quantize_model(copy.deepcopy(model), graph, operators, per_channel=True, skipped=skipped)
             found = answers(graph)
             points.append(
                 {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +27,17 @@ _TEX = {
 def quality_scale(metric: str) -> tuple[float, str, int]:
     """How a metric is shown: factor, label, digits. Correlations as they are, shares as per cent."""
     return (1, metric, 3) if metric in ("matthews", "pearson", "spearman") else (100, f"{metric} %", 1)
+
+
+def scale_of(table: pd.DataFrame) -> tuple[float, str, int]:
+    """The scale of all rows; `quality` as it is, where their metrics differ."""
+    scales = [quality_scale(metric) for metric in table["metric"].unique()]
+    return scales[0] if len(scales) == 1 else (1, "quality", 3)
+
+
+def task_column(table: pd.DataFrame) -> dict[str, Any]:
+    """The first column of a table of several tasks; nothing for one."""
+    return {"task": table["task"]} if table["task"].nunique() > 1 else {}
 
 
 def millions(values: pd.Series) -> list[str]:

@@ -47,9 +47,8 @@ def _counts(size: Mapping[str, Any]) -> dict[str, float]:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person reads, as text."""
-    scales = [markup.quality_scale(metric) for metric in table["metric"].unique()]
-    factor, label, digits = scales[0] if len(scales) == 1 else (1, "quality", 3)
-    columns = {"task": table["task"]} if table["task"].nunique() > 1 else {}
+    factor, label, digits = markup.scale_of(table)
+    columns = markup.task_column(table)
     columns |= {"cell": table["cell"], "runtime": table["runtime"]}
     for name in ("naive", "logical", "vanished", "removed", "nonzero", *COMPONENTS):
         columns[f"{name} M"] = markup.millions(table[name])

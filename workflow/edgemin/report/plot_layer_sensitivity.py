@@ -44,6 +44,6 @@ def _panels(left: Any, right: Any, task: str, found: Sequence[Mapping[str, Any]]
     right.barh(y, change, color=colors, height=0.7)
     right.axvline(0, color=_ALL, lw=1)
     right.set_xlabel(f"change of validation {label} ({found[0]['sentences']} sentences)")
+    left.invert_yaxis()  # and with it the right one
     for axis in (left, right):
-        axis.invert_yaxis() if axis is left else None
         axis.grid(axis="y", visible=False)

@@ -12,9 +12,7 @@ import pandas as pd
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.report import markup
-from edgemin.report.collect import collect
-from edgemin.report.stagewise import interval_columns, latencies_of, logits_of, sizes_of
-from edgemin.report.statistics import difference, quality, scorer
+from edgemin.report.blocks import compared
 
 NOTE = (
     "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. A change is paired with the first row of its block. "
@@ -30,29 +28,8 @@ def pruning(table: Mapping[str, Any]) -> pd.DataFrame:
     """One row per task, block and cell, numbers unrounded. table: the plan's `pruning()`."""
     if not table["blocks"]:
         raise EdgeminError("tables.pruning: the study has none; add a reference and cells (config/README.md)")
-    rows = []
-    for block in table["blocks"]:
-        score, against = scorer(block["metric"]), None
-        for cell in block["rows"]:
-            labels, logits = logits_of([seed["folder"] for seed in cell["seeds"]])
-            row = {
-                "task": block["task"],
-                "reference": block["rows"][0]["cell"],
-                "cell": cell["cell"],
-                "chain": cell["seeds"][0]["chain"],
-                **cell["about"],
-                **_reached(cell["seeds"]),
-                "metric": block["metric"],
-                "seeds": len(logits),
-                **interval_columns("quality", quality(score, labels, logits)),
-            }
-            if against is None:
-                against = logits
-            else:
-                row.update(interval_columns("quality_change", difference(score, labels, logits, against)))
-            results = collect(cell["seeds"])
-            rows.append({**row, **sizes_of(results), **latencies_of(results)})
-    return pd.DataFrame(rows)
+    cells = (one for block in table["blocks"] for one in compared(block))
+    return pd.DataFrame([{**one.row, **_reached(one.cell["seeds"])} for one in cells])
 
 
 def _reached(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -64,9 +41,8 @@ def _reached(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person reads, as text."""
-    scales = [markup.quality_scale(metric) for metric in table["metric"].unique()]
-    factor, label, digits = scales[0] if len(scales) == 1 else (1, "quality", 3)
-    columns = {"task": table["task"]} if table["task"].nunique() > 1 else {}
+    factor, label, digits = markup.scale_of(table)
+    columns = markup.task_column(table)
     columns |= {
         "cell": table["cell"],
         "structure": table["structure"].fillna(markup.MISSING),

@@ -11,9 +11,7 @@ import pandas as pd
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.report import markup
-from edgemin.report.collect import collect
-from edgemin.report.stagewise import interval_columns, latencies_of, logits_of, sizes_of
-from edgemin.report.statistics import difference, quality, scorer
+from edgemin.report.blocks import compared
 
 NOTE = (
     "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. Change, agreement (share of the test examples on which "
@@ -29,33 +27,14 @@ def quantization(table: Mapping[str, Any]) -> pd.DataFrame:
         raise EdgeminError("tables.quantization: the study has none; add a float cell and quantized ones (config/README.md)")
     rows = []
     for block in table["blocks"]:
-        score, against, size = scorer(block["metric"]), None, None
-        for cell in block["rows"]:
-            folders = [seed["folder"] for seed in cell["seeds"]]
-            labels, logits = logits_of(folders)
-            results = collect(cell["seeds"])
-            row = {
-                "task": block["task"],
-                "runtime": block["runtime"],
-                "reference": block["rows"][0]["cell"],
-                "cell": cell["cell"],
-                "chain": cell["seeds"][0]["chain"],
-                **cell["about"],
-                "metric": block["metric"],
-                "seeds": len(logits),
-                "validation": _validation(folders, block["metric"]),
-                **interval_columns("quality", quality(score, labels, logits)),
-            }
-            sizes = sizes_of(results)
-            if against is None:
-                against, size = logits, sizes["bytes"]
-            else:
-                row.update(interval_columns("quality_change", difference(score, labels, logits, against)))
-                if logits.shape[-1] > 1:
-                    row["agreement"] = float((logits.argmax(-1) == against.argmax(-1)).mean())
-            rows.append(
-                {**row, **sizes, "smaller": (size or 0) / (sizes["bytes"] or 1), **latencies_of(results), **_batches(results)}
-            )
+        reference = None
+        for one in compared(block):
+            folders = [seed["folder"] for seed in one.cell["seeds"]]
+            row = {"runtime": block["runtime"], **one.row, "validation": _validation(folders, block["metric"])}
+            reference = reference or one
+            if one is not reference and one.logits.shape[-1] > 1:
+                row["agreement"] = float((one.logits.argmax(-1) == reference.logits.argmax(-1)).mean())
+            rows.append({**row, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.results)})
     return pd.DataFrame(rows)
 
 
@@ -74,9 +53,8 @@ def _batches(results: pd.DataFrame) -> dict[str, float | None]:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person reads, as text."""
-    scales = [markup.quality_scale(metric) for metric in table["metric"].unique()]
-    factor, label, digits = scales[0] if len(scales) == 1 else (1, "quality", 3)
-    columns = {"task": table["task"]} if table["task"].nunique() > 1 else {}
+    factor, label, digits = markup.scale_of(table)
+    columns = markup.task_column(table)
     columns |= {
         "runtime": table["runtime"].where(~table.duplicated(["task", "runtime", "reference"]), ""),
         "cell": table["cell"],

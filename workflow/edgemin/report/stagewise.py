@@ -99,10 +99,9 @@ def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
 
 def shown(table: pd.DataFrame, subsets: bool = False) -> pd.DataFrame:
     """The columns that a person reads, as text. subsets: say which stages each chain has."""
-    scales = [markup.quality_scale(metric) for metric in table["metric"].unique()]
-    factor, label, digits = scales[0] if len(scales) == 1 else (1, "quality", 3)
+    factor, label, digits = markup.scale_of(table)
     first = table.groupby(["task", "runtime"], sort=False)["bytes"].transform("first")
-    columns = {"task": table["task"]} if table["task"].nunique() > 1 else {}
+    columns = markup.task_column(table)
     columns |= {"runtime": table["runtime"], "cell": table["cell"]}
     if subsets:
         columns |= {

@@ -21,6 +21,16 @@ from edgemin.training.precision import resolve
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a training job trains on."""
+
+    examples: Examples
+    validation: Examples
+    settings: loop.Settings
+    signals: Signals | None
+
+
+@dataclass(frozen=True)
 class Done:
     """A training that has come to its end."""
 
@@ -44,14 +54,14 @@ def train(
     name: str,
     transfer: Path | None = None,
     signals: Callable[[Path, Examples], Signals | None] = lambda rows, examples: None,
-    before: Callable[[Examples, Examples, loop.Settings, Signals | None], Mapping[str, Any]] | None = None,
+    before: Callable[[Given], Mapping[str, Any]] | None = None,
 ) -> Done:
     """Train `student` in place (no phases: leave it as it is).
 
     spec: needs `max_length`, `metric`, `seed`, `precision`, `threads`. scratch: folder for the resume state of a killed
     run; its key digests spec, parents and data. transfer: the file of a transfer set to train on in place of the training
-    split. signals: of the teacher, for the rows' file and examples given. before: training of another kind, done first: gets
-    examples, validation, settings and signals, returns facts for the history.
+    split. signals: of the teacher, for the rows' file and examples given. before: training of another kind, done first; returns
+    facts for the history.
     """
     torch.set_num_threads(spec["threads"])
     parents = list(parents)
@@ -65,7 +75,7 @@ def train(
     state = scratch / digest([dict(spec), precision, [sha256(path) for path in inputs]])[:16]
     settings = loop.Settings(spec["metric"], spec["seed"], precision, state)
     taught = signals(rows, examples) if phases or before else None
-    found = before(examples, validation, settings, taught) if before else {}
+    found = before(Given(examples, validation, settings, taught)) if before else {}
     history = loop.train(student, phases, make_term, examples, validation, settings, taught, name)
     return Done({**history, **found}, inputs, state)
 
