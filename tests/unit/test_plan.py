@@ -11,6 +11,7 @@ from edgemin.config import parse_study
 from edgemin.errors import EdgeminError
 from edgemin.files import write_json
 from edgemin.plan import Plan, folders_of
+from edgemin.reports import Reports
 
 ROOT = Path(__file__).parents[2]
 KD, PRUNED = "teacher/distill-minilmv2", "teacher/distill-minilmv2/prune-heads25"
@@ -161,17 +162,17 @@ def test_cells_share_the_files_of_their_prefixes(plan):
 def test_a_float_cell_is_measured_in_every_runtime_and_a_quantized_one_in_its_own(plan):
     """Three float cells in two runtimes, two quantized ones in one: eight rows a seed, five files each."""
     study = plan({"seeds": [0, 1]})
-    rows = study.result_rows()
+    rows = Reports(study).result_rows()
     assert len(rows) == 2 * 8
     files = [file for cell in study.study.cells for file in study.cell_files(cell)]
-    assert sorted(study.measurement_files(rows)) == sorted(files)
+    assert sorted(Reports(study).measurement_files(rows)) == sorted(files)
     assert len(set(files)) == 2 * 8 * 5
     ort = [row for row in rows if row["cell"] == "edgemin"]
     assert [(row["runtime"], row["seed"], row["chain"]) for row in ort] == [("onnxruntime", 0, ORT), ("onnxruntime", 1, ORT)]
 
 
 def test_a_table_has_its_cells_in_order_and_a_row_per_seed(plan):
-    table = plan({"seeds": [4, 2]}).table("stagewise")
+    table = Reports(plan({"seeds": [4, 2]})).table("stagewise")
     assert [(block["runtime"], list(block["cells"])) for block in table["blocks"]] == [
         ("onnxruntime", ["teacher", "kd", "kd_prune", "edgemin"]),
         ("torch", ["teacher", "kd", "kd_prune", "edgemin_torch"]),
@@ -335,7 +336,7 @@ DISTILLED = {
 def test_the_table_of_objectives_names_what_it_reads(plan):
     """The teacher beside a student is the study's own, whoever taught it; its seconds are those of the one that did."""
     study = plan({**DISTILLED, "seeds": [0, 3]})
-    table = study.distillation()
+    table = Reports(study).distillation()
     assert (table["study"], table["runtime"], table["out_of_domain"]) == ("smoke", "torch", {"snippets": []})
     [block] = table["blocks"]
     assert (block["task"], block["metric"]) == ("snippets", "accuracy")
@@ -356,7 +357,7 @@ def test_the_table_of_objectives_names_what_it_reads(plan):
 
 
 def test_what_the_table_of_objectives_waits_for(plan):
-    files = plan(DISTILLED).distillation_files()
+    files = Reports(plan(DISTILLED)).distillation_files()
     assert len(files) == len(set(files))
     measured = "results/smoke/measurements/snippets/seed0"
     chains = ("teacher", "teacher/distill-labels", KD, f"{KD}/distill-pairs")
@@ -368,15 +369,15 @@ def test_what_the_table_of_objectives_waits_for(plan):
         f"{CACHES}/wide/{KD}/hidden_last.json",
     }
     tests = {"tasks.snippets.out_of_domain": {"tweets": {"source": {"files": {"train": "t.csv"}}}}}
-    more = set(plan({**DISTILLED, **tests}).distillation_files()) - set(files)
+    more = set(Reports(plan({**DISTILLED, **tests})).distillation_files()) - set(files)
     assert more == {f"{measured}/{chain}/torch/out_of_domain.json" for chain in chains[1:]}
-    assert plan().distillation_files() == []
+    assert Reports(plan()).distillation_files() == []
 
 
 def test_objectives_are_compared_where_no_export_is_needed_if_that_is_measured(plan):
-    assert plan({**DISTILLED, "runtimes": ["onnxruntime", "torch"]}).distillation()["runtime"] == "torch"
+    assert Reports(plan({**DISTILLED, "runtimes": ["onnxruntime", "torch"]})).distillation()["runtime"] == "torch"
     alone = plan({**DISTILLED, "runtimes": ["onnxruntime"], "tables.stagewise": {}})
-    assert alone.distillation()["runtime"] == "onnxruntime"
+    assert Reports(alone).distillation()["runtime"] == "onnxruntime"
 
 
 def test_chains_are_checked_as_far_as_encoders_are_there(plan, monkeypatch, tmp_path):

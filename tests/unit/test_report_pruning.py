@@ -10,6 +10,7 @@ from edgemin.errors import EdgeminError
 from edgemin.files import write_json
 from edgemin.plan import Plan
 from edgemin.report import pruning
+from edgemin.reports import Reports
 
 
 def plan(changed, **more):
@@ -26,7 +27,7 @@ def plan(changed, **more):
         f"prune.{name}": spec for name, spec in variants.items()
     }
     tables = {"stagewise": {"torch": ["teacher", "kd"]}, "pruning": {"kd": ["half", "top", "uncut", "blocks", "masks"]}} | more
-    return Plan(parse_study(changed({**changes, "tables": tables})))
+    return Reports(Plan(parse_study(changed({**changes, "tables": tables}))))
 
 
 def test_the_plan_tells_what_each_link_cut(changed):

@@ -11,13 +11,14 @@ from edgemin.config.variants import AnyQuantize
 from edgemin.errors import EdgeminError
 from edgemin.plan import Plan
 from edgemin.report import parameters, plot_quantization, quantization
+from edgemin.reports import Reports
 
 KD = "teacher/distill-minilmv2"
 
 
 def plan(changed, **changes):
     tables = {"stagewise": {"torch": ["teacher", "kd"]}, "quantization": {"kd_prune": ["edgemin", "edgemin_torch"]}}
-    return Plan(parse_study(changed({"tables": tables, **changes})))
+    return Reports(Plan(parse_study(changed({"tables": tables, **changes}))))
 
 
 def test_a_block_for_each_runtime_with_the_float_cell_first(changed):
@@ -91,8 +92,8 @@ def test_details_are_what_differs_from_the_defaults(variant, details):
 
 def test_bundles_are_of_the_ladders_last_cell_unless_others_are_named(changed):
     tables = {"stagewise": {"onnxruntime": ["teacher", "kd", "edgemin"], "torch": ["teacher", "edgemin_torch"]}}
-    assert {file.rsplit("/", 1)[0] for file in plan(changed, tables=tables).bundles()} == {"results/smoke/deploy/edgemin/seed0"}
-    more = plan(changed, deploy=["kd", "edgemin"], seeds=[0, 1]).bundles()
+    assert {file.rsplit("/", 1)[0] for file in plan(changed, tables=tables).plan.bundles()} == {"results/smoke/deploy/edgemin/seed0"}
+    more = plan(changed, deploy=["kd", "edgemin"], seeds=[0, 1]).plan.bundles()
     assert {file.rsplit("/", 1)[0] for file in more} == {
         f"results/smoke/deploy/{cell}/seed{n}" for cell in ("kd", "edgemin") for n in (0, 1)
     }
@@ -105,11 +106,11 @@ def test_bundles_are_of_the_ladders_last_cell_unless_others_are_named(changed):
 def test_with_several_tasks_bundles_have_a_folder_for_each(changed):
     task = changed()["tasks"]["snippets"]
     several = plan(changed, tasks={"snippets": task, "others": task})
-    assert several.bundle("others", "edgemin", 0) == "results/smoke/deploy/others/edgemin/seed0"
+    assert several.plan.bundle("others", "edgemin", 0) == "results/smoke/deploy/others/edgemin/seed0"
 
 
 def test_the_sources_of_a_bundle_are_those_of_its_chain(changed):
-    spec = plan(changed).spec_bundle("snippets", "edgemin", 0)
+    spec = plan(changed).plan.spec_bundle("snippets", "edgemin", 0)
     assert spec["sources"] == ["teacher: random weights", "data of task snippets: local files of whoever ran the study"]
     assert spec["command"] == "snakemake --cores all results/smoke/deploy/edgemin/seed0/model.onnx"
 

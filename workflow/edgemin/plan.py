@@ -15,7 +15,7 @@ from edgemin.check import check_study
 from edgemin.config.pins import Pin, described, encoder_name, encoders_of, pins_of
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
-from edgemin.config.variants import Cofi, Distill, Layers, OwnSource, Pruning, Vocabulary, needs_of
+from edgemin.config.variants import Distill, OwnSource, Pruning, needs_of
 from edgemin.errors import EdgeminError
 from edgemin.measure.runtimes import module_of
 from edgemin.provenance import code_digest
@@ -330,194 +330,7 @@ class Plan:
             "code": code_digest("edgemin.deploy.bundle", "edgemin.deploy.predict"),
         }
 
-    # -- what the report reads -----------------------------------------------------------------------------------
-
-    def result_rows(self) -> list[dict[str, Any]]:
-        """One per task, default cell, runtime and seed: its names and the folder of its measurements."""
-        return [
-            self._row(task, cell, runtime, seed)
-            for task in self.study.tasks
-            for cell in self.study.default_cells()
-            for runtime in self.study.runtimes_of(self.study.chain(cell))
-            for seed in self.study.seeds
-        ]
-
-    def _row(self, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
-        chain = self.study.chain(cell)
-        names = {"study": self.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
-        return {**names, "folder": self.measured(task, seed, chain, runtime)}
-
-    def table(self, name: str) -> dict[str, Any]:
-        """The blocks of the table `stagewise` or `subsets`: one per task and runtime, with the rows of its cells' measurements."""
-        blocks = [
-            {
-                "task": task,
-                "runtime": runtime,
-                "cells": {cell: [self._row(task, cell, runtime, seed) for seed in self.study.seeds] for cell in cells},
-            }
-            for task in self.study.tasks
-            for runtime, cells in self.study.table(name).items()
-        ]
-        metrics = {task: spec.metric for task, spec in self.study.tasks.items()}
-        return {
-            "study": self.study.study,
-            "table": name,
-            "metrics": metrics,
-            "threads": self.study.threads.inference,
-            "blocks": blocks,
-        }
-
-    @property
-    def comparing_runtime(self) -> str:
-        """Where checkpoints are compared whose speed does not matter: PyTorch needs no export."""
-        return "torch" if "torch" in self.study.runtimes else self.study.runtimes[0]
-
-    def distillation(self) -> dict[str, Any]:
-        """The table of objectives: per task and seed, each control and the cells that are compared with it."""
-        runtime = self.comparing_runtime
-        blocks = []
-        for task in self.study.tasks:
-            for control, cells in self.study.tables.distillation.items():
-                rows = [
-                    {
-                        "cell": cell,
-                        "chain": str(chain := self.study.chain(cell)),
-                        "seeds": [self._distilled(task, seed, chain, runtime) for seed in self.study.seeds],
-                    }
-                    for cell in (control, *cells)
-                ]
-                blocks.append({"task": task, "metric": self.study.tasks[task].metric, "rows": rows})
-        tests = {task: list(spec.out_of_domain) for task, spec in self.study.tasks.items()}
-        return {"study": self.study.study, "runtime": runtime, "out_of_domain": tests, "blocks": blocks}
-
-    def _distilled(self, task: str, seed: int, chain: Chain, runtime: str) -> dict[str, Any]:
-        """Folders and files of one trained student and of the teacher that the whole study has."""
-        teacher, needs = self.taught_by(chain)
-        transfer = self.study.variant(chain).transfer or "train"
-        return {
-            "measured": self.measured(task, seed, chain, runtime),
-            "teacher": self.measured(task, seed, Chain(), runtime),
-            "history": f"{self.model(task, seed, chain)}/history.json",
-            "caches": [self.cache(task, seed, teacher, transfer, need) for need in needs],
-        }
-
-    def distillation_files(self) -> list[str]:
-        files = []
-        for block in self.distillation()["blocks"]:
-            elsewhere = ["out_of_domain.json"] if self.study.tasks[block["task"]].out_of_domain else []
-            for row in block["rows"]:
-                for one in row["seeds"]:
-                    files += [f"{one['measured']}/{name}" for name in ("quality.json", "predictions.parquet", *elsewhere)]
-                    files += [f"{one['teacher']}/predictions.parquet", one["history"], *one["caches"]]
-        return list(dict.fromkeys(files))
-
-    def pruning(self) -> dict[str, Any]:
-        """The table of pruning: per task, each reference and the cells that are compared with it, in the first runtime."""
-        runtime = self.study.runtimes[0]
-        blocks = [
-            {
-                "task": task,
-                "metric": self.study.tasks[task].metric,
-                "rows": [
-                    {
-                        "cell": cell,
-                        "about": self._about_pruning(self.study.chain(cell)),
-                        "seeds": [self._pruned(task, cell, runtime, seed) for seed in self.study.seeds],
-                    }
-                    for cell in (reference, *cells)
-                ],
-            }
-            for task in self.study.tasks
-            for reference, cells in self.study.tables.pruning.items()
-        ]
-        threads = self.study.threads.inference
-        return {"study": self.study.study, "runtime": runtime, "threads": threads, "blocks": blocks}
-
-    def _about_pruning(self, chain: Chain) -> dict[str, Any]:
-        """What the last link cut, in words."""
-        if chain.last is None or chain.last.stage != "prune":
-            return {"structure": None, "cut": None, "criterion": None, "recovered": None}
-        variant = self.study.variant(chain)
-        if isinstance(variant, Vocabulary):
-            cut, by = "unused", None
-        elif isinstance(variant, Layers):
-            cut, by = f"{variant.drop} {_parts(variant)}", variant.strategy
-        elif isinstance(variant, Cofi):
-            cut, by = f"{variant.sparsity * 100:g} %", "learned masks"
-        else:
-            cut, by = f"{variant.ratio * 100:g} %", variant.criterion if variant.ratio else None
-        return {
-            "structure": variant.structure,
-            "cut": cut,
-            "criterion": by,
-            "recovered": bool(variant.recovery),
-        }
-
-    def _pruned(self, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
-        """A row of results; learned masks end where they end, which the history of their job tells."""
-        chain = self.study.chain(cell)
-        learned = chain.last is not None and isinstance(self.study.variant(chain), Cofi)
-        history = f"{self.model(task, seed, chain)}/history.json" if learned else None
-        return {**self._row(task, cell, runtime, seed), "history": history}
-
-    def pruning_files(self) -> list[str]:
-        rows = [row for block in self.pruning()["blocks"] for cell in block["rows"] for row in cell["seeds"]]
-        histories = [row["history"] for row in rows if row["history"]]
-        return list(dict.fromkeys([*self.measurement_files(rows), *histories]))
-
-    def quantization(self) -> dict[str, Any]:
-        """The table of quantization: per task and runtime, each float cell and its quantized ones."""
-        blocks = []
-        for task in self.study.tasks:
-            for reference, cells in self.study.tables.quantization.items():
-                for runtime in self.study.runtimes_of(self.study.chain(reference)):
-                    chosen = [cell for cell in cells if runtime in self.study.runtimes_of(self.study.chain(cell))]
-                    rows = [
-                        {
-                            "cell": cell,
-                            "about": self._about_quantizing(self.study.chain(cell)),
-                            "seeds": [self._row(task, cell, runtime, seed) for seed in self.study.seeds],
-                        }
-                        for cell in (reference, *chosen)
-                    ]
-                    metric = self.study.tasks[task].metric
-                    blocks += [{"task": task, "runtime": runtime, "metric": metric, "rows": rows}] if chosen else []
-        return {"study": self.study.study, "threads": self.study.threads.inference, "blocks": blocks}
-
-    def _about_quantizing(self, chain: Chain) -> dict[str, Any]:
-        if not chain.quantized:
-            return {"scheme": None, "details": None}
-        variant = self.study.variant(chain)
-        return {"scheme": variant.scheme, "details": variant.details}
-
-    def quantization_files(self) -> list[str]:
-        rows = [row for block in self.quantization()["blocks"] for cell in block["rows"] for row in cell["seeds"]]
-        return list(dict.fromkeys(self.measurement_files(rows)))
-
-    def parameters(self) -> dict[str, Any]:
-        """The table of parameters: every cell of the stage-wise table and of quantization, in its runtimes, and those that are named."""
-        found = [(runtime, cell) for runtime, cells in self.study.table("stagewise").items() for cell in cells]
-        for reference, cells in self.study.tables.quantization.items():
-            found += [
-                (runtime, cell) for cell in (reference, *cells) for runtime in self.study.runtimes_of(self.study.chain(cell))
-            ]
-        for cell in self.study.tables.parameters:
-            found += [(runtime, cell) for runtime in self.study.runtimes_of(self.study.chain(cell))]
-        rows = [
-            {
-                "task": task,
-                "cell": cell,
-                "metric": self.study.tasks[task].metric,
-                "runtime": runtime,
-                "seeds": [self._row(task, cell, runtime, seed) for seed in self.study.seeds],
-            }
-            for task in self.study.tasks
-            for runtime, cell in dict.fromkeys(found)
-        ]
-        return {"study": self.study.study, "rows": rows}
-
-    def parameters_files(self) -> list[str]:
-        return list(dict.fromkeys(self.measurement_files(seed for row in self.parameters()["rows"] for seed in row["seeds"])))
+    # -- sweeps and scans -----------------------------------------------------------------------------------------
 
     def sweep_file(self, task: str, seed: int | str, structure: str, criterion: str) -> str:
         assert self.study.sensitivity is not None
@@ -567,15 +380,6 @@ class Plan:
             **self._spec_training(task, seed, "edgemin.prune.sweep"),
         }
 
-    def measurement_files(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
-        """What the report reads of these rows."""
-        return [f"{row['folder']}/{name}" for row in rows for name in MEASUREMENTS]
-
-    def table_files(self, name: str) -> list[str]:
-        return self.measurement_files(
-            row for block in self.table(name)["blocks"] for rows in block["cells"].values() for row in rows
-        )
-
     def clear_signals(self) -> None:
         """Delete the teachers' cached signals, large and quickly made again, unless the study keeps them."""
         if not self.study.teacher_cache.keep:
@@ -609,12 +413,6 @@ class Plan:
             for split, file in (spec.files.model_dump(exclude_none=True) if spec.files else {}).items():
                 if not Path(file).is_file():
                     raise EdgeminError(f"{key}.files.{split}: no file {file}; paths are relative to where snakemake runs")
-
-
-def _parts(variant: Layers) -> str:
-    """What a variant drops, in words."""
-    word = {"layer": "layer", "attention": "attention block", "ffn": "FFN block"}[variant.part]
-    return word if variant.drop == 1 else f"{word}s"
 
 
 def _inputs_of(sources: Iterable[DataSource]) -> dict[str, Any]:

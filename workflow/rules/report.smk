@@ -18,7 +18,7 @@ rule write_study:
 rule collect_results:
     """One long table of every measured number of every default cell."""
     input:
-        PLAN.measurement_files(PLAN.result_rows()),
+        REPORTS.measurement_files(REPORTS.result_rows()),
     output:
         f"{PLAN.root}/tables/results.csv",
     log:
@@ -27,7 +27,7 @@ rule collect_results:
         "../../envs/edgemin.yaml"
     params:
         spec={
-            "rows": PLAN.result_rows(),
+            "rows": REPORTS.result_rows(),
             "code": code_digest("edgemin.report.collect"),
         },
     script:
@@ -37,7 +37,7 @@ rule collect_results:
 rule table_stagewise:
     """What each stage costs and buys, with the runtime held constant."""
     input:
-        PLAN.table_files("stagewise"),
+        REPORTS.table_files("stagewise"),
     output:
         csv=f"{PLAN.root}/tables/stagewise.csv",
         md=report(
@@ -53,7 +53,7 @@ rule table_stagewise:
         "../../envs/edgemin.yaml"
     params:
         spec={
-            **PLAN.table("stagewise"),
+            **REPORTS.table("stagewise"),
             "code": code_digest("edgemin.report.stagewise"),
         },
     script:
@@ -63,7 +63,7 @@ rule table_stagewise:
 rule table_subsets:
     """Every subset of the stages, those that only the ladder leaves out included."""
     input:
-        PLAN.table_files("subsets"),
+        REPORTS.table_files("subsets"),
     output:
         csv=f"{PLAN.root}/tables/subsets.csv",
         md=report(
@@ -79,7 +79,7 @@ rule table_subsets:
         "../../envs/edgemin.yaml"
     params:
         spec={
-            **PLAN.table("subsets"),
+            **REPORTS.table("subsets"),
             "code": code_digest("edgemin.report.stagewise"),
         },
     script:
@@ -89,7 +89,7 @@ rule table_subsets:
 rule table_distillation:
     """Which supervision: every objective against labels at equal compute."""
     input:
-        PLAN.distillation_files(),
+        REPORTS.distillation_files(),
     output:
         csv=f"{PLAN.root}/tables/distillation.csv",
         md=report(
@@ -105,7 +105,7 @@ rule table_distillation:
         "../../envs/edgemin.yaml"
     params:
         spec={
-            **PLAN.distillation(),
+            **REPORTS.distillation(),
             "code": code_digest("edgemin.report.distillation"),
         },
     script:
@@ -136,7 +136,7 @@ rule plot_distillation:
 rule table_pruning:
     """What to cut, by which score, how far."""
     input:
-        PLAN.pruning_files(),
+        REPORTS.pruning_files(),
     output:
         csv=f"{PLAN.root}/tables/pruning.csv",
         md=report(
@@ -151,7 +151,7 @@ rule table_pruning:
     conda:
         "../../envs/edgemin.yaml"
     params:
-        spec={**PLAN.pruning(), "code": code_digest("edgemin.report.pruning")},
+        spec={**REPORTS.pruning(), "code": code_digest("edgemin.report.pruning")},
     script:
         "../scripts/table_pruning.py"
 
@@ -270,7 +270,7 @@ rule plot_pareto:
 rule table_quantization:
     """Which precision, which scheme."""
     input:
-        PLAN.quantization_files(),
+        REPORTS.quantization_files(),
     output:
         csv=f"{PLAN.root}/tables/quantization.csv",
         md=report(
@@ -285,7 +285,10 @@ rule table_quantization:
     conda:
         "../../envs/edgemin.yaml"
     params:
-        spec={**PLAN.quantization(), "code": code_digest("edgemin.report.quantization")},
+        spec={
+            **REPORTS.quantization(),
+            "code": code_digest("edgemin.report.quantization"),
+        },
     script:
         "../scripts/table_quantization.py"
 
@@ -293,7 +296,7 @@ rule table_quantization:
 rule table_parameters:
     """What PyTorch counts, and what is there."""
     input:
-        PLAN.parameters_files(),
+        REPORTS.parameters_files(),
     output:
         csv=f"{PLAN.root}/tables/parameters.csv",
         md=report(
@@ -308,7 +311,7 @@ rule table_parameters:
     conda:
         "../../envs/edgemin.yaml"
     params:
-        spec={**PLAN.parameters(), "code": code_digest("edgemin.report.parameters")},
+        spec={**REPORTS.parameters(), "code": code_digest("edgemin.report.parameters")},
     script:
         "../scripts/table_parameters.py"
 

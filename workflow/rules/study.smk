@@ -13,6 +13,7 @@ from edgemin.environment import share_import_path
 from edgemin.errors import EdgeminError
 from edgemin.plan import BUNDLE, DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
 from edgemin.provenance import code_digest
+from edgemin.reports import Reports
 
 # Jobs import the package, and the frame of the adapters.
 share_import_path(
@@ -24,6 +25,7 @@ try:
         config, file=", ".join(map(str, workflow.configfiles)) or "study"
     )
     PLAN = Plan(STUDY)
+    REPORTS = Reports(PLAN)
     PLAN.check_local_files()
     for task in STUDY.tasks:
         PLAN.check(task)
