@@ -173,12 +173,13 @@ def test_a_float_cell_is_measured_in_every_runtime_and_a_quantized_one_in_its_ow
 
 def test_a_table_has_its_cells_in_order_and_a_row_per_seed(plan):
     table = Reports(plan({"seeds": [4, 2]})).table("stagewise")
-    assert [(block["runtime"], list(block["cells"])) for block in table["blocks"]] == [
-        ("onnxruntime", ["teacher", "kd", "kd_prune", "edgemin"]),
-        ("torch", ["teacher", "kd", "kd_prune", "edgemin_torch"]),
+    found = [(block["rows"][0]["about"], [row["cell"] for row in block["rows"]]) for block in table["blocks"]]
+    assert found == [
+        ({"runtime": "onnxruntime"}, ["teacher", "kd", "kd_prune", "edgemin"]),
+        ({"runtime": "torch"}, ["teacher", "kd", "kd_prune", "edgemin_torch"]),
     ]
-    assert {tuple(row["seed"] for row in rows) for block in table["blocks"] for rows in block["cells"].values()} == {(4, 2)}
-    assert table["metrics"] == {"snippets": "accuracy"}
+    assert {tuple(seed["seed"] for seed in row["seeds"]) for block in table["blocks"] for row in block["rows"]} == {(4, 2)}
+    assert {block["metric"] for block in table["blocks"]} == {"accuracy"}
 
 
 def test_downloads_are_named_by_their_pins():

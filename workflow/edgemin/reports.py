@@ -35,22 +35,19 @@ class Reports:
     def table(self, name: str) -> dict[str, Any]:
         """The blocks of the table `stagewise` or `subsets`: one per task and runtime, with the rows of its cells' measurements."""
         blocks = [
-            {
-                "task": task,
-                "runtime": runtime,
-                "cells": {cell: [self._row(task, cell, runtime, seed) for seed in self.study.seeds] for cell in cells},
-            }
+            self._block(task, cells, runtime, {"runtime": runtime})
             for task in self.study.tasks
             for runtime, cells in self.study.table(name).items()
         ]
-        metrics = {task: spec.metric for task, spec in self.study.tasks.items()}
-        return {
-            "study": self.study.study,
-            "table": name,
-            "metrics": metrics,
-            "threads": self.study.threads.inference,
-            "blocks": blocks,
-        }
+        return {"study": self.study.study, "table": name, "threads": self.study.threads.inference, "blocks": blocks}
+
+    def _block(self, task: str, cells: Iterable[str], runtime: str, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Cells that are compared with the first. about: further names of every row."""
+        rows = [
+            {"cell": cell, "about": dict(about), "seeds": [self._row(task, cell, runtime, seed) for seed in self.study.seeds]}
+            for cell in cells
+        ]
+        return {"task": task, "metric": self.study.tasks[task].metric, "rows": rows}
 
     @property
     def comparing_runtime(self) -> str:
@@ -210,7 +207,7 @@ class Reports:
 
     def table_files(self, name: str) -> list[str]:
         return self.measurement_files(
-            row for block in self.table(name)["blocks"] for rows in block["cells"].values() for row in rows
+            seed for block in self.table(name)["blocks"] for row in block["rows"] for seed in row["seeds"]
         )
 
 

@@ -69,6 +69,27 @@ def intervals(table: pd.DataFrame, name: str, factor: float, digits: int, unit: 
     return cells
 
 
+def judged(table: pd.DataFrame) -> dict[str, Any]:
+    """Columns of quality, its change and how sure that is, the same in every table; the best of a block in bold."""
+    factor, label, digits = scale_of(table)
+    qualities = intervals(table, "quality", factor, digits)
+    columns: dict[str, Any] = {
+        label: [f"**{text}**" if best else text for text, best in zip(qualities, table["best"], strict=True)]
+    }
+    if "quality_change" in table:
+        columns["change"] = intervals(table, "quality_change", factor, digits + 1, signed=True)
+        columns["p (Holm)"] = [_p_values(p, corrected) for p, corrected in zip(table["p"], table["p_holm"], strict=True)]
+    return columns
+
+
+def _p_values(p: float | None, corrected: float | None) -> str:
+    return MISSING if p is None or pd.isna(p) else f"{_p_value(p)} ({_p_value(corrected)})"
+
+
+def _p_value(p: float | None) -> str:
+    return "<0.001" if p is not None and p < 0.001 else number(p, 3)
+
+
 def markdown(table: pd.DataFrame, title: str, note: str) -> str:
     """A pipe table under a heading, aligned for reading in a terminal too."""
     cells = [list(map(str, table.columns)), *[list(map(str, row)) for row in table.itertuples(index=False)]]
@@ -80,7 +101,7 @@ def markdown(table: pd.DataFrame, title: str, note: str) -> str:
 
 def tex_escape(text: str) -> str:
     text = re.sub(r"[&%_#$×–^~]", lambda match: _TEX[match.group()], text)
-    return text.replace("−", "$-$")
+    return re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", text.replace("−", "$-$")).replace("<", "$<$")
 
 
 def latex(table: pd.DataFrame, note: str) -> str:
