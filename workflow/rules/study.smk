@@ -13,7 +13,7 @@ from edgemin.environment import share_import_path
 from edgemin.errors import EdgeminError
 from edgemin.plan import BUNDLE, DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
 from edgemin.provenance import code_digest
-from edgemin.reports import Reports
+from edgemin.reports import TABLES, Reports
 
 # Jobs import the package, and the frame of the adapters.
 share_import_path(

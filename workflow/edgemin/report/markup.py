@@ -90,13 +90,18 @@ def _p_value(p: float | None) -> str:
     return "<0.001" if p is not None and p < 0.001 else number(p, 3)
 
 
-def markdown(table: pd.DataFrame, title: str, note: str) -> str:
-    """A pipe table under a heading, aligned for reading in a terminal too."""
+def pipe_table(table: pd.DataFrame) -> str:
+    """Markdown, aligned for reading in a terminal too."""
     cells = [list(map(str, table.columns)), *[list(map(str, row)) for row in table.itertuples(index=False)]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return f"# {title}\n\n" + "\n".join(lines) + f"\n\n{note}\n"
+    return "\n".join(lines)
+
+
+def markdown(table: pd.DataFrame, title: str, note: str) -> str:
+    """A pipe table under a heading."""
+    return f"# {title}\n\n{pipe_table(table)}\n\n{note}\n"
 
 
 def tex_escape(text: str) -> str:

@@ -8,12 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from edgemin.files import read_json
+
 
 def logits_of(folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """labels (N,) and logits (S, N, K) of the test split, one row of folders per seed."""
     tables = [pd.read_parquet(Path(folder) / "predictions.parquet") for folder in folders]
     tests = [table[table["split"] == "test"] for table in tables]
     return tests[0]["label"].to_numpy(), np.stack([np.stack(test["logits"].to_list()) for test in tests])
+
+
+def validation_of(folders: Sequence[str], metric: str) -> float:
+    """Mean over seeds of the metric on the validation split."""
+    found = [read_json(Path(folder) / "quality.json")["splits"]["validation"][metric] for folder in folders]
+    return float(np.mean(found))
 
 
 def _mean(rows: pd.DataFrame, metric: str, scenario: str | None = None) -> float | None:

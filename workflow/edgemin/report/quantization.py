@@ -13,6 +13,7 @@ from edgemin.files import read_json
 from edgemin.report import markup
 from edgemin.report.adjust import adjusted, said
 from edgemin.report.blocks import compared
+from edgemin.report.measured import validation_of
 
 NOTE = (
     "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. Change, agreement (share of the test examples on which "
@@ -31,17 +32,12 @@ def quantization(table: Mapping[str, Any]) -> pd.DataFrame:
         reference = None
         for one in compared(block):
             folders = [seed["folder"] for seed in one.cell["seeds"]]
-            row = {"runtime": block["runtime"], **one.row, "validation": _validation(folders, block["metric"])}
+            row = {"runtime": block["runtime"], **one.row, "validation": validation_of(folders, block["metric"])}
             reference = reference or one
             if one is not reference and one.logits.shape[-1] > 1:
                 row["agreement"] = float((one.logits.argmax(-1) == reference.logits.argmax(-1)).mean())
             rows.append({**row, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.results)})
     return adjusted(pd.DataFrame(rows))
-
-
-def _validation(folders: list[str], metric: str) -> float:
-    found = [read_json(Path(folder) / "quality.json")["splits"]["validation"][metric] for folder in folders]
-    return float(sum(found) / len(found))
 
 
 def _batches(results: pd.DataFrame) -> dict[str, float | None]:
