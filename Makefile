@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy report bench bench-runtimes test lint format schema clean clean-scratch
+.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy status report bench bench-runtimes test lint format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -34,6 +34,9 @@ quantization: .venv/ready ## which precision, which scheme; and what PyTorch's p
 
 deploy: .venv/ready ## a folder that runs without this project, of the ladder's last cell
 	$(RUN) deploy
+
+status: .venv/ready ## cells of the study STUDY that are done, running, failed or waiting, and about how long the rest takes
+	PYTHONPATH=workflow .venv/bin/python -m edgemin.status $(STUDY)
 
 report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
 	$(RUN) --configfile $(STUDY)

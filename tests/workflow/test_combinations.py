@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+
 from conftest import Copy
 
 TABLES = ("orders", "combinations", "literature", "recommendation")
@@ -12,12 +13,12 @@ TABLES = ("orders", "combinations", "literature", "recommendation")
 @pytest.fixture(scope="module")
 def combined(finished: Copy) -> Copy:
     run = finished.run("--", *(f"table_{table}" for table in TABLES))
-    assert run.returncode == 0, run.stderr
+    assert run.code == 0, run.output[-5000:]
     return finished
 
 
 def test_an_order_is_compared_at_its_bytes(combined: Copy) -> None:
-    table = pd.read_csv(combined.results / "tables/orders.csv").set_index("cell")
+    table = pd.read_csv(combined.folder / "results/smoke/tables/orders.csv").set_index("cell")
     assert table["recipe"].to_dict() == {
         "edgemin": "distill-minilmv2 → prune-heads25 → quantize-int8_dynamic_ort",
         "prune_kd_quant": "prune-heads25 → distill-minilmv2 → quantize-int8_dynamic_ort",
@@ -26,15 +27,15 @@ def test_an_order_is_compared_at_its_bytes(combined: Copy) -> None:
 
 
 def test_a_grid_stands_in_the_table_with_names_of_its_own_and_of_cells(combined: Copy) -> None:
-    table = pd.read_csv(combined.results / "tables/combinations.csv").set_index("cell")
+    table = pd.read_csv(combined.folder / "results/smoke/tables/combinations.csv").set_index("cell")
     assert list(table.index) == ["kd", "kd_prune", "prune_kd", "ffn50", "grid_labels_ffn50"]
     assert table["p_holm"].notna().sum() == 4
     assert (table["p_holm"].dropna() >= table["p"].dropna()).all()
 
 
 def test_the_recommendation_is_one_of_the_cells_within_the_limits(combined: Copy) -> None:
-    table = pd.read_csv(combined.results / "tables/recommendation.csv")
-    page = (combined.results / "tables/recommendation.md").read_text(encoding="utf-8")
+    table = pd.read_csv(combined.folder / "results/smoke/tables/recommendation.csv")
+    page = (combined.folder / "results/smoke/tables/recommendation.md").read_text(encoding="utf-8")
     fitting = table[table["qualifies"]].sort_values("p90", kind="stable")
     said = f"## Ship `{fitting['cell'].iloc[0]}`" if len(fitting) else "## No cell is within all limits"
     assert said in page
@@ -42,5 +43,5 @@ def test_the_recommendation_is_one_of_the_cells_within_the_limits(combined: Copy
 
 
 def test_published_figures_are_not_ours(combined: Copy) -> None:
-    page = (combined.results / "tables/literature.md").read_text(encoding="utf-8")
+    page = (combined.folder / "results/smoke/tables/literature.md").read_text(encoding="utf-8")
     assert page.count("| this study: ") == 4

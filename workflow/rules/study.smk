@@ -5,12 +5,14 @@ import sys
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from edgemin import chains
 from edgemin.chains import Chain
 from edgemin.config import parse_study
 from edgemin.environment import share_import_path
 from edgemin.errors import EdgeminError
+from edgemin.overview import said
 from edgemin.plan import BUNDLE, DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
 from edgemin.provenance import code_digest
 from edgemin.reports import TABLES, Reports
@@ -31,6 +33,9 @@ try:
         PLAN.check(task)
 except EdgeminError as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process:
+    logger.info(said(STUDY))
 
 MODELS = f"{PLAN.root}/models/{{task}}/seed{{seed}}"
 MEASURED = f"{PLAN.root}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}"
