@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy status report bench bench-runtimes test lint format schema clean clean-scratch
+.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy status report bench bench-runtimes test lint docs format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -59,6 +59,9 @@ lint: .venv/ready-dev ## format, lint, types, rules
 	.venv/bin/snakefmt --check Snakefile workflow/rules
 	.venv/bin/mypy
 	.venv/bin/snakemake --configfile config/smoke.yaml --lint
+
+docs: .venv/ready-dev ## the documentation as a site, in site/
+	.venv/bin/mkdocs build --strict
 
 format: .venv/ready-dev
 	.venv/bin/ruff check --fix .
