@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy status report bench bench-runtimes test lint docs format schema clean clean-scratch
+.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status report bench bench-runtimes test lint docs format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -16,6 +16,9 @@ quick: .venv/ready ## the ladder in some ten minutes
 
 smoke: .venv/ready ## every rule on a tiny random model, without a download
 	$(RUN) --configfile config/smoke.yaml
+
+study: .venv/ready ## the whole ablation at the quick study's sizes, every table and plot; may be stopped and started again
+	$(RUN) --configfile config/study.yaml -- everything
 
 subsets: .venv/ready ## all eight subsets of distillation, pruning and quantization
 	$(RUN) table_subsets

@@ -403,3 +403,15 @@ def test_signals_are_cleared_unless_they_are_kept(plan, monkeypatch, tmp_path, k
         (folder / name).write_text("")
     plan({"teacher_cache": {"keep": keep}}).clear_signals()
     assert {path.suffix for path in folder.iterdir()} == ({".json", ".safetensors"} if keep else {".json"})
+
+
+def test_everything_is_what_the_study_declares_anything_for(plan):
+    """The ladder of the smoke study keeps its sweeps and scans; two names of tables are always there."""
+    made = {file.removeprefix("results/smoke/") for file in Reports(plan()).everything() if file.endswith((".md", ".png"))}
+    names = ("stagewise", "pareto_latency", "pareto_size", "sensitivity", "head_importance", "layer_sensitivity")
+    assert made == {"tables/stagewise.md", "tables/literature.md", *(f"plots/{name}.png" for name in names)}
+    more = plan({"tables.quantization": {"kd_prune": ["edgemin"]}, "recommend": {"max_bytes": 9}, "sensitivity": None})
+    again = {file.removeprefix("results/smoke/") for file in Reports(more).everything() if file.endswith((".md", ".png"))}
+    names = ("tables/quantization.md", "tables/parameters.md", "tables/recommendation.md", "plots/quantization.png")
+    assert again - made == set(names)
+    assert made - again == {"plots/sensitivity.png", "plots/head_importance.png"}

@@ -33,6 +33,25 @@ class Reports:
         self.plan = plan
         self.study = plan.study
 
+    def everything(self) -> list[str]:
+        """Files of every table and plot that the study declares anything for."""
+        study = self.study
+        asked: dict[str, Any] = {"stagewise": True, "subsets": study.tables.subsets, "recommendation": study.recommend, "literature": True}
+        asked |= {**study.tables.compared(), "parameters": study.tables.quantization or study.tables.parameters}
+        heads = study.sensitivity and study.sensitivity.heads
+        plots: dict[str, Any] = {"stagewise": True, "pareto_latency": True, "pareto_size": True, "sensitivity": study.sensitivity}
+        plots |= {name: study.tables.compared()[name] for name in ("distillation", "quantization")}
+        plots |= {"head_importance": heads, "layer_sensitivity": study.layer_sensitivity}
+        return [
+            *(
+                f"{self.plan.root}/tables/{name}.{form}"
+                for name, wanted in asked.items()
+                if wanted
+                for form in ("csv", "md", "tex")
+            ),
+            *(f"{self.plan.root}/plots/{name}.{form}" for name, wanted in plots.items() if wanted for form in ("png", "svg")),
+        ]
+
     def result_rows(self) -> list[dict[str, Any]]:
         """One per task, default cell, runtime and seed: its names and the folder of its measurements."""
         return [
