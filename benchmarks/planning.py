@@ -1,6 +1,6 @@
 """How long Snakemake takes to plan a large grid, and how much memory: dry runs of the smoke study with more and more cells.
 
-    PYTHONPATH=workflow python benchmarks/planning.py planning.csv planning.png
+PYTHONPATH=workflow python benchmarks/planning.py planning.csv planning.png
 """
 
 from __future__ import annotations

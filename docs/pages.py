@@ -16,9 +16,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     root = Path(config.config_file_path).parent
     found = sorted({file.relative_to(root) for page in PAGES for file in root.glob(page)})
     return Files(
-        [
-            File.generated(config, str(file), abs_src_path=str(root / file))
-            for file in found
-            if file.parts[0] not in LEFT_OUT
-        ]
+        [File.generated(config, str(file), abs_src_path=str(root / file)) for file in found if file.parts[0] not in LEFT_OUT]
     )

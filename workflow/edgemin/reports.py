@@ -36,7 +36,12 @@ class Reports:
     def everything(self) -> list[str]:
         """Files of every table and plot that the study declares anything for."""
         study = self.study
-        asked: dict[str, Any] = {"stagewise": True, "subsets": study.tables.subsets, "recommendation": study.recommend, "literature": True}
+        asked: dict[str, Any] = {
+            "stagewise": True,
+            "subsets": study.tables.subsets,
+            "recommendation": study.recommend,
+            "literature": True,
+        }
         asked |= {**study.tables.compared(), "parameters": study.tables.quantization or study.tables.parameters}
         heads = study.sensitivity and study.sensitivity.heads
         plots: dict[str, Any] = {"stagewise": True, "pareto_latency": True, "pareto_size": True, "sensitivity": study.sensitivity}
