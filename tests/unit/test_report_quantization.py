@@ -92,7 +92,9 @@ def test_details_are_what_differs_from_the_defaults(variant, details):
 
 def test_bundles_are_of_the_ladders_last_cell_unless_others_are_named(changed):
     tables = {"stagewise": {"onnxruntime": ["teacher", "kd", "edgemin"], "torch": ["teacher", "edgemin_torch"]}}
-    assert {file.rsplit("/", 1)[0] for file in plan(changed, tables=tables).plan.bundles()} == {"results/smoke/deploy/edgemin/seed0"}
+    assert {file.rsplit("/", 1)[0] for file in plan(changed, tables=tables).plan.bundles()} == {
+        "results/smoke/deploy/edgemin/seed0"
+    }
     more = plan(changed, deploy=["kd", "edgemin"], seeds=[0, 1]).plan.bundles()
     assert {file.rsplit("/", 1)[0] for file in more} == {
         f"results/smoke/deploy/{cell}/seed{n}" for cell in ("kd", "edgemin") for n in (0, 1)
