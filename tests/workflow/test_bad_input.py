@@ -52,6 +52,10 @@ BAD_STUDIES: dict[str, tuple[Change, list[str]]] = {
     ),
     "no such model": (lambda s: s["teacher"].update(source={"path": "nowhere"}), ["nowhere", "config.json"]),
     "ratio of one": (lambda s: s["prune"]["heads25"].update(ratio=1.0), ["prune.heads25.ratio", "less than 1"]),
+    "wildcard in a path": (
+        lambda s: _source(s).update(train="{x}.csv"),
+        ["tasks.snippets.source.files.train", "'{x}.csv'", "rename"],
+    ),
     "branch as revision": (
         lambda s: s["teacher"].update(source={"hub": {"repo": "a/b", "revision": "main"}}),
         ["teacher.source.hub.revision", "'main'"],
@@ -66,9 +70,30 @@ def test_a_bad_study_is_refused_before_any_job(copy: Copy, name: str) -> None:
     run = copy.dry()
     assert run.code != 0
     line = next(line for line in run.output.splitlines() if expected[0] in line)
-    assert all(word in line for word in expected), run.output[-2000:]
+    assert all(word in line for word in ["config/smoke.yaml: ", *expected]), run.output[-2000:]
     assert "Traceback" not in run.output
     assert not (copy.folder / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("study: [a\nb: }\n", "not valid JSON or YAML"),
+        ("study: a\n\tseeds: [0]\n", "not mix whitespace and tab"),
+        ("- a\n", "keys at top level"),
+        ("", "keys at top level"),
+        ("study: !!python/object/apply:os.system ['touch ran']\n", "not valid JSON or YAML"),
+        ("study: &a [*a]\n", "config/bad.yaml: study.0"),
+    ],
+    ids=["brackets", "tab", "list", "empty", "code", "cycle"],
+)
+def test_what_is_no_study_is_refused(copy: Copy, text: str, message: str) -> None:
+    (copy.folder / "config/bad.yaml").write_text(text)
+    run = copy.dry(study="config/bad.yaml")
+    assert run.code != 0
+    assert message in run.output
+    assert "Traceback" not in run.output
+    assert not (copy.folder / "ran").exists()
 
 
 def _rows(text: str) -> Callable[[Copy], None]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgemin.chains import Chain, one_of
 from edgemin.check import check_study
+from edgemin.config.messages import line
 from edgemin.config.pins import Pin, described, encoder_name, encoders_of, pins_of
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
@@ -399,9 +400,9 @@ class Plan:
         for source in self.encoders.values():
             if source.path:
                 for name in ("config.json", "model.safetensors"):
-                    if not (Path(source.path) / name).is_file():
+                    if not _is_file(Path(source.path) / name):
                         raise EdgeminError(
-                            f"source.path: {source.path} has no {name}; give a folder with config.json, model.safetensors "
+                            f"source.path: {line(source.path)} has no {name}; give a folder with config.json, model.safetensors "
                             "and a tokenizer (pickled weights are not read)"
                         )
         data = {f"tasks.{name}.source": task.source for name, task in self.study.tasks.items()}
@@ -411,8 +412,15 @@ class Plan:
             data |= {f"transfer.{name}.unlabelled.{n}.source": spec.source for n, spec in enumerate(transfer.unlabelled)}
         for key, spec in data.items():
             for split, file in (spec.files.model_dump(exclude_none=True) if spec.files else {}).items():
-                if not Path(file).is_file():
-                    raise EdgeminError(f"{key}.files.{split}: no file {file}; paths are relative to where snakemake runs")
+                if not _is_file(file):
+                    raise EdgeminError(f"{key}.files.{split}: no file {line(file)}; paths are relative to where snakemake runs")
+
+
+def _is_file(path: Path | str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # a name that is too long, a folder that may not be read
+        return False
 
 
 def _inputs_of(sources: Iterable[DataSource]) -> dict[str, Any]:

@@ -22,17 +22,17 @@ share_import_path(
     f"{workflow.basedir}/{folder}" for folder in ("workflow", "workflow/scripts")
 )
 
+study_file = ", ".join(map(str, workflow.configfiles)) or "study"
 try:
-    STUDY = parse_study(
-        config, file=", ".join(map(str, workflow.configfiles)) or "study"
-    )
+    STUDY = parse_study(config, file=study_file)
     PLAN = Plan(STUDY)
     REPORTS = Reports(PLAN)
     PLAN.check_local_files()
     for task in STUDY.tasks:
         PLAN.check(task)
 except EdgeminError as error:
-    raise WorkflowError(str(error)) from None
+    lines = [line.removeprefix(f"{study_file}: ") for line in str(error).splitlines()]
+    raise WorkflowError("\n".join(f"{study_file}: {line}" for line in lines)) from None
 
 if workflow.is_main_process:
     logger.info(said(STUDY))

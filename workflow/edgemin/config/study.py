@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from edgemin.chains import ROOT, Chain
-from edgemin.config.base import Name, Strict
+from edgemin.config import messages
+from edgemin.config.base import Name, Seed, Strict
 from edgemin.config.grids import Grid, expand
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.variants import AnyPrune, AnyQuantize, Distill, Int8Qat, LabelPhase, UnitCriterion
@@ -18,6 +19,8 @@ Runtime = Literal["onnxruntime", "torch"]
 Metric = Literal["accuracy", "macro_f1", "matthews", "pearson", "spearman"]
 REGRESSION_METRICS = ("pearson", "spearman")
 SPLITS = ("train", "validation", "test")
+LINKS = 16
+"""Of a chain: each is a folder inside the one before, and a path has an end."""
 
 
 class SignOf(Strict):
@@ -34,7 +37,7 @@ class Splits(Strict):
     """Rows of the validation split, where the source has none."""
     test: Annotated[int, Field(ge=1)] = 2000
     """Rows of the test split, where the source has none."""
-    seed: int = 0
+    seed: Seed = 0
     train: Annotated[int, Field(ge=1)] | None = None
     """Keep at most so many training rows (a stratified sample); empty: all."""
 
@@ -135,7 +138,7 @@ class Transfer(Strict):
     """Fill up to `rows` with augmented training sentences."""
     rows: Annotated[int, Field(ge=1)] | None = None
     """Rows of the whole set. Without `augment`: at most so many."""
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Transfer:
@@ -178,7 +181,7 @@ class Latency(Strict):
     """Batch of the throughput scenario."""
     batches: Annotated[int, Field(ge=0)] = 20
     """Batches of the throughput scenario; 0 leaves it out."""
-    seed: int = 0
+    seed: Seed = 0
 
 
 class TeacherCache(Strict):
@@ -276,7 +279,7 @@ class Study(Strict):
     layer_sensitivity: LayerSensitivity | None = None
     deploy: list[Name] = []
     """Cells that `snakemake deploy` makes bundles of; empty: the last row of the stage-wise table in ONNX Runtime."""
-    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     runtimes: Annotated[list[Runtime], Field(min_length=1)] = ["onnxruntime", "torch"]
     """Runtimes in which float chains are measured; a quantized chain is measured in the one of its variant."""
     threads: Threads = Threads()
@@ -360,6 +363,9 @@ class Study(Strict):
                 chain = self.chain(cell)
             except EdgeminError as error:
                 problems.append(f"cells.{cell}: {error}")
+                continue
+            if len(chain.links) > LINKS:
+                problems.append(f"cells.{cell}: chain has {len(chain.links)} links; make it {LINKS} at most")
                 continue
             for link in chain.links:
                 known = self.variants()[link.stage]
@@ -512,8 +518,11 @@ def parse_study(config: Mapping[str, Any], file: str = "study") -> Study:
 
     Raises EdgeminError with one line per problem: file, key, what is wrong.
     """
+    _refuse(messages.unreadable(config), file)
+    if not isinstance(config, Mapping):
+        raise EdgeminError(f"{file}: study: found {messages.found(config)}; a study is a mapping of the keys in config/README.md")
     try:
-        return Study.model_validate(dict(config))
+        study = Study.model_validate(dict(config))
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_url=False):
@@ -523,8 +532,17 @@ def parse_study(config: Mapping[str, Any], file: str = "study") -> Study:
             elif problem["type"] == "missing":
                 message = "missing; add this key"
             elif problem["type"] == "string_pattern_mismatch":
-                message = f"{problem['input']!r} does not match {problem['ctx']['pattern']}"
+                message = f"{messages.found(problem['input'])} does not match {problem['ctx']['pattern']}"
             elif problem["type"] not in ("value_error",):
-                message = f"{message}; found {str(problem['input'])[:80]!r}"
-            lines.append(f"{file}: {_key(problem['loc'], config, problem['type'] == 'missing')}: {message}")
+                message = f"{message}; found {messages.found(problem['input'])}"
+            lines.append(
+                f"{file}: {messages.line(_key(problem['loc'], config, problem['type'] == 'missing'))}: {messages.line(message)}"
+            )
         raise EdgeminError("\n".join(dict.fromkeys(lines))) from None
+    _refuse(messages.unreadable(study.model_dump()), file)  # `1e10` and "10000000000" are whole numbers by now
+    return study
+
+
+def _refuse(problems: Iterable[str], file: str) -> None:
+    if told := [f"{file}: {problem}" for problem in problems]:
+        raise EdgeminError("\n".join(told[:20]))

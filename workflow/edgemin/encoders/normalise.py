@@ -12,7 +12,8 @@ import pandas as pd
 
 from edgemin.config.sources import ModelSource, RandomModel
 from edgemin.encoders.checkpoint import read_weights
-from edgemin.encoders.families import family_of
+from edgemin.encoders.families import family_of, usable_positions
+from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.tasks.archives import fetched, join_zip, unpack_folder
@@ -57,11 +58,24 @@ def _copy(folder: Path, out: Path) -> None:
                 else ""
             )
             raise EdgeminError(f"{folder}: has no {name}{hint}")
-    family_of(read_json(folder / "config.json"))
+    check_config(read_json(folder / "config.json"), folder / "config.json")
     read_weights(folder / "model.safetensors")
     shutil.copyfile(folder / "config.json", out / "config.json")
     shutil.copyfile(folder / "model.safetensors", out / "model.safetensors")
     _save_tokenizer(load_tokenizer(folder), out)
+
+
+def check_config(config: Any, file: Path) -> None:
+    """Raises EdgeminError unless a config says what jobs will ask of it: family, shape, positions."""
+    try:
+        family_of(config)
+        structure, positions = Structure.of(config), usable_positions(config)
+        if min(structure.head_dim, len(structure.heads), *map(len, structure.heads), *structure.intermediate, positions) < 1:
+            raise ValueError("a size is below 1")
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
+        raise EdgeminError(
+            f"{file}: not the config of an encoder ({error!r}); save the model anew with save_pretrained"
+        ) from None
 
 
 def _save_tokenizer(tokenizer: Any, out: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from edgemin.config.messages import found, line
 from edgemin.config.sources import DataSource
 from edgemin.config.study import SignOf, Task
-from edgemin.errors import EdgeminError
+from edgemin.errors import EdgeminError, first_line
 from edgemin.tasks.archives import fetched, read_member
 
 
@@ -47,33 +51,54 @@ def _read_table(path: Path, form: str) -> pd.DataFrame:
 def _parse(data: bytes, form: str, where: str, columns: list[str] | None, quoting: bool) -> pd.DataFrame:
     try:
         if form == "parquet":
-            return pd.read_parquet(io.BytesIO(data))
+            return pd.read_parquet(io.BytesIO(data)).reset_index(drop=True)
         if form == "json":
-            return pd.read_json(io.BytesIO(data), lines=not data.lstrip().startswith(b"["), dtype=False)
+            lines = not data.lstrip().startswith(b"[")
+            return pd.read_json(io.BytesIO(data), lines=lines, dtype=False, convert_dates=False)
+        return _read_csv(data, "," if form == "csv" else "\t", columns, quoting)
+    except UnicodeDecodeError as error:
+        raise EdgeminError(f"{where}: not UTF-8 (byte {error.start}); convert it to UTF-8") from None
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, MemoryError, RecursionError) as error:
+        # TypeError and the like: what pandas and pyarrow raise for JSON and Parquet that are no tables
+        raise EdgeminError(f"{where}: not readable as {form} ({first_line(error)}); correct the file or its format") from None
+
+
+def _read_csv(data: bytes, separator: str, columns: list[str] | None, quoting: bool) -> pd.DataFrame:
+    """All values as text. Raises ValueError for a table that is not one."""
+
+    def read(**options: Any) -> pd.DataFrame:
         return pd.read_csv(
             io.BytesIO(data),
-            sep="," if form == "csv" else "\t",
-            names=columns,
-            header=None if columns else 0,
+            sep=separator,
             quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE,
             keep_default_na=False,
             dtype=str,
             encoding="utf-8-sig",
+            index_col=False,  # or a column more than names would make the first one the index
+            **options,
         )
-    except UnicodeDecodeError as error:
-        raise EdgeminError(f"{where}: not UTF-8 (byte {error.start}); convert it to UTF-8") from None
-    except (ValueError, pd.errors.ParserError) as error:
-        raise EdgeminError(
-            f"{where}: not readable as {form} ({str(error).splitlines()[0]}); correct the file or its format"
-        ) from None
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table = read(names=columns, header=None) if columns else read(header=0)
+        except pd.errors.ParserWarning:
+            raise ValueError("a row has more values than there are columns") from None
+    if columns:
+        return table
+    names = read(header=None, nrows=1).iloc[0].tolist()
+    table.columns = pd.Index(names)  # as they stand: pandas calls a second `text` `text.1`
+    return table
 
 
 def _check_columns(table: pd.DataFrame, columns: list[str], where: str) -> None:
     for column in columns:
         if column not in table.columns:
             raise EdgeminError(
-                f"{where}: no column '{column}'; it has: {', '.join(map(str, table.columns))}. Correct text or label in the study"
+                f"{where}: no column '{column}'; it has: {line(', '.join(map(str, table.columns)))[:200]}. Correct text or label in the study"
             )
+        if isinstance(table[column], pd.DataFrame):
+            raise EdgeminError(f"{where}: column '{column}' stands twice; drop or rename one")
 
 
 def texts_of(table: pd.DataFrame, columns: list[str], where: str) -> pd.DataFrame:
@@ -81,7 +106,7 @@ def texts_of(table: pd.DataFrame, columns: list[str], where: str) -> pd.DataFram
     _check_columns(table, columns, where)
     rows = pd.DataFrame(
         {
-            name: table[column].fillna("").astype(str).str.split().str.join(" ")
+            name: pd.Series([_words(value) for value in table[column]], dtype="str")
             for name, column in zip(("text", "pair"), columns, strict=False)
         }
     )
@@ -92,6 +117,13 @@ def texts_of(table: pd.DataFrame, columns: list[str], where: str) -> pd.DataFram
                 f"{where}: column '{column}': {len(empty)} empty texts, the first in data row {empty[0] + 1}; remove those rows"
             )
     return rows
+
+
+def _words(value: Any) -> str:
+    """A text with white space collapsed; empty for what is no text, or holds half a character (which no file could keep)."""
+    missing = value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+    text = "" if missing else " ".join(str(value).split())
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def dead_zone_texts(table: pd.DataFrame, task: Task) -> pd.DataFrame:
@@ -111,7 +143,9 @@ def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, 
     label_column = task.label.sign_of if isinstance(task.label, SignOf) else task.label
     _check_columns(table, [*task.text_columns, label_column], where)
     rows = texts_of(table, task.text_columns, where)
-    rows["label"] = table[label_column]
+    rows["label"] = pd.Series(
+        [value if isinstance(value, str | float | int) else _words(value) for value in table[label_column]], dtype=object
+    )
     missing = rows.index[rows["label"].isna() | (rows["label"].astype(str).str.strip() == "")]
     if len(missing):
         raise EdgeminError(
@@ -120,11 +154,11 @@ def to_rows(table: pd.DataFrame, task: Task, where: str) -> tuple[pd.DataFrame, 
     if not (isinstance(task.label, SignOf) or task.regression):
         rows["label"] = rows["label"].map(_class_name)
         return rows, 0
-    numbers = pd.to_numeric(rows["label"], errors="coerce")
+    numbers = pd.to_numeric(rows["label"], errors="coerce").astype(float).replace([math.inf, -math.inf], math.nan)
     bad = numbers.index[numbers.isna()]
     if len(bad):
         raise EdgeminError(
-            f"{where}: column '{label_column}': {rows['label'][bad[0]]!r} in data row {bad[0] + 1} is not a number"
+            f"{where}: column '{label_column}': {found(rows['label'][bad[0]])} in data row {bad[0] + 1} is not a number"
         )
     if task.regression:
         rows["label"] = numbers.astype(float)
@@ -150,7 +184,7 @@ def to_class_ids(labels: pd.Series, names: list[str], by_name: bool, where: str)
     outside = sorted(set(labels) - set(known))
     if outside:
         raise EdgeminError(
-            f"{where}: label '{outside[0]}' is neither one of the label_names ({', '.join(names)}) "
+            f"{where}: label {found(outside[0])} is neither one of the label_names ({', '.join(names)}) "
             f"nor an index below {len(names)}, as the training split's labels are; correct label_names in the study"
         )
     return labels.map(known).astype(int)

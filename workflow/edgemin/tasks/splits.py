@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from edgemin.config.messages import line
 from edgemin.config.study import SPLITS, SignOf, Splits, Task
 from edgemin.errors import EdgeminError
 from edgemin.tasks.keys import keys_of
@@ -44,12 +45,18 @@ def _label_names(task: Task, rows: dict[str, pd.DataFrame]) -> list[str]:
         return list(task.label_names)
     if isinstance(task.label, SignOf):
         return ["negative", "positive"]
-    values = sorted(set(rows["train"]["label"]), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    values = sorted(set(rows["train"]["label"]), key=_by_number)
     if len(values) < 2:
-        raise EdgeminError(f"train split: one label value only ({values}); a classifier needs two")
+        raise EdgeminError(f"train split: one label value only ({line(str(values))[:80]}); a classifier needs two")
     if len(values) > 1000:
         raise EdgeminError(f"train split: {len(values)} label values; for regression set metric: pearson or spearman")
     return values
+
+
+def _by_number(name: str) -> tuple[bool, int, str]:
+    """Sorts 2 before 10, and numbers before words."""
+    number = name.isascii() and name.isdigit() and len(name) < 20
+    return not number, int(name) if number else 0, name
 
 
 def deduplicate(rows: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
