@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status report bench bench-runtimes test lint docs format schema clean clean-scratch
+.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status partial report bench bench-runtimes test lint docs format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -40,6 +40,9 @@ deploy: .venv/ready ## a folder that runs without this project, of the ladder's 
 
 status: .venv/ready ## cells of the study STUDY that are done, running, failed or waiting, and about how long the rest takes
 	PYTHONPATH=workflow .venv/bin/python -m edgemin.status $(STUDY)
+
+partial: .venv/ready ## tables of what the study STUDY has so far; what is missing is named
+	PYTHONPATH=workflow .venv/bin/python -m edgemin.partial $(STUDY)
 
 report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
 	$(RUN) --configfile $(STUDY)

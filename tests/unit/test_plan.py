@@ -351,6 +351,7 @@ def test_the_table_of_objectives_names_what_it_reads(plan):
     assert block["rows"][2]["seeds"][1] == {
         "measured": f"{measured}/{KD}/distill-pairs/torch",
         "teacher": f"{measured}/teacher/torch",
+        "elsewhere": False,
         "history": f"results/smoke/models/snippets/seed3/{KD}/distill-pairs/history.json",
         "caches": [f"results/smoke/caches/snippets/seed3/wide/{KD}/hidden_last.json"],
     }
@@ -358,7 +359,7 @@ def test_the_table_of_objectives_names_what_it_reads(plan):
 
 
 def test_what_the_table_of_objectives_waits_for(plan):
-    files = Reports(plan(DISTILLED)).distillation_files()
+    files = Reports(plan(DISTILLED)).files("distillation")
     assert len(files) == len(set(files))
     measured = "results/smoke/measurements/snippets/seed0"
     chains = ("teacher", "teacher/distill-labels", KD, f"{KD}/distill-pairs")
@@ -370,9 +371,9 @@ def test_what_the_table_of_objectives_waits_for(plan):
         f"{CACHES}/wide/{KD}/hidden_last.json",
     }
     tests = {"tasks.snippets.out_of_domain": {"tweets": {"source": {"files": {"train": "t.csv"}}}}}
-    more = set(Reports(plan({**DISTILLED, **tests})).distillation_files()) - set(files)
+    more = set(Reports(plan({**DISTILLED, **tests})).files("distillation")) - set(files)
     assert more == {f"{measured}/{chain}/torch/out_of_domain.json" for chain in chains[1:]}
-    assert Reports(plan()).distillation_files() == []
+    assert Reports(plan()).files("distillation") == []
 
 
 def test_objectives_are_compared_where_no_export_is_needed_if_that_is_measured(plan):

@@ -47,11 +47,11 @@ def test_the_table_waits_for_what_masks_have_reached(changed):
     history = "results/smoke/models/snippets/seed0/teacher/distill-minilmv2/prune-masks/history.json"
     histories = {row["cell"]: row["seeds"][0]["history"] for row in spec.pruning()["blocks"][0]["rows"]}
     assert histories == {"kd": None, "half": None, "top": None, "uncut": None, "blocks": None, "masks": history}
-    assert [file for file in spec.pruning_files() if file.endswith("history.json")] == [history]
+    assert [file for file in spec.files("pruning") if file.endswith("history.json")] == [history]
 
 
 def test_its_files_are_those_of_the_first_runtime_each_once(changed):
-    files = plan(changed, pruning={"kd": ["half"], "top": ["half"]}).pruning_files()
+    files = plan(changed, pruning={"kd": ["half"], "top": ["half"]}).files("pruning")
     assert len(files) == len(set(files)) == 3 * 5
     assert all("/onnxruntime/" in file for file in files)
 

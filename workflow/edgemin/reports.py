@@ -26,15 +26,20 @@ TABLES = {
 """Table -> the module that writes it."""
 
 
+def rows_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The cells of a table, whether it has blocks or not."""
+    return [row for block in spec.get("blocks", [spec]) for row in block["rows"]]
+
+
 class Reports:
-    """A spec is what the table needs to know; `…_files` are what it reads."""
+    """A spec is what the job of a table needs to know; its `files` are what it reads."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.study = plan.study
 
-    def everything(self) -> list[str]:
-        """Files of every table and plot that the study declares anything for."""
+    def declared(self) -> list[str]:
+        """Tables for which the study declares anything."""
         study = self.study
         asked: dict[str, Any] = {
             "stagewise": True,
@@ -43,19 +48,17 @@ class Reports:
             "literature": True,
         }
         asked |= {**study.tables.compared(), "parameters": study.tables.quantization or study.tables.parameters}
-        heads = study.sensitivity and study.sensitivity.heads
-        plots: dict[str, Any] = {"stagewise": True, "pareto_latency": True, "pareto_size": True, "sensitivity": study.sensitivity}
+        return [name for name in TABLES if asked[name]]
+
+    def everything(self) -> list[str]:
+        """Files of every table and plot that the study declares anything for."""
+        study, root = self.study, self.plan.root
+        plots: dict[str, Any] = {"stagewise": True, "pareto_latency": True, "pareto_size": True}
         plots |= {name: study.tables.compared()[name] for name in ("distillation", "quantization")}
-        plots |= {"head_importance": heads, "layer_sensitivity": study.layer_sensitivity}
-        return [
-            *(
-                f"{self.plan.root}/tables/{name}.{form}"
-                for name, wanted in asked.items()
-                if wanted
-                for form in ("csv", "md", "tex")
-            ),
-            *(f"{self.plan.root}/plots/{name}.{form}" for name, wanted in plots.items() if wanted for form in ("png", "svg")),
-        ]
+        heads = study.sensitivity and study.sensitivity.heads
+        plots |= {"sensitivity": study.sensitivity, "head_importance": heads, "layer_sensitivity": study.layer_sensitivity}
+        tables = [f"{root}/tables/{name}.{form}" for name in self.declared() for form in ("csv", "md", "tex")]
+        return tables + [f"{root}/plots/{name}.{form}" for name, wanted in plots.items() if wanted for form in ("png", "svg")]
 
     def result_rows(self) -> list[dict[str, Any]]:
         """One per task, default cell, runtime and seed: its names and the folder of its measurements."""
@@ -86,14 +89,16 @@ class Reports:
 
     def files(self, table: str) -> list[str]:
         """What the job of a table reads."""
-        if table in ("distillation", "pruning", "parameters"):
-            found: list[str] = getattr(self, f"{table}_files")()
-            return found
-        return self._files_of_blocks(self._said(table)["blocks"])
+        rows = rows_of(self._said(table))
+        return list(dict.fromkeys(file for row in rows for seed in row["seeds"] for file in self.needs(seed)))
 
-    def _files_of_blocks(self, blocks: Iterable[Mapping[str, Any]]) -> list[str]:
-        rows = (seed for block in blocks for row in block["rows"] for seed in row["seeds"])
-        return list(dict.fromkeys(self.measurement_files(rows)))
+    def needs(self, seed: Mapping[str, Any]) -> list[str]:
+        """What a table reads of one cell and seed."""
+        if "folder" in seed:
+            return [*self.measurement_files([seed]), *([seed["history"]] if seed.get("history") else [])]
+        names = ("quality.json", "predictions.parquet", *(["out_of_domain.json"] if seed["elsewhere"] else []))
+        measured = [f"{seed['measured']}/{name}" for name in names]
+        return [*measured, f"{seed['teacher']}/predictions.parquet", seed["history"], *seed["caches"]]
 
     def table(self, name: str) -> dict[str, Any]:
         """The blocks of the table `stagewise` or `subsets`: one per task and runtime, with the rows of its cells' measurements."""
@@ -142,19 +147,10 @@ class Reports:
         return {
             "measured": self.plan.measured(task, seed, chain, runtime),
             "teacher": self.plan.measured(task, seed, Chain(), runtime),
+            "elsewhere": bool(self.study.tasks[task].out_of_domain),
             "history": f"{self.plan.model(task, seed, chain)}/history.json",
             "caches": [self.plan.cache(task, seed, teacher, transfer, need) for need in needs],
         }
-
-    def distillation_files(self) -> list[str]:
-        files = []
-        for block in self.distillation()["blocks"]:
-            elsewhere = ["out_of_domain.json"] if self.study.tasks[block["task"]].out_of_domain else []
-            for row in block["rows"]:
-                for one in row["seeds"]:
-                    files += [f"{one['measured']}/{name}" for name in ("quality.json", "predictions.parquet", *elsewhere)]
-                    files += [f"{one['teacher']}/predictions.parquet", one["history"], *one["caches"]]
-        return list(dict.fromkeys(files))
 
     def pruning(self) -> dict[str, Any]:
         """The table of pruning: per task, each reference and the cells that are compared with it, in the first runtime."""
@@ -204,11 +200,6 @@ class Reports:
         learned = chain.last is not None and isinstance(self.study.variant(chain), Cofi)
         history = f"{self.plan.model(task, seed, chain)}/history.json" if learned else None
         return {**self._row(task, cell, runtime, seed), "history": history}
-
-    def pruning_files(self) -> list[str]:
-        rows = [row for block in self.pruning()["blocks"] for cell in block["rows"] for row in cell["seeds"]]
-        histories = [row["history"] for row in rows if row["history"]]
-        return list(dict.fromkeys([*self.measurement_files(rows), *histories]))
 
     def quantization(self) -> dict[str, Any]:
         """The table of quantization: per task and runtime, each float cell and its quantized ones."""
@@ -294,9 +285,6 @@ class Reports:
             for runtime, cell in dict.fromkeys(found)
         ]
         return {"study": self.study.study, "rows": rows}
-
-    def parameters_files(self) -> list[str]:
-        return list(dict.fromkeys(self.measurement_files(seed for row in self.parameters()["rows"] for seed in row["seeds"])))
 
     def measurement_files(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         """What the report reads of these rows."""

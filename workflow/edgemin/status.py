@@ -13,10 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from edgemin.chains import Chain
-from edgemin.config import parse_study
+from edgemin.config import read_study
 from edgemin.errors import EdgeminError
 from edgemin.plan import CHECKPOINT, QUANTIZED_ONNX, Plan
 
@@ -132,14 +130,7 @@ def _duration(
 def main(arguments: Sequence[str]) -> int:
     """Print the report of a study file."""
     try:
-        file = arguments[0] if arguments else "config/config.yaml"
-        try:
-            config = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise EdgeminError(f"{file}: cannot be read as YAML ({error}); name a study file") from None
-        if not isinstance(config, dict):
-            raise EdgeminError(f"{file}: holds no study; name a study file")
-        print(report(Plan(parse_study(config, file=file))))
+        print(report(Plan(read_study(arguments[0] if arguments else "config/config.yaml"))))
     except EdgeminError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from edgemin.chains import ROOT, Chain
@@ -546,3 +548,17 @@ def parse_study(config: Mapping[str, Any], file: str = "study") -> Study:
 def _refuse(problems: Iterable[str], file: str) -> None:
     if told := [f"{file}: {problem}" for problem in problems]:
         raise EdgeminError("\n".join(told[:20]))
+
+
+def read_study(file: str) -> Study:
+    """A study file, as Snakemake would read it.
+
+    Raises EdgeminError for a file that is not there, is no YAML or is no study.
+    """
+    try:
+        config = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise EdgeminError(f"{file}: cannot be read as YAML ({' '.join(str(error).split())}); name a study file") from None
+    if not isinstance(config, dict):
+        raise EdgeminError(f"{file}: holds no study; name a study file")
+    return parse_study(config, file=file)
