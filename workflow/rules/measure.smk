@@ -83,7 +83,7 @@ rule measure_size:
 
 
 rule measure_latency:
-    """Runs alone: it takes every core that Snakemake has, whatever number of threads it then uses."""
+    """Runs alone, whatever number of threads it uses: it takes every core that Snakemake has, on a cluster a node of its own."""
     input:
         unpack(
             lambda wildcards: PLAN.latency_inputs(
@@ -102,7 +102,7 @@ rule measure_latency:
         f"{PLAN.root}/benchmarks/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/latency.tsv"
     conda:
         "../../envs/edgemin.yaml"
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores if workflow.local_exec else STUDY.threads.inference
     params:
         spec=lambda wildcards: PLAN.spec_latency(wildcards.task, wildcards.runtime),
     script:
