@@ -29,7 +29,7 @@ def job(snakemake: Any) -> Iterator[None]:
         handlers=handlers,
         force=True,
     )
-    for name in ("httpx", "filelock", "fontTools", "matplotlib", "torch.onnx", "onnxscript", "onnx_ir"):
+    for name in ("httpx", "httpx2", "filelock", "fontTools", "matplotlib", "torch.onnx", "onnxscript", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.WARNING)
     started = time.monotonic()
     logging.info("begins")
