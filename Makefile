@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke subsets distillation pruning sensitivity quantization deploy report bench bench-runtimes test lint format schema clean clean-scratch
+.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status report bench bench-runtimes test lint docs format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -16,6 +16,9 @@ quick: .venv/ready ## the ladder in some ten minutes
 
 smoke: .venv/ready ## every rule on a tiny random model, without a download
 	$(RUN) --configfile config/smoke.yaml
+
+study: .venv/ready ## the whole ablation at the quick study's sizes, every table and plot; may be stopped and started again
+	$(RUN) --configfile config/study.yaml -- everything
 
 subsets: .venv/ready ## all eight subsets of distillation, pruning and quantization
 	$(RUN) table_subsets
@@ -34,6 +37,9 @@ quantization: .venv/ready ## which precision, which scheme; and what PyTorch's p
 
 deploy: .venv/ready ## a folder that runs without this project, of the ladder's last cell
 	$(RUN) deploy
+
+status: .venv/ready ## cells of the study STUDY that are done, running, failed or waiting, and about how long the rest takes
+	PYTHONPATH=workflow .venv/bin/python -m edgemin.status $(STUDY)
 
 report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
 	$(RUN) --configfile $(STUDY)
@@ -56,6 +62,9 @@ lint: .venv/ready-dev ## format, lint, types, rules
 	.venv/bin/snakefmt --check Snakefile workflow/rules
 	.venv/bin/mypy
 	.venv/bin/snakemake --configfile config/smoke.yaml --lint
+
+docs: .venv/ready-dev ## the documentation as a site, in site/
+	.venv/bin/mkdocs build --strict
 
 format: .venv/ready-dev
 	.venv/bin/ruff check --fix .

@@ -31,6 +31,14 @@ rule tables:
         ),
 
 
+rule everything:
+    """Every table and plot that the study declares, and the bundles."""
+    input:
+        rules.tables.input,
+        REPORTS.everything(),
+        PLAN.bundles(),
+
+
 rule downloads:
     """Everything that needs the network, for a machine that will lose it."""
     input:

@@ -37,7 +37,8 @@ def changed():
         study["cells"] = {name: chain for name, chain in study["cells"].items() if name in ladder}
         study["distill"] = {"minilmv2": study["distill"]["minilmv2"]}
         study["tasks"]["snippets"].pop("out_of_domain", None)
-        study.pop("transfer", None)
+        for key in ("transfer", "cross", "recommend"):
+            study.pop(key, None)
         for path, value in (changes or {}).items():
             node = study
             *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]

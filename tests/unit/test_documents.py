@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,11 @@ def test_every_key_of_a_study_is_explained():
     ]
     missing = {f"{model.__name__}.{field}" for model in models for field in model.model_fields if f"`{field}`" not in text}
     assert missing == set()
+
+
+def test_the_site_builds_without_a_broken_link(tmp_path):
+    """Strict: a link, an anchor or a page that is not there is an error."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "docs" / "methods.html").is_file()

@@ -173,12 +173,13 @@ def test_a_float_cell_is_measured_in_every_runtime_and_a_quantized_one_in_its_ow
 
 def test_a_table_has_its_cells_in_order_and_a_row_per_seed(plan):
     table = Reports(plan({"seeds": [4, 2]})).table("stagewise")
-    assert [(block["runtime"], list(block["cells"])) for block in table["blocks"]] == [
-        ("onnxruntime", ["teacher", "kd", "kd_prune", "edgemin"]),
-        ("torch", ["teacher", "kd", "kd_prune", "edgemin_torch"]),
+    found = [(block["rows"][0]["about"], [row["cell"] for row in block["rows"]]) for block in table["blocks"]]
+    assert found == [
+        ({"runtime": "onnxruntime"}, ["teacher", "kd", "kd_prune", "edgemin"]),
+        ({"runtime": "torch"}, ["teacher", "kd", "kd_prune", "edgemin_torch"]),
     ]
-    assert {tuple(row["seed"] for row in rows) for block in table["blocks"] for rows in block["cells"].values()} == {(4, 2)}
-    assert table["metrics"] == {"snippets": "accuracy"}
+    assert {tuple(seed["seed"] for seed in row["seeds"]) for block in table["blocks"] for row in block["rows"]} == {(4, 2)}
+    assert {block["metric"] for block in table["blocks"]} == {"accuracy"}
 
 
 def test_downloads_are_named_by_their_pins():
@@ -402,3 +403,15 @@ def test_signals_are_cleared_unless_they_are_kept(plan, monkeypatch, tmp_path, k
         (folder / name).write_text("")
     plan({"teacher_cache": {"keep": keep}}).clear_signals()
     assert {path.suffix for path in folder.iterdir()} == ({".json", ".safetensors"} if keep else {".json"})
+
+
+def test_everything_is_what_the_study_declares_anything_for(plan):
+    """The ladder of the smoke study keeps its sweeps and scans; two names of tables are always there."""
+    made = {file.removeprefix("results/smoke/") for file in Reports(plan()).everything() if file.endswith((".md", ".png"))}
+    names = ("stagewise", "pareto_latency", "pareto_size", "sensitivity", "head_importance", "layer_sensitivity")
+    assert made == {"tables/stagewise.md", "tables/literature.md", *(f"plots/{name}.png" for name in names)}
+    more = plan({"tables.quantization": {"kd_prune": ["edgemin"]}, "recommend": {"max_bytes": 9}, "sensitivity": None})
+    again = {file.removeprefix("results/smoke/") for file in Reports(more).everything() if file.endswith((".md", ".png"))}
+    names = ("tables/quantization.md", "tables/parameters.md", "tables/recommendation.md", "plots/quantization.png")
+    assert again - made == set(names)
+    assert made - again == {"plots/sensitivity.png", "plots/head_importance.png"}

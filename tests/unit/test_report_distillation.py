@@ -195,7 +195,7 @@ def test_the_three_files_say_the_same(spec, tmp_path, monkeypatch):
     assert table["kl_to_teacher"].tolist() == distillation(spec)["kl_to_teacher"].tolist()
     markdown, tex = ((tmp_path / f"distillation.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
     assert markdown.startswith("# Distillation: s\n\n| control ")
-    assert markdown.endswith(f"\n\n{NOTE} Runtime of the predictions: torch; 2 seed(s).\n")
+    assert f"\n\n{NOTE} Runtime of the predictions: torch. 2 seeds. p: exact sign-flip test over seeds; " in markdown
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
     text = shown(table)
     assert [cells_of(line) for line in lines] == [

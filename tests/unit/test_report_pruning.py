@@ -89,19 +89,23 @@ def test_columns_for_people():
         "task": "t",
         "cell": "a",
         "metric": "accuracy",
+        "best": False,
+        "p": 0.25,
+        "p_holm": 0.5,
         **numbers,
         "logical": 2e6,
         "nonzero": 1e6,
         "bytes": 8e6,
         "compressed": 4e6,
     }
-    first = {"structure": None, "cut": None, "criterion": None, "recovered": None, "quality_change": None}
+    first = {"structure": None, "cut": None, "criterion": None, "recovered": None, "quality_change": None, "p": None}
     second = {"structure": "weights", "cut": "50 %", "criterion": "magnitude", "recovered": True}
     text = pruning.shown(pd.DataFrame([row | first, row | second]))
     assert text.loc[0, ["structure", "cut", "by", "recovered", "change"]].tolist() == ["–"] * 5
     assert text.loc[1, ["structure", "cut", "by", "recovered"]].tolist() == ["weights", "50 %", "magnitude", "yes"]
     assert text.loc[1, "accuracy %"] == "50.0 [50.0, 50.0]"
     assert text.loc[1, "nonzero M"] == "1.00"
+    assert text["p (Holm)"].tolist() == ["–", "0.250 (0.500)"]
 
 
 def test_what_masks_have_reached_stands_beside_what_was_asked_for(tmp_path):

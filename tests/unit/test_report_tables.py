@@ -66,12 +66,13 @@ def spec(tmp_path):
                 "folder": str(folder),
             }
             cells.setdefault(cell, []).append(row)
-    blocks = [{"task": "t", "runtime": "onnxruntime", "cells": cells}]
-    return {"study": "s", "table": "stagewise", "metrics": {"t": "accuracy"}, "threads": 1, "blocks": blocks}
+    rows = [{"cell": cell, "about": {"runtime": "onnxruntime"}, "seeds": seeds} for cell, seeds in cells.items()]
+    blocks = [{"task": "t", "metric": "accuracy", "rows": rows}]
+    return {"study": "s", "table": "stagewise", "threads": 1, "blocks": blocks}
 
 
 def test_every_number_has_a_row(spec):
-    table = collect(spec["blocks"][0]["cells"]["kd"][:1])
+    table = collect(spec["blocks"][0]["rows"][1]["seeds"][:1])
     assert list(table.columns) == COLUMNS
     assert set(table[["study", "task", "seed", "cell", "chain", "runtime"]].itertuples(index=False, name=None)) == {
         ("s", "t", 0, "kd", "teacher/distill-kd", "onnxruntime")
@@ -103,7 +104,7 @@ def test_every_number_has_a_row(spec):
 
 
 def test_a_written_table_reads_back(spec, tmp_path):
-    table = collect(spec["blocks"][0]["cells"]["small"])
+    table = collect(spec["blocks"][0]["rows"][2]["seeds"])
     write(table, tmp_path / "results.csv")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "results.csv"), table, check_dtype=False)
 
@@ -146,7 +147,8 @@ def test_numbers_as_people_read_them(spec):
 def test_a_correlation_is_no_percentage(spec, monkeypatch):
     """Matthews of the teacher's seeds: (2 1 - 1 0) / sqrt(2 2 3 1), the wrong one being a 0 taken for a 1, and 1."""
     monkeypatch.setattr(statistics, "RESAMPLES", 10)  # the interval is not looked at
-    text = shown(stagewise({**spec, "metrics": {"t": "matthews"}}))
+    spec["blocks"][0]["metric"] = "matthews"
+    text = shown(stagewise(spec))
     assert text["matthews"][0].split(" ")[0] == f"{(2 / math.sqrt(12) + 1) / 2:.3f}"
 
 
@@ -156,8 +158,8 @@ def test_the_three_files_say_the_same(spec, tmp_path):
     assert table["quality"].tolist() == [0.875, 0.625, 0.75]
     markdown, tex = ((tmp_path / f"stagewise.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
     assert markdown.startswith("# Stage by stage: s\n\n| runtime ")
-    assert "Machine: Some & CPU; 1 inference thread(s); 2 seed(s)." in markdown
-    assert r"Machine: Some \& CPU; 1 inference thread(s); 2 seed(s)." in tex
+    assert "Machine: Some & CPU; 1 inference thread(s). 2 seeds. p: exact sign-flip test over seeds; in brackets" in markdown
+    assert r"Machine: Some \& CPU; 1 inference thread(s). 2 seeds. p: exact" in tex
     for mark in ("62.5 [", "−25.00 [", "2.50× [2.00, 3.00]"):
         assert mark in markdown
         assert markup.tex_escape(mark) in tex

@@ -1,65 +1,13 @@
-"""Runs of the real workflow, as a user starts them, in a copy of the repository's tracked parts."""
+"""Copies of the repository in which the smoke study is run."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
+from copies import ROOT, Copy, Run
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass
-class Run:
-    code: int
-    output: str
-
-    @property
-    def jobs(self) -> dict[str, int]:
-        """Rule -> number of jobs, from Snakemake's table."""
-        found = re.findall(r"^([a-z_]+) +(\d+)$", self.output, re.MULTILINE)
-        return {name: int(count) for name, count in found if name != "total"}
-
-    @property
-    def errors(self) -> list[str]:
-        return [line for line in self.output.splitlines() if "error: " in line]
-
-
-class Copy:
-    """A working copy in which studies can be edited and run."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name in ("workflow", "config", "profiles", "envs", "tests/data"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "Snakefile", folder)
-
-    def command(self, *arguments: str, study: str = "config/smoke.yaml", cores: int = 2) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--cores", str(cores), "--configfile", study, *arguments]
-
-    def run(self, *arguments: str, study: str = "config/smoke.yaml", timeout: float = 600) -> Run:
-        done = subprocess.run(
-            self.command(*arguments, study=study), cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False
-        )
-        return Run(done.returncode, done.stdout + done.stderr)
-
-    def dry(self, *arguments: str, study: str = "config/smoke.yaml") -> Run:
-        return self.run("-n", "--quiet", "rules", "reason", "host", "--", *arguments, study=study)
-
-    def edit(self, change: Callable[[dict], object], study: str = "config/smoke.yaml", to: str | None = None) -> str:
-        """Rewrite a study by `change`, under its own name or as `to`; returns the file's name."""
-        content = yaml.safe_load((self.folder / study).read_text())
-        change(content)
-        target = to or study
-        (self.folder / target).write_text(yaml.safe_dump(content, sort_keys=False))
-        return target
+__all__ = ["ROOT", "Copy", "Run"]
 
 
 @pytest.fixture

@@ -6,8 +6,24 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgemin.chains import Chain
+from edgemin.config.study import Recommend
 from edgemin.config.variants import Cofi, Layers, Vocabulary
 from edgemin.plan import MEASUREMENTS, Plan
+from edgemin.provenance import code_digest
+
+TABLES = {
+    "stagewise": "edgemin.report.stagewise",
+    "subsets": "edgemin.report.stagewise",
+    "distillation": "edgemin.report.distillation",
+    "pruning": "edgemin.report.pruning",
+    "quantization": "edgemin.report.quantization",
+    "parameters": "edgemin.report.parameters",
+    "orders": "edgemin.report.combinations",
+    "combinations": "edgemin.report.combinations",
+    "literature": "edgemin.report.literature",
+    "recommendation": "edgemin.report.recommendation",
+}
+"""Table -> the module that writes it."""
 
 
 class Reports:
@@ -16,6 +32,30 @@ class Reports:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.study = plan.study
+
+    def everything(self) -> list[str]:
+        """Files of every table and plot that the study declares anything for."""
+        study = self.study
+        asked: dict[str, Any] = {
+            "stagewise": True,
+            "subsets": study.tables.subsets,
+            "recommendation": study.recommend,
+            "literature": True,
+        }
+        asked |= {**study.tables.compared(), "parameters": study.tables.quantization or study.tables.parameters}
+        heads = study.sensitivity and study.sensitivity.heads
+        plots: dict[str, Any] = {"stagewise": True, "pareto_latency": True, "pareto_size": True, "sensitivity": study.sensitivity}
+        plots |= {name: study.tables.compared()[name] for name in ("distillation", "quantization")}
+        plots |= {"head_importance": heads, "layer_sensitivity": study.layer_sensitivity}
+        return [
+            *(
+                f"{self.plan.root}/tables/{name}.{form}"
+                for name, wanted in asked.items()
+                if wanted
+                for form in ("csv", "md", "tex")
+            ),
+            *(f"{self.plan.root}/plots/{name}.{form}" for name, wanted in plots.items() if wanted for form in ("png", "svg")),
+        ]
 
     def result_rows(self) -> list[dict[str, Any]]:
         """One per task, default cell, runtime and seed: its names and the folder of its measurements."""
@@ -32,25 +72,45 @@ class Reports:
         names = {"study": self.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
         return {**names, "folder": self.plan.measured(task, seed, chain, runtime)}
 
+    def spec(self, table: str) -> dict[str, Any]:
+        """What the job of a table is tracked by."""
+        return {**self._said(table), "table": table, "module": TABLES[table], "code": code_digest(TABLES[table])}
+
+    def _said(self, table: str) -> dict[str, Any]:
+        if table in ("stagewise", "subsets"):
+            return self.table(table)
+        if table in ("orders", "combinations"):
+            return self.combinations(table)
+        found: dict[str, Any] = getattr(self, table)()
+        return found
+
+    def files(self, table: str) -> list[str]:
+        """What the job of a table reads."""
+        if table in ("distillation", "pruning", "parameters"):
+            found: list[str] = getattr(self, f"{table}_files")()
+            return found
+        return self._files_of_blocks(self._said(table)["blocks"])
+
+    def _files_of_blocks(self, blocks: Iterable[Mapping[str, Any]]) -> list[str]:
+        rows = (seed for block in blocks for row in block["rows"] for seed in row["seeds"])
+        return list(dict.fromkeys(self.measurement_files(rows)))
+
     def table(self, name: str) -> dict[str, Any]:
         """The blocks of the table `stagewise` or `subsets`: one per task and runtime, with the rows of its cells' measurements."""
         blocks = [
-            {
-                "task": task,
-                "runtime": runtime,
-                "cells": {cell: [self._row(task, cell, runtime, seed) for seed in self.study.seeds] for cell in cells},
-            }
+            self._block(task, cells, runtime, {"runtime": runtime})
             for task in self.study.tasks
             for runtime, cells in self.study.table(name).items()
         ]
-        metrics = {task: spec.metric for task, spec in self.study.tasks.items()}
-        return {
-            "study": self.study.study,
-            "table": name,
-            "metrics": metrics,
-            "threads": self.study.threads.inference,
-            "blocks": blocks,
-        }
+        return {"study": self.study.study, "table": name, "threads": self.study.threads.inference, "blocks": blocks}
+
+    def _block(self, task: str, cells: Iterable[str], runtime: str, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Cells that are compared with the first. about: further names of every row."""
+        rows = [
+            {"cell": cell, "about": dict(about), "seeds": [self._row(task, cell, runtime, seed) for seed in self.study.seeds]}
+            for cell in cells
+        ]
+        return {"task": task, "metric": self.study.tasks[task].metric, "rows": rows}
 
     @property
     def comparing_runtime(self) -> str:
@@ -175,9 +235,43 @@ class Reports:
         variant = self.study.variant(chain)
         return {"scheme": variant.scheme, "details": variant.details}
 
-    def quantization_files(self) -> list[str]:
-        rows = [row for block in self.quantization()["blocks"] for cell in block["rows"] for row in cell["seeds"]]
-        return list(dict.fromkeys(self.measurement_files(rows)))
+    def combinations(self, table: str) -> dict[str, Any]:
+        """The table `orders` or `combinations`: per task, each first cell and those that are compared with it."""
+        runtime = self.study.runtimes[0]
+        blocks = [
+            self._block(task, (reference, *cells), runtime, {})
+            for task in self.study.tasks
+            for reference, cells in getattr(self.study.tables, table).items()
+        ]
+        threads = self.study.threads.inference
+        return {"study": self.study.study, "table": table, "runtime": runtime, "threads": threads, "blocks": blocks}
+
+    def literature(self) -> dict[str, Any]:
+        """Published figures, and beside them the cells of the stage-wise table in its first runtime."""
+        stagewise = self.table("stagewise")
+        runtime = stagewise["blocks"][0]["rows"][0]["about"]["runtime"]
+        blocks = [block for block in stagewise["blocks"] if block["rows"][0]["about"]["runtime"] == runtime]
+        return {**stagewise, "blocks": blocks}
+
+    def recommendation(self) -> dict[str, Any]:
+        """Limits, and per task every default cell that is measured in their runtime."""
+        recommend = self.study.recommend or Recommend(runtime=self.study.runtimes[0])
+        runtime = recommend.runtime
+        cells = [cell for cell in self.study.default_cells() if runtime in self.study.runtimes_of(self.study.chain(cell))]
+        cells.sort(key=lambda cell: bool(self.study.chain(cell).links))
+        seed = self.study.seeds[0]
+        blocks = [
+            self._block(task, cells, runtime, {})
+            | {
+                "bundles": {
+                    cell: f"{self.plan.bundle(task, cell, seed)}/model.onnx" for cell in cells if runtime == "onnxruntime"
+                }
+            }
+            for task in self.study.tasks
+        ]
+        questions = {cell: self.study.cells[cell].question for cell in cells}
+        limits = recommend.model_dump(mode="json")
+        return {"study": self.study.study, "limits": limits, "questions": questions, "blocks": blocks}
 
     def parameters(self) -> dict[str, Any]:
         """The table of parameters: every cell of the stage-wise table and of quantization, in its runtimes, and those that are named."""
@@ -207,11 +301,6 @@ class Reports:
     def measurement_files(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         """What the report reads of these rows."""
         return [f"{row['folder']}/{name}" for row in rows for name in MEASUREMENTS]
-
-    def table_files(self, name: str) -> list[str]:
-        return self.measurement_files(
-            row for block in self.table(name)["blocks"] for rows in block["cells"].values() for row in rows
-        )
 
 
 def _parts(variant: Layers) -> str:

@@ -15,6 +15,32 @@ rule write_study:
         "../scripts/write_study.py"
 
 
+for table in TABLES:
+
+    rule:
+        name:
+            f"table_{table}"
+        input:
+            REPORTS.files(table),
+        output:
+            csv=f"{PLAN.root}/tables/{table}.csv",
+            md=report(
+                f"{PLAN.root}/tables/{table}.md",
+                caption=f"../report/{table}.rst",
+                category="Tables",
+                labels={"table": table, "format": "Markdown"},
+            ),
+            tex=f"{PLAN.root}/tables/{table}.tex",
+        log:
+            f"{LOGS}/report/{table}.log",
+        conda:
+            "../../envs/edgemin.yaml"
+        params:
+            spec=REPORTS.spec(table),
+        script:
+            "../scripts/write_table.py"
+
+
 rule collect_results:
     """One long table of every measured number of every default cell."""
     input:
@@ -32,84 +58,6 @@ rule collect_results:
         },
     script:
         "../scripts/collect_results.py"
-
-
-rule table_stagewise:
-    """What each stage costs and buys, with the runtime held constant."""
-    input:
-        REPORTS.table_files("stagewise"),
-    output:
-        csv=f"{PLAN.root}/tables/stagewise.csv",
-        md=report(
-            f"{PLAN.root}/tables/stagewise.md",
-            caption="../report/stagewise.rst",
-            category="Tables",
-            labels={"table": "stage by stage", "format": "Markdown"},
-        ),
-        tex=f"{PLAN.root}/tables/stagewise.tex",
-    log:
-        f"{LOGS}/report/stagewise.log",
-    conda:
-        "../../envs/edgemin.yaml"
-    params:
-        spec={
-            **REPORTS.table("stagewise"),
-            "code": code_digest("edgemin.report.stagewise"),
-        },
-    script:
-        "../scripts/table_stagewise.py"
-
-
-rule table_subsets:
-    """Every subset of the stages, those that only the ladder leaves out included."""
-    input:
-        REPORTS.table_files("subsets"),
-    output:
-        csv=f"{PLAN.root}/tables/subsets.csv",
-        md=report(
-            f"{PLAN.root}/tables/subsets.md",
-            caption="../report/subsets.rst",
-            category="Tables",
-            labels={"table": "subsets of the stages", "format": "Markdown"},
-        ),
-        tex=f"{PLAN.root}/tables/subsets.tex",
-    log:
-        f"{LOGS}/report/subsets.log",
-    conda:
-        "../../envs/edgemin.yaml"
-    params:
-        spec={
-            **REPORTS.table("subsets"),
-            "code": code_digest("edgemin.report.stagewise"),
-        },
-    script:
-        "../scripts/table_stagewise.py"
-
-
-rule table_distillation:
-    """Which supervision: every objective against labels at equal compute."""
-    input:
-        REPORTS.distillation_files(),
-    output:
-        csv=f"{PLAN.root}/tables/distillation.csv",
-        md=report(
-            f"{PLAN.root}/tables/distillation.md",
-            caption="../report/distillation.rst",
-            category="Tables",
-            labels={"table": "distillation objectives", "format": "Markdown"},
-        ),
-        tex=f"{PLAN.root}/tables/distillation.tex",
-    log:
-        f"{LOGS}/report/distillation.log",
-    conda:
-        "../../envs/edgemin.yaml"
-    params:
-        spec={
-            **REPORTS.distillation(),
-            "code": code_digest("edgemin.report.distillation"),
-        },
-    script:
-        "../scripts/table_distillation.py"
 
 
 rule plot_distillation:
@@ -131,29 +79,6 @@ rule plot_distillation:
         spec={"code": code_digest("edgemin.report.plot_distillation")},
     script:
         "../scripts/plot_distillation.py"
-
-
-rule table_pruning:
-    """What to cut, by which score, how far."""
-    input:
-        REPORTS.pruning_files(),
-    output:
-        csv=f"{PLAN.root}/tables/pruning.csv",
-        md=report(
-            f"{PLAN.root}/tables/pruning.md",
-            caption="../report/pruning.rst",
-            category="Tables",
-            labels={"table": "pruning", "format": "Markdown"},
-        ),
-        tex=f"{PLAN.root}/tables/pruning.tex",
-    log:
-        f"{LOGS}/report/pruning.log",
-    conda:
-        "../../envs/edgemin.yaml"
-    params:
-        spec={**REPORTS.pruning(), "code": code_digest("edgemin.report.pruning")},
-    script:
-        "../scripts/table_pruning.py"
 
 
 rule table_sensitivity:
@@ -265,55 +190,6 @@ rule plot_pareto:
         spec={"code": code_digest("edgemin.report.plots")},
     script:
         "../scripts/plot_pareto.py"
-
-
-rule table_quantization:
-    """Which precision, which scheme."""
-    input:
-        REPORTS.quantization_files(),
-    output:
-        csv=f"{PLAN.root}/tables/quantization.csv",
-        md=report(
-            f"{PLAN.root}/tables/quantization.md",
-            caption="../report/quantization.rst",
-            category="Tables",
-            labels={"table": "quantization", "format": "Markdown"},
-        ),
-        tex=f"{PLAN.root}/tables/quantization.tex",
-    log:
-        f"{LOGS}/report/quantization.log",
-    conda:
-        "../../envs/edgemin.yaml"
-    params:
-        spec={
-            **REPORTS.quantization(),
-            "code": code_digest("edgemin.report.quantization"),
-        },
-    script:
-        "../scripts/table_quantization.py"
-
-
-rule table_parameters:
-    """What PyTorch counts, and what is there."""
-    input:
-        REPORTS.parameters_files(),
-    output:
-        csv=f"{PLAN.root}/tables/parameters.csv",
-        md=report(
-            f"{PLAN.root}/tables/parameters.md",
-            caption="../report/parameters.rst",
-            category="Tables",
-            labels={"table": "parameters", "format": "Markdown"},
-        ),
-        tex=f"{PLAN.root}/tables/parameters.tex",
-    log:
-        f"{LOGS}/report/parameters.log",
-    conda:
-        "../../envs/edgemin.yaml"
-    params:
-        spec={**REPORTS.parameters(), "code": code_digest("edgemin.report.parameters")},
-    script:
-        "../scripts/table_parameters.py"
 
 
 rule plot_quantization:

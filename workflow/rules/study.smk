@@ -5,15 +5,17 @@ import sys
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from edgemin import chains
 from edgemin.chains import Chain
 from edgemin.config import parse_study
 from edgemin.environment import share_import_path
 from edgemin.errors import EdgeminError
+from edgemin.overview import said
 from edgemin.plan import BUNDLE, DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
 from edgemin.provenance import code_digest
-from edgemin.reports import Reports
+from edgemin.reports import TABLES, Reports
 
 # Jobs import the package, and the frame of the adapters.
 share_import_path(
@@ -31,6 +33,9 @@ try:
 except EdgeminError as error:
     lines = [line.removeprefix(f"{study_file}: ") for line in str(error).splitlines()]
     raise WorkflowError("\n".join(f"{study_file}: {line}" for line in lines)) from None
+
+if workflow.is_main_process:
+    logger.info(said(STUDY))
 
 MODELS = f"{PLAN.root}/models/{{task}}/seed{{seed}}"
 MEASURED = f"{PLAN.root}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}"

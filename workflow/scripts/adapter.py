@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,12 +36,47 @@ def job(snakemake: Any) -> Iterator[None]:
     started = time.monotonic()
     logging.info("begins")
     try:
-        yield
+        with _limited(snakemake):
+            yield
         logging.info("done in %.0f s", time.monotonic() - started)
     except EdgeminError as error:
         for line in str(error).splitlines():
             logging.error("error: %s", line)
         sys.exit(1)
+
+
+@contextmanager
+def _limited(snakemake: Any) -> Iterator[None]:
+    """Raise EdgeminError in a body that takes longer than the rule's `runtime` (minutes); without one there is no limit.
+
+    Clusters end such jobs themselves; on one machine nobody else does. A body that hangs inside a library, where Python
+    cannot interrupt it, is ended with its process a minute later.
+    """
+    minutes = snakemake.resources.get("runtime")
+    if not minutes:
+        yield
+        return
+    said = f"took longer than {minutes} minutes, its limit; if it may: --set-resources {snakemake.rule}:runtime=<minutes>"
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        _thread.interrupt_main()
+        time.sleep(60)
+        logging.error("error: %s", said)
+        os._exit(1)
+
+    timer = threading.Timer(60 * float(minutes), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if over.is_set():
+            raise EdgeminError(said) from None
+        raise
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from edgemin.chains import ROOT, Chain
 from edgemin.config import messages
 from edgemin.config.base import Name, Seed, Strict
+from edgemin.config.grids import Grid, expand
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.variants import AnyPrune, AnyQuantize, Distill, Int8Qat, LabelPhase, UnitCriterion
 from edgemin.errors import EdgeminError
@@ -229,8 +230,31 @@ class Tables(Strict):
     """Reference cell -> cells whose chains end in a prune link (`table_pruning`); not made by default."""
     quantization: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
     """Float cell -> cells that quantize its chain (`table_quantization`, `table_parameters`); not made by default."""
+    orders: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+    """First cell -> cells with the same stages in another order (`table_orders`); not made by default."""
+    combinations: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+    """Reference cell -> any cells or grids of `cross` (`table_combinations`); not made by default."""
     parameters: list[Name] = []
     """Further cells of `table_parameters`; not made by default."""
+
+    def compared(self) -> dict[str, dict[str, list[str]]]:
+        """The tables in blocks: name -> reference -> cells."""
+        names = ("distillation", "pruning", "quantization", "orders", "combinations")
+        return {name: getattr(self, name) for name in names}
+
+
+class Recommend(Strict):
+    """What may be shipped. Limits are checked on validation; what is left out is no limit."""
+
+    max_accuracy_drop: Annotated[float, Field(ge=0)] | None = None
+    """Below the teacher, in units of the metric: 0.01 is one point of accuracy."""
+    max_bytes: Annotated[int, Field(ge=1)] | None = None
+    """Of all files needed to predict."""
+    max_p90_ms: Annotated[float, Field(gt=0)] | None = None
+    """90th percentile of the latency at batch 1, on the machine that measures."""
+    runtime: Runtime = "onnxruntime"
+    prefer: Literal["latency", "bytes", "quality"] = "latency"
+    """Which of the cells within all limits is chosen: the fastest (p90), the smallest, or the best."""
 
 
 def _duplicates(values: list[Any]) -> list[Any]:
@@ -247,7 +271,10 @@ class Study(Strict):
     prune: dict[Name, AnyPrune] = {}
     quantize: dict[Name, AnyQuantize] = {}
     cells: Annotated[dict[Name, Cell], Field(min_length=1)]
+    cross: dict[Name, Grid] = {}
+    """Grids of chains, each a cell; see `edgemin.config.grids`."""
     tables: Tables = Tables()
+    recommend: Recommend | None = None
     sensitivity: Sensitivity | None = None
     layer_sensitivity: LayerSensitivity | None = None
     deploy: list[Name] = []
@@ -268,6 +295,23 @@ class Study(Strict):
         if not isinstance(cells, Mapping):
             return cells
         return {name: {"chain": cell} if isinstance(cell, str) else cell for name, cell in cells.items()}
+
+    @model_validator(mode="after")
+    def _crossed(self) -> Study:
+        """The cells of grids are cells like others, and a grid's name in a table stands for them."""
+        for name, grid in self.cross.items():
+            if name in self.cells:
+                raise ValueError(f"cross.{name}: is the name of a cell too; rename one")
+            try:
+                found = expand(name, grid, {cell: spec.chain for cell, spec in self.cells.items()})
+            except EdgeminError as error:
+                raise ValueError(str(error)) from None
+            self.cells.update({cell: Cell(chain=chain) for cell, chain in found.items() if cell not in self.cells})
+            for blocks in self.tables.compared().values():
+                for reference, cells in blocks.items():
+                    new = [one for cell in cells for one in (found if cell == name else [cell])]
+                    cells[:] = [cell for cell in dict.fromkeys(new) if cell != reference]
+        return self
 
     def variants(self) -> dict[str, Mapping[str, Strict]]:
         return {"distill": self.distill, "prune": self.prune, "quantize": self.quantize}
@@ -303,7 +347,7 @@ class Study(Strict):
         """The cells that are built unless something else is asked for: all but those that only an optional table lists."""
         default = {cell for cells in self.table("stagewise").values() for cell in cells}
         optional = {cell for cells in self.table("subsets").values() for cell in cells}
-        for blocks in (self.tables.distillation, self.tables.pruning, self.tables.quantization):
+        for blocks in self.tables.compared().values():
             optional |= {cell for first, cells in blocks.items() for cell in (first, *cells)}
         optional |= set(self.tables.parameters)
         return [cell for cell in self.cells if cell in default or cell not in optional]
@@ -382,6 +426,26 @@ class Study(Strict):
                     problems.append(f"tables.pruning.{reference}: cell '{cell}' is quantized; name float cells")
                 elif cell != reference and ((last := self.chain(cell).last) is None or last.stage != "prune"):
                     problems.append(f"tables.pruning.{reference}: the chain of cell '{cell}' does not end in a prune stage")
+        for name in ("orders", "combinations"):
+            for reference, cells in getattr(self.tables, name).items():
+                for cell in (reference, *cells):
+                    if cell not in self.cells:
+                        problems.append(self._no_cell(f"tables.{name}.{reference}", cell))
+                    elif self.runtimes[0] not in self.runtimes_of(self.chain(cell)):
+                        problems.append(
+                            f"tables.{name}.{reference}: cell '{cell}' is not measured in {self.runtimes[0]}, "
+                            "the first of runtimes, in which this table compares"
+                        )
+        if self.recommend and not any(self.recommend.runtime in self.runtimes_of(self.chain(cell)) for cell in self.cells):
+            problems.append(f"recommend.runtime: no cell is measured in {self.recommend.runtime}")
+        for reference, cells in self.tables.orders.items():
+            known = [cell for cell in (reference, *cells) if cell in self.cells]
+            stages = {cell: sorted(link.stage for link in self.chain(cell).links) for cell in known}
+            problems += [
+                f"tables.orders.{reference}: cell '{cell}' has other stages than '{reference}'; that is no question of order"
+                for cell in known
+                if stages[cell] != stages.get(reference)
+            ]
         problems += [self._no_cell("tables.parameters", cell) for cell in self.tables.parameters if cell not in self.cells]
         for reference, cells in self.tables.quantization.items():
             key = f"tables.quantization.{reference}"

@@ -1,51 +1,112 @@
-"""Tables in blocks: a cell, and others that are compared with it."""
+"""Tables in blocks: cells whose qualities are compared with another's of the same block."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from edgemin.measure.blocks import Interval
 from edgemin.report.collect import collect
-from edgemin.report.stagewise import interval_columns, latencies_of, logits_of, sizes_of
-from edgemin.report.statistics import difference, quality, scorer
+from edgemin.report.measured import latencies_of, logits_of, sizes_of
+from edgemin.report.significance import mcnemar, sign_flip, smallest_effect
+from edgemin.report.statistics import Score, by_seed, difference, quality, scorer
 
 
 @dataclass(frozen=True)
-class Compared:
+class Judged:
     """A cell of a block."""
 
     row: dict[str, Any]
-    """Names, quality with its change against the block's first cell, sizes and latencies, unrounded."""
-    cell: Mapping[str, Any]
-    """As the plan gives it."""
+    """Names, quality and its change, unrounded."""
     logits: np.ndarray
     """(seeds, examples, classes) on the test split."""
+
+
+def judged(metric: str, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]], stepwise: bool = False) -> list[Judged]:
+    """Qualities of a block's cells, in order. cells: (names, folder of the measurements of each seed).
+
+    A change is against the first cell, or, stepwise, against the one before. `best` marks a cell that is above every
+    other one of the block, each by more than the interval of their paired difference.
+    """
+    score, found = scorer(metric), []
+    labels, logits = _predictions(cells)
+    for number, (names, _) in enumerate(cells):
+        scores = by_seed(score, labels, logits[number])
+        row = {
+            **names,
+            "metric": metric,
+            "seeds": len(scores),
+            **interval_columns("quality", quality(score, labels, logits[number])),
+            "quality_sd": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
+            "quality_by_seed": _listed(scores),
+            "best": False,
+        }
+        if number:
+            row |= change_columns(score, labels, logits[number], logits[number - 1 if stepwise else 0])
+        found.append(Judged(row, logits[number]))
+    best = max(range(len(found)), key=lambda number: found[number].row["quality"])
+    others = [one for number, one in enumerate(logits) if number != best]
+    found[best].row["best"] = bool(others) and all(difference(score, labels, logits[best], one).low > 0 for one in others)
+    return found
+
+
+def _predictions(cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Labels (N,), and of each cell the logits (S, N, K)."""
+    read = [logits_of(folders) for _, folders in cells]
+    return read[0][0], [logits for _, logits in read]
+
+
+def change_columns(score: Score, labels: np.ndarray, logits: np.ndarray, against: np.ndarray) -> dict[str, Any]:
+    """The paired difference (S, N, K) - (S, N, K), and how sure it is.
+
+    p: of the sign-flip test over seeds; with one seed of McNemar's test, which speaks of these two checkpoints and not of
+    the methods that made them. A regression has no McNemar test.
+    """
+    interval = difference(score, labels, logits, against)
+    pairs = list(zip(by_seed(score, labels, logits), by_seed(score, labels, against), strict=True))
+    classes = logits.shape[-1] > 1
+    checkpoints = [mcnemar(labels, *both) for both in zip(logits, against, strict=True)] if classes else []
+    differences = [ours - theirs for ours, theirs in pairs]
+    return {
+        **interval_columns("quality_change", interval),
+        "change_by_seed": _listed(differences),
+        "p": sign_flip(differences) if len(pairs) > 1 else next(iter(checkpoints), None),
+        "p_test": "sign-flip" if len(pairs) > 1 else "McNemar",
+        "mcnemar_by_seed": _listed(checkpoints),
+        "smallest_effect": smallest_effect(interval.low, interval.high),
+    }
+
+
+def _listed(values: Sequence[float]) -> str:
+    """For a cell of a CSV file."""
+    return " ".join(f"{value:.6g}" for value in values)
+
+
+def interval_columns(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+@dataclass(frozen=True)
+class Compared(Judged):
+    """A cell of a block, with its sizes and latencies in the row."""
+
+    cell: Mapping[str, Any]
+    """As the plan gives it."""
     results: pd.DataFrame
     """All that was measured, long."""
 
 
-def compared(block: Mapping[str, Any]) -> Iterator[Compared]:
+def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compared]:
     """The cells of a block of the plan, in order. block: `task`, `metric`, `rows`: [{cell, about, seeds}]."""
-    score, against = scorer(block["metric"]), None
+    first = block["rows"][0]["cell"]
+    cells = []
     for cell in block["rows"]:
-        labels, logits = logits_of([seed["folder"] for seed in cell["seeds"]])
-        row = {
-            "task": block["task"],
-            "reference": block["rows"][0]["cell"],
-            "cell": cell["cell"],
-            "chain": cell["seeds"][0]["chain"],
-            **cell["about"],
-            "metric": block["metric"],
-            "seeds": len(logits),
-            **interval_columns("quality", quality(score, labels, logits)),
-        }
-        if against is None:
-            against = logits
-        else:
-            row.update(interval_columns("quality_change", difference(score, labels, logits, against)))
+        names = {"task": block["task"], "reference": first, "cell": cell["cell"], "chain": cell["seeds"][0]["chain"]}
+        cells.append((names | cell["about"], [seed["folder"] for seed in cell["seeds"]]))
+    for one, cell in zip(judged(block["metric"], cells, stepwise), block["rows"], strict=True):
         results = collect(cell["seeds"])
-        yield Compared({**row, **sizes_of(results), **latencies_of(results)}, cell, logits, results)
+        yield Compared({**one.row, **sizes_of(results), **latencies_of(results)}, one.logits, cell, results)

@@ -12,8 +12,9 @@ import pandas as pd
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.report import markup
-from edgemin.report.stagewise import interval_columns, logits_of
-from edgemin.report.statistics import difference, quality, scorer
+from edgemin.report.adjust import adjusted, said
+from edgemin.report.blocks import judged
+from edgemin.report.measured import logits_of
 
 NOTE = (
     "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. A change is paired with the control, the first row "
@@ -31,30 +32,22 @@ def distillation(table: Mapping[str, Any]) -> pd.DataFrame:
     if not table["blocks"]:
         raise EdgeminError("tables.distillation: the study has none; add control and cells (config/README.md)")
     for block in table["blocks"]:
-        score, against = scorer(block["metric"]), None
-        for cell in block["rows"]:
-            labels, logits = logits_of([seed["measured"] for seed in cell["seeds"]])
+        control = block["rows"][0]["cell"]
+        cells = [
+            (
+                {"task": block["task"], "control": control, "cell": cell["cell"], "chain": cell["chain"]},
+                [seed["measured"] for seed in cell["seeds"]],
+            )
+            for cell in block["rows"]
+        ]
+        for cell, one in zip(block["rows"], judged(block["metric"], cells), strict=True):
             _, teacher = logits_of([seed["teacher"] for seed in cell["seeds"]])
-            row = {
-                "task": block["task"],
-                "control": block["rows"][0]["cell"],
-                "cell": cell["cell"],
-                "chain": cell["chain"],
-                "metric": block["metric"],
-                "seeds": len(logits),
-                **interval_columns("quality", quality(score, labels, logits)),
-                "quality_sd": float(np.std([score(labels, one) for one in logits], ddof=1)) if len(logits) > 1 else None,
-            }
-            if against is None:
-                against = logits
-            else:
-                row.update(interval_columns("quality_change", difference(score, labels, logits, against)))
-            row.update(_teacher_distance(logits, teacher))
+            row = {**one.row, **_teacher_distance(one.logits, teacher)}
             for name in table["out_of_domain"][block["task"]]:
                 scores = [read_json(Path(seed["measured"]) / "out_of_domain.json")["splits"][name] for seed in cell["seeds"]]
                 row[f"out_of_domain_{name}"] = float(np.mean([found[block["metric"]] for found in scores]))
             rows.append({**row, **_training(cell["seeds"])})
-    return pd.DataFrame(rows)
+    return adjusted(pd.DataFrame(rows))
 
 
 def _teacher_distance(student: np.ndarray, teacher: np.ndarray) -> dict[str, float | None]:
@@ -88,13 +81,12 @@ def _training(seeds: list[dict[str, Any]]) -> dict[str, float]:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person reads, as text."""
-    factor, label, digits = markup.scale_of(table)
+    factor, _, digits = markup.scale_of(table)
     columns = markup.task_column(table)
     columns |= {
         "control": table["control"].where(~table.duplicated(["task", "control"]), ""),
         "cell": table["cell"],
-        label: markup.intervals(table, "quality", factor, digits),
-        "change": markup.intervals(table, "quality_change", factor, digits + 1, signed=True),
+        **markup.judged(table),
         "agreement %": markup.numbers(table["agreement"], 100, 1),
         "KL": markup.numbers(table["kl_to_teacher"], 1, 3),
     }
@@ -120,7 +112,7 @@ def _uneven(rows: pd.DataFrame) -> bool:
 def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
     """Write distillation.csv (unrounded), .md and .tex to the folder."""
     table = distillation(spec)
-    note = f"{NOTE} Runtime of the predictions: {spec['runtime']}; {table['seeds'].max()} seed(s)."
+    note = f"{NOTE} Runtime of the predictions: {spec['runtime']}. {said(table)}"
     if uneven := [control for control, rows in table.groupby("control", sort=False) if _uneven(rows)]:
         note += f" Not at equal compute: the numbers of updates differ in the block of {', '.join(uneven)}."
     markup.write_forms(folder, "distillation", table, shown(table), f"Distillation: {spec['study']}", note)

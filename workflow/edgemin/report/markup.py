@@ -69,18 +69,44 @@ def intervals(table: pd.DataFrame, name: str, factor: float, digits: int, unit: 
     return cells
 
 
-def markdown(table: pd.DataFrame, title: str, note: str) -> str:
-    """A pipe table under a heading, aligned for reading in a terminal too."""
+def judged(table: pd.DataFrame) -> dict[str, Any]:
+    """Columns of quality, its change and how sure that is, the same in every table; the best of a block in bold."""
+    factor, label, digits = scale_of(table)
+    qualities = intervals(table, "quality", factor, digits)
+    columns: dict[str, Any] = {
+        label: [f"**{text}**" if best else text for text, best in zip(qualities, table["best"], strict=True)]
+    }
+    if "quality_change" in table:
+        columns["change"] = intervals(table, "quality_change", factor, digits + 1, signed=True)
+        columns["p (Holm)"] = [_p_values(p, corrected) for p, corrected in zip(table["p"], table["p_holm"], strict=True)]
+    return columns
+
+
+def _p_values(p: float | None, corrected: float | None) -> str:
+    return MISSING if p is None or pd.isna(p) else f"{_p_value(p)} ({_p_value(corrected)})"
+
+
+def _p_value(p: float | None) -> str:
+    return "<0.001" if p is not None and p < 0.001 else number(p, 3)
+
+
+def pipe_table(table: pd.DataFrame) -> str:
+    """Markdown, aligned for reading in a terminal too."""
     cells = [list(map(str, table.columns)), *[list(map(str, row)) for row in table.itertuples(index=False)]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return f"# {title}\n\n" + "\n".join(lines) + f"\n\n{note}\n"
+    return "\n".join(lines)
+
+
+def markdown(table: pd.DataFrame, title: str, note: str) -> str:
+    """A pipe table under a heading."""
+    return f"# {title}\n\n{pipe_table(table)}\n\n{note}\n"
 
 
 def tex_escape(text: str) -> str:
     text = re.sub(r"[&%_#$×–^~]", lambda match: _TEX[match.group()], text)
-    return text.replace("−", "$-$")
+    return re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", text.replace("−", "$-$")).replace("<", "$<$")
 
 
 def latex(table: pd.DataFrame, note: str) -> str:

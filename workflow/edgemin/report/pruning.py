@@ -12,6 +12,7 @@ import pandas as pd
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.report import markup
+from edgemin.report.adjust import adjusted, said
 from edgemin.report.blocks import compared
 
 NOTE = (
@@ -29,7 +30,7 @@ def pruning(table: Mapping[str, Any]) -> pd.DataFrame:
     if not table["blocks"]:
         raise EdgeminError("tables.pruning: the study has none; add a reference and cells (config/README.md)")
     cells = (one for block in table["blocks"] for one in compared(block))
-    return pd.DataFrame([{**one.row, **_reached(one.cell["seeds"])} for one in cells])
+    return adjusted(pd.DataFrame([{**one.row, **_reached(one.cell["seeds"])} for one in cells]))
 
 
 def _reached(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -41,7 +42,6 @@ def _reached(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person reads, as text."""
-    factor, label, digits = markup.scale_of(table)
     columns = markup.task_column(table)
     columns |= {
         "cell": table["cell"],
@@ -49,8 +49,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         "cut": _cut(table),
         "by": table["criterion"].fillna(markup.MISSING),
         "recovered": table["recovered"].map({True: "yes", False: ""}).fillna(markup.MISSING),
-        label: markup.intervals(table, "quality", factor, digits),
-        "change": markup.intervals(table, "quality_change", factor, digits + 1, signed=True),
+        **markup.judged(table),
         "logical M": markup.millions(table["logical"]),
         "nonzero M": markup.millions(table["nonzero"]),
         "MB": markup.millions(table["bytes"]),
@@ -81,5 +80,5 @@ def _cut(table: pd.DataFrame) -> pd.Series:
 def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
     """Write pruning.csv (unrounded), .md and .tex to the folder."""
     table = pruning(spec)
-    note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s); {table['seeds'].max()} seed(s)."
+    note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {said(table)}"
     markup.write_forms(folder, "pruning", table, shown(table), f"Pruning: {spec['study']}", note)

@@ -11,7 +11,9 @@ import pandas as pd
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.report import markup
+from edgemin.report.adjust import adjusted, said
 from edgemin.report.blocks import compared
+from edgemin.report.measured import validation_of
 
 NOTE = (
     "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. Change, agreement (share of the test examples on which "
@@ -30,17 +32,12 @@ def quantization(table: Mapping[str, Any]) -> pd.DataFrame:
         reference = None
         for one in compared(block):
             folders = [seed["folder"] for seed in one.cell["seeds"]]
-            row = {"runtime": block["runtime"], **one.row, "validation": _validation(folders, block["metric"])}
+            row = {"runtime": block["runtime"], **one.row, "validation": validation_of(folders, block["metric"])}
             reference = reference or one
             if one is not reference and one.logits.shape[-1] > 1:
                 row["agreement"] = float((one.logits.argmax(-1) == reference.logits.argmax(-1)).mean())
             rows.append({**row, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.results)})
-    return pd.DataFrame(rows)
-
-
-def _validation(folders: list[str], metric: str) -> float:
-    found = [read_json(Path(folder) / "quality.json")["splits"]["validation"][metric] for folder in folders]
-    return float(sum(found) / len(found))
+    return adjusted(pd.DataFrame(rows))
 
 
 def _batches(results: pd.DataFrame) -> dict[str, float | None]:
@@ -53,7 +50,7 @@ def _batches(results: pd.DataFrame) -> dict[str, float | None]:
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person reads, as text."""
-    factor, label, digits = markup.scale_of(table)
+    factor, _, digits = markup.scale_of(table)
     columns = markup.task_column(table)
     columns |= {
         "runtime": table["runtime"].where(~table.duplicated(["task", "runtime", "reference"]), ""),
@@ -61,8 +58,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         "scheme": table["scheme"].fillna("fp32"),
         "details": table["details"].fillna(""),
         "validation": markup.numbers(table["validation"], factor, digits),
-        label: markup.intervals(table, "quality", factor, digits),
-        "change": markup.intervals(table, "quality_change", factor, digits + 1, signed=True),
+        **markup.judged(table),
         "agreement %": markup.numbers(table["agreement"], 100, 1) if "agreement" in table else markup.MISSING,
         "MB": markup.millions(table["bytes"]),
         "smaller": markup.numbers(table["smaller"], 1, 1, "×"),
@@ -81,7 +77,7 @@ def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
     folders = [seed["folder"] for block in spec["blocks"] for row in block["rows"] for seed in row["seeds"]]
     hosts = [read_json(Path(one) / "latency.json")["host"] for one in folders]
     machines = sorted({f"{host['cpu']} ({', '.join(host['flags'])})" for host in hosts})
-    note = f"{NOTE} Machine: {'; '.join(machines)}; {spec['threads']} inference thread(s); {table['seeds'].max()} seed(s)."
+    note = f"{NOTE} Machine: {'; '.join(machines)}; {spec['threads']} inference thread(s). {said(table)}"
     if not all({"avx512_vnni", "avx_vnni", "asimddp", "i8mm"} & set(host["flags"]) for host in hosts):
         note += " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."
     markup.write_forms(folder, "quantization", table, shown(table), f"Quantization: {spec['study']}", note)

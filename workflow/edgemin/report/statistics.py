@@ -27,17 +27,31 @@ def crossed_bootstrap(statistic: Callable[[np.ndarray, np.ndarray], float], seed
 
 def quality(score: Score, labels: np.ndarray, logits: np.ndarray) -> Interval:
     """Mean of the metric over seeds. labels (N,), logits (S, N, K)."""
+    if score is _accuracy:
+        return _mean(logits.argmax(-1) == labels)
     return crossed_bootstrap(lambda s, e: float(np.mean([score(labels[e], logits[i][e]) for i in s])), len(logits), len(labels))
 
 
 def difference(score: Score, labels: np.ndarray, logits: np.ndarray, other: np.ndarray) -> Interval:
     """Mean over seeds of metric(logits) - metric(other), paired within seed and by example. Both (S, N, K)."""
+    if score is _accuracy:
+        return _mean((logits.argmax(-1) == labels).astype(float) - (other.argmax(-1) == labels))
 
     def statistic(seeds: np.ndarray, examples: np.ndarray) -> float:
         gold = labels[examples]
         return float(np.mean([score(gold, logits[i][examples]) - score(gold, other[i][examples]) for i in seeds]))
 
     return crossed_bootstrap(statistic, len(logits), len(labels))
+
+
+def _mean(values: np.ndarray) -> Interval:
+    """Of a metric that is a mean over examples: values (S, N), looked up instead of computed anew in every resample."""
+    return crossed_bootstrap(lambda seeds, examples: float(values[seeds][:, examples].mean()), *values.shape)
+
+
+def by_seed(score: Score, labels: np.ndarray, logits: np.ndarray) -> list[float]:
+    """The metric of each seed. labels (N,), logits (S, N, K)."""
+    return [score(labels, one) for one in logits]
 
 
 def scorer(metric: str) -> Score:

@@ -1,0 +1,20 @@
+"""For MkDocs: the pages are the repository's Markdown files, under their own paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "*/README.md", "docs/*.md", "docs/images/*")
+LEFT_OUT = (".venv", "site", "tests")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """In place of the docs folder's files."""
+    root = Path(config.config_file_path).parent
+    found = sorted({file.relative_to(root) for page in PAGES for file in root.glob(page)})
+    return Files(
+        [File.generated(config, str(file), abs_src_path=str(root / file)) for file in found if file.parts[0] not in LEFT_OUT]
+    )

@@ -1,0 +1,63 @@
+"""The frame of jobs: what ends a body, and what is said."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from edgemin.errors import EdgeminError
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
+
+
+@pytest.fixture
+def adapter(monkeypatch):
+    spec = importlib.util.spec_from_file_location("adapter", SCRIPTS / "adapter.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "adapter", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _snakemake(log: Path, **resources: float) -> SimpleNamespace:
+    return SimpleNamespace(rule="slow", wildcards=[], params={}, threads=1, log=[str(log)], resources=resources)
+
+
+def _hangs(cleared: list[str]) -> None:
+    try:
+        for _ in range(200):
+            time.sleep(0.05)
+    finally:
+        cleared.append("half-written files")
+
+
+def test_a_body_that_hangs_ends_at_its_limit_and_says_how_to_raise_it(adapter, tmp_path):
+    log, cleared = tmp_path / "log", []
+    with pytest.raises(SystemExit) as ended, adapter.job(_snakemake(log, runtime=0.01)):
+        _hangs(cleared)
+    assert ended.value.code == 1
+    assert cleared
+    assert "error: took longer than 0.01 minutes, its limit; if it may: --set-resources slow:runtime=<minutes>" in log.read_text()
+
+
+def test_a_body_within_its_limit_or_without_one_is_left_alone(adapter, tmp_path):
+    for resources in ({"runtime": 60}, {}):
+        with adapter.job(_snakemake(tmp_path / "log", **resources)):
+            pass
+        assert "done in 0 s" in (tmp_path / "log").read_text()
+
+
+def test_an_interruption_by_the_user_stays_one(adapter, tmp_path):
+    with pytest.raises(KeyboardInterrupt), adapter.job(_snakemake(tmp_path / "log", runtime=60)):
+        raise KeyboardInterrupt
+
+
+def test_an_error_of_ours_is_a_line_each(adapter, tmp_path):
+    with pytest.raises(SystemExit), adapter.job(_snakemake(tmp_path / "log")):
+        raise EdgeminError("a: b\nc: d")
+    assert [line.split("] ")[1] for line in (tmp_path / "log").read_text().splitlines()[1:]] == ["error: a: b", "error: c: d"]

@@ -1,0 +1,135 @@
+"""Which cell is chosen, by hand, and what the page says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from edgemin.files import write_json
+from edgemin.report import combinations, literature, recommendation
+from edgemin.report.recommendation import candidates, choose, text
+
+# cell: chain, right of 40 on validation, right of 40 on test, bytes, p90
+CELLS = {
+    "teacher": ("teacher", 38, 36, 80_000_000, 8.0),
+    "kd": ("teacher/distill-k", 36, 34, 20_000_000, 4.0),
+    "small": ("teacher/distill-k/prune-x", 34, 35, 5_000_000, 3.0),
+    "slow": ("teacher/prune-x", 34, 35, 20_000_000, 5.0),
+}
+
+
+@pytest.fixture
+def block(tmp_path):
+    rows = []
+    for name, (chain, validation, test, size, p90) in CELLS.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        answers = np.eye(2)[(np.arange(40) >= test).astype(int)]
+        pd.DataFrame({"split": "test", "label": 0, "logits": list(answers)}).to_parquet(folder / "predictions.parquet")
+        shares = {"validation": {"accuracy": validation / 40}, "test": {"accuracy": test / 40}}
+        write_json(folder / "quality.json", {"splits": shares})
+        write_json(
+            folder / "size.json", {"naive": 1, "logical": 1, "nonzero": 1, "components": {}, "bytes": size, "compressed": 1}
+        )
+        p50 = {"value": p90 / 2, "low": p90 / 4, "high": p90}
+        single = {"p50_ms": p50, "p90_ms": p90, "speedup_over_reference": {"value": 2, "low": 1.5, "high": 2.5}}
+        write_json(folder / "latency.json", {"single_stream": single, "tokenisation_p50_ms": 0.1, "host": {"cpu": "c"}})
+        names = {"study": "s", "task": "t", "seed": 0, "cell": name, "chain": chain, "runtime": "onnxruntime"}
+        rows.append({"cell": name, "about": {}, "seeds": [{**names, "folder": str(folder)}]})
+    return {"task": "t", "metric": "accuracy", "rows": rows, "bundles": {name: f"deploy/{name}/model.onnx" for name in CELLS}}
+
+
+def limits(drop=None, size=None, p90=None, prefer="latency"):
+    return {"max_accuracy_drop": drop, "max_bytes": size, "max_p90_ms": p90, "runtime": "onnxruntime", "prefer": prefer}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cell"),
+    [
+        (limits(), "small"),
+        (limits(prefer="quality"), "teacher"),
+        (limits(prefer="bytes"), "small"),
+        (limits(drop=0.05), "kd"),  # 2 of 40 on validation is 0.05: a limit may be met exactly
+        (limits(drop=0.04), "teacher"),
+        (limits(size=20_000_000, prefer="quality"), "kd"),
+        (limits(p90=3), "small"),
+        (limits(drop=0.01, size=10_000_000), None),
+    ],
+)
+def test_the_choice_is_made_on_validation(block, wanted, cell):
+    chosen = choose(candidates(block, wanted), wanted)
+    assert (None if chosen is None else chosen["cell"]) == cell
+
+
+def test_the_pareto_set_by_hand(block):
+    """`slow` is as good as `small` on validation, larger and slower."""
+    table = candidates(block, limits())
+    assert table.set_index("cell")["pareto"].to_dict() == {"teacher": True, "kd": True, "small": True, "slow": False}
+    assert table["drop"].tolist() == pytest.approx([0, 0.05, 0.1, 0.1])
+
+
+def test_what_the_page_says_of_a_choice(block):
+    wanted = limits(drop=0.06, size=30_000_000)
+    page = text(block, candidates(block, wanted), wanted, {"kd": "What does it cost?"})
+    assert "at most 6 points of accuracy below the teacher; at most 30 MB" in page
+    assert "## Ship `kd`" in page
+    assert "1 of 4 measured cells is within all limits" in page
+    assert "90.0 on validation and 85.0 on test" in page
+    assert "snakemake --cores all deploy/kd/model.onnx" in page
+    assert "What does it cost?" in page
+    assert "loss against the teacher on test: 5.00 [" in page
+    assert "does not show that the limit holds" in page  # 2 of 40 examples: the interval is wide
+    assert "- Without at most 6 points of accuracy below the teacher: `small`" in page
+    assert "- Without at most 30 MB: the same cell." in page
+    assert "`slow`" not in page.split("The Pareto set")[1]
+
+
+def test_where_no_cell_fits_what_binds_and_what_is_nearest(block):
+    """Within 10 MB only `small` is, at a drop of 0.1: the limit of 0.01 on drops binds, and so does that on bytes."""
+    wanted = limits(drop=0.01, size=10_000_000)
+    page = text(block, candidates(block, wanted), wanted, {})
+    assert "## No cell is within all limits" in page
+    assert (
+        "What binds: at most 1 points of accuracy below the teacher and at most 10 MB; without one of them some cell would do."
+        in page
+    )
+    nearest = [line.split("`")[1] for line in page.splitlines() if line.startswith("- `")]
+    assert nearest == ["kd", "teacher", "small"]  # excesses 4 + 1, 7 and 9
+    assert "- Without at most 10 MB: `teacher`" in page
+    hopeless = limits(drop=0.01, size=1_000_000, p90=0.1)
+    assert "No single limit is to blame" in text(block, candidates(block, hopeless), hopeless, {})
+
+
+def test_the_files(block, tmp_path):
+    spec = {"study": "s", "limits": limits(size=10_000_000), "questions": {}, "blocks": [block]}
+    recommendation.write_tables(spec, tmp_path)
+    assert (tmp_path / "recommendation.md").read_text(encoding="utf-8").startswith("# Recommendation: s\n\nLimits (onnxruntime)")
+    table = pd.read_csv(tmp_path / "recommendation.csv")
+    assert table.set_index("cell")["qualifies"].to_dict() == {"teacher": False, "kd": False, "small": True, "slow": False}
+    assert r"\toprule" in (tmp_path / "recommendation.tex").read_text(encoding="utf-8")
+
+
+def test_combinations_by_hand(block, tmp_path):
+    """Against the first row: bytes, p50 and quality."""
+    spec = {"study": "s", "table": "combinations", "runtime": "onnxruntime", "threads": 1, "blocks": [block]}
+    table = combinations.combinations(spec).set_index("cell")
+    assert table["bytes_ratio"].to_dict() == {"teacher": 1, "kd": 0.25, "small": 0.0625, "slow": 0.25}
+    assert table["p50_ratio"]["small"] == 3 / 8
+    assert table["quality_change"]["kd"] == pytest.approx(-0.05)
+    assert table["recipe"].tolist()[:2] == ["the teacher itself", "distill-k"]
+    combinations.write_tables(spec, tmp_path)
+    assert "| small   | distill-k → prune-x |" in (tmp_path / "combinations.md").read_text(encoding="utf-8")
+
+
+def test_published_figures_stand_apart(block, tmp_path):
+    block["rows"] = [row | {"about": {"runtime": "onnxruntime"}} for row in block["rows"]]
+    literature.write_tables({"study": "s", "blocks": [block]}, tmp_path)
+    table = pd.read_csv(tmp_path / "literature.csv")
+    ours = table["metric"].notna()
+    assert ours.sum() == 4
+    assert table.loc[ours, "work"].str.startswith("this study: ").all()
+    assert table.loc[ours, ["sst2", "mnli"]].isna().all(axis=None)
+    assert table.loc[~ours, "source"].notna().all()
+    lines = (tmp_path / "literature.md").read_text(encoding="utf-8").splitlines()
+    assert next(line for line in lines if "this study: kd" in line).count("85.0 [") == 1

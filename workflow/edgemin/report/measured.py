@@ -1,0 +1,51 @@
+"""What was measured of one cell, over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from edgemin.files import read_json
+
+
+def logits_of(folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """labels (N,) and logits (S, N, K) of the test split, one row of folders per seed."""
+    tables = [pd.read_parquet(Path(folder) / "predictions.parquet") for folder in folders]
+    tests = [table[table["split"] == "test"] for table in tables]
+    return tests[0]["label"].to_numpy(), np.stack([np.stack(test["logits"].to_list()) for test in tests])
+
+
+def validation_of(folders: Sequence[str], metric: str) -> float:
+    """Mean over seeds of the metric on the validation split."""
+    found = [read_json(Path(folder) / "quality.json")["splits"]["validation"][metric] for folder in folders]
+    return float(np.mean(found))
+
+
+def _mean(rows: pd.DataFrame, metric: str, scenario: str | None = None) -> float | None:
+    """Mean over seeds; None where it was not measured."""
+    chosen = rows[(rows["metric"] == metric) & ((rows["scenario"] == scenario) if scenario else rows["scenario"].isna())]
+    return float(chosen["value"].mean()) if len(chosen) else None
+
+
+def sizes_of(rows: pd.DataFrame) -> dict[str, float | None]:
+    names = {
+        "parameters_naive": "naive",
+        "parameters_logical": "logical",
+        "parameters_nonzero": "nonzero",
+        "bytes": "bytes",
+        "compressed": "compressed",
+    }
+    return {name: _mean(rows, metric) for metric, name in names.items()}
+
+
+def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
+    """Means over seeds; an interval's ends are averaged too, which keeps its width: seeds do not make one machine many."""
+    found = {}
+    for metric in ("p50", "p90", "p99", "speedup_over_reference", "speedup_over_parent"):
+        for end in ("", "_low", "_high"):
+            found[f"{metric}{end}"] = _mean(rows, metric + end, "single_stream")
+    found["sentences_per_second"] = _mean(rows, "sentences_per_second", "throughput")
+    return found

@@ -1,0 +1,191 @@
+"""Which recipe to ship: chosen on validation among the cells within the limits, reported on test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgemin.errors import EdgeminError
+from edgemin.files import whole_file
+from edgemin.report import markup
+from edgemin.report.blocks import compared
+from edgemin.report.combinations import recipe
+from edgemin.report.measured import validation_of
+
+LIMITS = {"max_accuracy_drop": "drop", "max_bytes": "bytes", "max_p90_ms": "p90"}
+"""Key of the study -> what it limits."""
+_PREFER = {"latency": ("p90", True), "bytes": ("bytes", True), "quality": ("validation", False)}
+_WORDS = {"latency": "the fastest (p90)", "bytes": "the smallest", "quality": "the best on validation"}
+
+
+def candidates(block: Mapping[str, Any], limits: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per cell: `drop` on validation below the first, which limits it meets, `pareto`, and how far it exceeds them.
+
+    block: of the reports' `recommendation()`, the teacher first.
+    """
+    rows = []
+    for one in compared(block):
+        folders = [seed["folder"] for seed in one.cell["seeds"]]
+        rows.append({**one.row, "validation": validation_of(folders, block["metric"]), "recipe": recipe(one.row["chain"])})
+    table = pd.DataFrame(rows)
+    table["drop"] = (table["validation"].iloc[0] - table["validation"]).round(12)
+    stated = {key: limits[key] for key in LIMITS if limits[key] is not None}
+    for key, limit in stated.items():
+        table[f"meets_{key}"] = table[LIMITS[key]] <= limit
+    table["qualifies"] = table[[f"meets_{key}" for key in stated]].all(axis=1)
+    over = [(table[LIMITS[key]] - limit).clip(lower=0) / (limit or 0.01) for key, limit in stated.items()]
+    table["excess"] = sum(over) if over else 0.0
+    table["pareto"] = [not _dominated(row, table) for _, row in table.iterrows()]
+    return table
+
+
+def _dominated(row: pd.Series, table: pd.DataFrame) -> bool:
+    """Whether another cell is as good, as small and as fast, and better in one of them."""
+    alike = (table["validation"] >= row["validation"]) & (table["bytes"] <= row["bytes"]) & (table["p90"] <= row["p90"])
+    better = (table["validation"] > row["validation"]) | (table["bytes"] < row["bytes"]) | (table["p90"] < row["p90"])
+    return bool((alike & better).any())
+
+
+def choose(table: pd.DataFrame, limits: Mapping[str, Any], without: str | None = None) -> pd.Series | None:
+    """The preferred one of the cells that meet all limits (but `without`); ties go to the earlier one. None if there is none."""
+    keys = [key for key in LIMITS if limits[key] is not None and key != without]
+    fitting = table[table[[f"meets_{key}" for key in keys]].all(axis=1)]
+    column, ascending = _PREFER[limits["prefer"]]
+    return None if fitting.empty else fitting.sort_values(column, ascending=ascending, kind="stable").iloc[0]
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that a person reads, as text."""
+    factor, label, digits = markup.scale_of(table)
+    columns = {
+        "cell": table["cell"],
+        "recipe": table["recipe"],
+        f"validation {label}": markup.numbers(table["validation"], factor, digits),
+        f"test {label}": markup.intervals(table, "quality", factor, digits),
+        "change on test": markup.intervals(table, "quality_change", factor, digits + 1, signed=True),
+        "MB": markup.millions(table["bytes"]),
+        "p50 ms": markup.numbers(table["p50"], 1, 2),
+        "p90 ms": markup.numbers(table["p90"], 1, 2),
+        "faster than teacher": markup.intervals(table, "speedup_over_reference", 1, 2, unit="×"),
+    }
+    return pd.DataFrame(columns)
+
+
+def _limit(key: str, limits: Mapping[str, Any], scale: tuple[float, str, int]) -> str:
+    value = limits[key]
+    if key == "max_accuracy_drop":
+        return f"at most {value * scale[0]:g} {'points' if scale[0] == 100 else ''} of {scale[1].removesuffix(' %')} below the teacher".replace(
+            "  ", " "
+        )
+    return f"at most {value / 1e6:g} MB" if key == "max_bytes" else f"a p90 of at most {value:g} ms"
+
+
+def text(block: Mapping[str, Any], table: pd.DataFrame, limits: Mapping[str, Any], questions: Mapping[str, str]) -> str:
+    """The page of one task, in Markdown."""
+    scale = markup.scale_of(table)
+    keys = [key for key in LIMITS if limits[key] is not None]
+    wanted = "; ".join(_limit(key, limits, scale) for key in keys) or "none"
+    chosen = choose(table, limits)
+    lines = [
+        f"Limits ({limits['runtime']}): {wanted}. Whatever is chosen is chosen on validation; the test split is only reported.",
+        "",
+    ]
+    lines += _none_fits(table, limits, keys, scale) if chosen is None else _chosen(block, table, chosen, limits, questions, scale)
+    lines += ["", "## What relaxing a limit would give", ""]
+    for key in keys:
+        other = choose(table, limits, without=key)
+        if other is None:
+            lines.append(f"- Without {_limit(key, limits, scale)}: still none.")
+        elif chosen is not None and other["cell"] == chosen["cell"]:
+            lines.append(f"- Without {_limit(key, limits, scale)}: the same cell.")
+        else:
+            lines.append(f"- Without {_limit(key, limits, scale)}: `{other['cell']}`, {_figures(other, scale)}.")
+    lines += [] if keys else ["- There is no limit to relax."]
+    lines += [
+        "",
+        "## The Pareto set",
+        "",
+        "No other cell is as good on validation, as small and as fast, and better in one of them.",
+        "",
+    ]
+    lines.append(markup.pipe_table(shown(table[table["pareto"]])))
+    return "\n".join(lines)
+
+
+def _figures(row: pd.Series, scale: tuple[float, str, int]) -> str:
+    """A cell in a clause."""
+    factor, label, digits = scale
+    return (
+        f"{markup.number(row['validation'] * factor, digits)} on validation and {markup.number(row['quality'] * factor, digits)} on test "
+        f"({label}), {row['bytes'] / 1e6:.2f} MB, p90 {row['p90']:.2f} ms"
+    )
+
+
+def _chosen(
+    block: Mapping[str, Any],
+    table: pd.DataFrame,
+    chosen: pd.Series,
+    limits: Mapping[str, Any],
+    questions: Mapping[str, str],
+    scale: tuple[float, str, int],
+) -> list[str]:
+    count = int(table["qualifies"].sum())
+    why = f"{count} of {len(table)} measured cells {'is' if count == 1 else 'are'} within all limits; of these it is {_WORDS[limits['prefer']]}"
+    lines = [f"## Ship `{chosen['cell']}`", "", f"{why}: {_figures(chosen, scale)}.", ""]
+    lines += [f"- Recipe: {chosen['recipe']}"]
+    lines += [f"- Its question: {questions[chosen['cell']]}"] if questions.get(chosen["cell"]) else []
+    if (bundle := block["bundles"].get(chosen["cell"])) is not None:
+        lines.append(f"- Its bundle, which runs without this project: `snakemake --cores all {bundle}`")
+    limit = limits["max_accuracy_drop"]
+    if limit is not None and not pd.isna(chosen.get("quality_change")):
+        loss = {end: -chosen[f"quality_change{end}"] * scale[0] for end in ("", "_low", "_high")}
+        digits = scale[2] + 1
+        told = f"{loss['']:.{digits}f} [{loss['_high']:.{digits}f}, {loss['_low']:.{digits}f}]"
+        verdict = (
+            "the whole interval is within the limit"
+            if loss["_low"] <= limit * scale[0]
+            else "the whole interval is beyond it: validation was too kind"
+            if loss["_high"] > limit * scale[0]
+            else "the interval reaches beyond it, so this test set does not show that the limit holds"
+        )
+        lines.append(f"- Its loss against the teacher on test: {told}; {verdict}.")
+    return lines
+
+
+def _none_fits(table: pd.DataFrame, limits: Mapping[str, Any], keys: list[str], scale: tuple[float, str, int]) -> list[str]:
+    lines = ["## No cell is within all limits", ""]
+    binding = [key for key in keys if choose(table, limits, without=key) is not None]
+    lines.append(
+        f"What binds: {' and '.join(_limit(key, limits, scale) for key in binding)}; without {'one of them' if len(binding) > 1 else 'it'} some cell would do."
+        if binding
+        else "No single limit is to blame: dropping any one of them leaves none either."
+    )
+    lines += ["", "The nearest, by the sum of their relative excesses:", ""]
+    for _, row in table.sort_values("excess", kind="stable").head(3).iterrows():
+        missed = " and ".join(_limit(key, limits, scale) for key in keys if not row[f"meets_{key}"])
+        lines.append(f"- `{row['cell']}`: {_figures(row, scale)}; misses {missed}.")
+    return lines
+
+
+def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
+    """Write recommendation.csv (every candidate), .md (the answer) and .tex (the Pareto set) to the folder."""
+    tables, pages = [], []
+    for block in spec["blocks"]:
+        if not block["rows"] or block["rows"][0]["seeds"][0]["chain"] != "teacher":
+            raise EdgeminError(
+                f"recommend: no cell with the chain 'teacher' is measured in {spec['limits']['runtime']}, and drops are below it; add one"
+            )
+        table = candidates(block, spec["limits"])
+        tables.append(table)
+        head = f"# Recommendation: {spec['study']}" + (f", task {block['task']}" if len(spec["blocks"]) > 1 else "")
+        pages.append(f"{head}\n\n{text(block, table, spec['limits'], spec['questions'])}\n")
+    table = pd.concat(tables, ignore_index=True)
+    with whole_file(folder / "recommendation.csv") as partial:
+        table.to_csv(partial, index=False)
+    with whole_file(folder / "recommendation.md") as partial:
+        partial.write_text("\n".join(pages), encoding="utf-8")
+    with whole_file(folder / "recommendation.tex") as partial:
+        partial.write_text(markup.latex(shown(table[table["pareto"]]), "The Pareto set; chosen on validation."), encoding="utf-8")

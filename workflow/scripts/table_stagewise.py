@@ -1,6 +1,0 @@
-from adapter import folder_of, job
-
-with job(snakemake):
-    from edgemin.report.stagewise import write_tables
-
-    write_tables(snakemake.params.spec, folder_of(snakemake.output))
