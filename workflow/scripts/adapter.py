@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from edgemin.digests import record
 from edgemin.errors import EdgeminError
 
 
@@ -38,6 +39,7 @@ def job(snakemake: Any) -> Iterator[None]:
     try:
         with _limited(snakemake):
             yield
+        record(snakemake.output)
         logging.info("done in %.0f s", time.monotonic() - started)
     except EdgeminError as error:
         for line in str(error).splitlines():
