@@ -6,7 +6,7 @@ STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status partial report bench bench-runtimes test lint docs format schema clean clean-scratch
+.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status partial verify report bench bench-runtimes test faults lint docs audit licences format schema clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -59,6 +59,9 @@ bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, i
 test: .venv/ready-dev ## unit and workflow tests
 	.venv/bin/python -m pytest
 
+faults: .venv/ready-dev ## long tests: jobs killed, files damaged, other families, a cluster; some need root
+	.venv/bin/python -m pytest tests/faults
+
 lint: .venv/ready-dev ## format, lint, types, rules
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
@@ -68,6 +71,15 @@ lint: .venv/ready-dev ## format, lint, types, rules
 
 docs: .venv/ready-dev ## the documentation as a site, in site/
 	.venv/bin/mkdocs build --strict
+
+verify: .venv/ready ## every file of the study STUDY against its recorded sha256; prints the command that rebuilds what is damaged
+	PYTHONPATH=workflow .venv/bin/python -m edgemin.verify $(STUDY)
+
+audit: .venv/ready-dev ## known advisories of the pins; says so if the database cannot be asked
+	.venv/bin/python envs/audit.py
+
+licences: .venv/ready-dev ## rewrite docs/licences.md from the installed packages
+	.venv/bin/python envs/audit.py licences docs/licences.md
 
 format: .venv/ready-dev
 	.venv/bin/ruff check --fix .

@@ -25,7 +25,7 @@ def adapter(monkeypatch):
 
 
 def _snakemake(log: Path, **resources: float) -> SimpleNamespace:
-    return SimpleNamespace(rule="slow", wildcards=[], params={}, threads=1, log=[str(log)], resources=resources)
+    return SimpleNamespace(rule="slow", wildcards=[], params={}, threads=1, log=[str(log)], output=[], resources=resources)
 
 
 def _hangs(cleared: list[str]) -> None:

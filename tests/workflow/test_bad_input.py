@@ -83,7 +83,7 @@ def test_a_bad_study_is_refused_before_any_job(copy: Copy, name: str) -> None:
         ("- a\n", "keys at top level"),
         ("", "keys at top level"),
         ("study: !!python/object/apply:os.system ['touch ran']\n", "not valid JSON or YAML"),
-        ("study: &a [*a]\n", "config/bad.yaml: study.0"),
+        ("study: &a [*a]\n", "config/bad.yaml: study: Input should be a valid string"),
     ],
     ids=["brackets", "tab", "list", "empty", "code", "cycle"],
 )

@@ -79,7 +79,21 @@ def test_counts_of_the_ladder(finished: Copy) -> None:
 
 def test_nothing_is_pickled_and_everything_is_as_recorded(finished: Copy) -> None:
     folder = finished.folder / RESULTS
-    allowed = {".safetensors", ".json", ".onnx", ".parquet", ".csv", ".md", ".tex", ".png", ".svg", ".yaml", ".log", ".tsv"}
+    allowed = {
+        ".safetensors",
+        ".json",
+        ".onnx",
+        ".parquet",
+        ".csv",
+        ".md",
+        ".tex",
+        ".png",
+        ".svg",
+        ".yaml",
+        ".log",
+        ".tsv",
+        ".sha256",
+    }
     found = [path for path in folder.rglob("*") if path.is_file() and path.name != "predict.py"]  # of a bundle
     assert {path.suffix for path in found} <= allowed
     assert not list(folder.rglob("*.partial"))

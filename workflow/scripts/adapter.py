@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from edgemin.digests import record
 from edgemin.errors import EdgeminError
 
 
@@ -31,13 +32,14 @@ def job(snakemake: Any) -> Iterator[None]:
         handlers=handlers,
         force=True,
     )
-    for name in ("httpx", "filelock", "fontTools", "matplotlib", "torch.onnx", "onnxscript", "onnx_ir"):
+    for name in ("httpx", "httpx2", "filelock", "fontTools", "matplotlib", "torch.onnx", "onnxscript", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.WARNING)
     started = time.monotonic()
     logging.info("begins")
     try:
         with _limited(snakemake):
             yield
+        record(snakemake.output)
         logging.info("done in %.0f s", time.monotonic() - started)
     except EdgeminError as error:
         for line in str(error).splitlines():

