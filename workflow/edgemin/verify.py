@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from edgemin.config import parse_study
+from edgemin.config import read_study
 from edgemin.config.messages import line
 from edgemin.config.pins import Pin
 from edgemin.digests import FOLDER, digest_file, recorded
@@ -173,8 +171,8 @@ def command(problems: Sequence[Problem], study: str) -> str:
 def main(study: str) -> int:
     """Prints what is wrong, and the command that mends it. 0: nothing is wrong; 1: something is; 2: the study cannot be read."""
     try:
-        tree = Tree(Plan(parse_study(yaml.safe_load(Path(study).read_text(encoding="utf-8")), file=study)))
-    except (EdgeminError, OSError, ValueError, yaml.YAMLError) as error:
+        tree = Tree(Plan(read_study(study)))
+    except EdgeminError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     problems, unrecorded = tree.problems(), tree.unrecorded()
