@@ -74,6 +74,7 @@
       x: { field: "x", type: "quantitative", title: wordsOf(x) + (log ? " (logarithmic)" : ""), scale, axis: { format: "~g", labelOverlap: true, tickCount: 8 } },
       y: { field: "y", type: "quantitative", title: wordsOf(y), scale: { zero: false, nice: true, padding: 24 }, axis: { tickCount: 6 } },
     };
+    const narrow = byId("chart").clientWidth < 520;
     const stages = ["teacher", "distill", "prune", "quantize"].filter((stage) => points.some((point) => point.last === stage));
     const runtimes = ["onnxruntime", "torch"].filter((runtime) => points.some((point) => point.runtime === runtime));
     const colours = { field: "last", type: "nominal", title: "last stage", scale: { domain: stages, range: stages.map(colour) } };
@@ -131,7 +132,7 @@
         font: getComputedStyle(document.body).fontFamily,
         view: { stroke: null },
         axis: { labelColor: colour("quiet"), titleColor: colour("ink"), gridColor: colour("line"), domainColor: colour("strong-line"), tickColor: colour("strong-line"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, titlePadding: 10 },
-        legend: { orient: "bottom", labelColor: colour("ink"), titleColor: colour("quiet"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, columns: byId("chart").clientWidth < 520 ? 2 : 4, symbolStrokeWidth: 0 },
+        legend: { orient: "bottom", labelColor: colour("ink"), titleColor: colour("quiet"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, columns: narrow ? 2 : 4, symbolStrokeWidth: 0, ...(narrow && { layout: { bottom: { direction: "vertical", margin: 8 } } }) },
       },
     };
   }
