@@ -19,10 +19,11 @@ include: "workflow/rules/study.smk"
 
 
 rule tables:
-    """The default: every table and plot of the study."""
+    """The default: tables, plots and the page of the study."""
     default_target: True
     input:
         [f"{PLAN.root}/tables/results.csv", f"{PLAN.root}/study.yaml"],
+        f"{PLAN.root}/report/index.html",
         expand(f"{PLAN.root}/tables/stagewise.{{form}}", form=["csv", "md", "tex"]),
         expand(
             f"{PLAN.root}/plots/{{plot}}.{{form}}",
@@ -67,3 +68,4 @@ include: "workflow/rules/export.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/deploy.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/page.smk"

@@ -31,6 +31,15 @@ def test_every_table_and_plot_is_there(finished: Copy) -> None:
         assert "<svg" in (folder / "plots" / f"{name}.svg").read_text()[:600]
 
 
+def test_the_page_has_every_cell_with_its_digests(finished: Copy) -> None:
+    page = (finished.folder / RESULTS / "report/index.html").read_text(encoding="utf-8")
+    for cell in ("teacher", "kd", "kd_prune", "edgemin", "edgemin_torch"):
+        assert f"snakemake --cores all cell_{cell}<" in page
+    record = json.loads((finished.folder / KD / "provenance.json").read_text())
+    assert record["sha256"]["model.safetensors"] in page
+    assert record["spec"]["code"] in page
+
+
 def test_every_cell_is_measured_in_its_runtimes(finished: Copy) -> None:
     results = pd.read_csv(finished.folder / RESULTS / "tables/results.csv")
     measured = results.groupby("cell")["runtime"].unique().map(sorted).to_dict()
@@ -93,6 +102,7 @@ def test_nothing_is_pickled_and_everything_is_as_recorded(finished: Copy) -> Non
         ".log",
         ".tsv",
         ".sha256",
+        ".html",
     }
     found = [path for path in folder.rglob("*") if path.is_file() and path.name != "predict.py"]  # of a bundle
     assert {path.suffix for path in found} <= allowed
@@ -123,7 +133,7 @@ def test_a_second_run_does_nothing(finished: Copy) -> None:
 
 
 PRUNE_AND_AFTER = {"prune_structured", "quantize_model_onnxruntime", "quantize_model_torch", "export_onnx"}
-REPORT = {"collect_results", "table_stagewise", "plot_stagewise", "plot_pareto", "tables", "write_study"}
+REPORT = {"collect_results", "table_stagewise", "plot_stagewise", "plot_pareto", "page", "tables", "write_study"}
 MEASURE = {"measure_quality", "measure_size", "measure_latency"}
 
 
@@ -147,7 +157,7 @@ def _change_latency(study: dict) -> None:
     ("change", "again"),
     [
         (_change_ratio, PRUNE_AND_AFTER | MEASURE | REPORT),
-        (_change_question, {"write_study", "tables"}),
+        (_change_question, {"write_study", "page", "tables"}),
         (_add_cell, {"quantize_model_onnxruntime"} | MEASURE | REPORT - {"table_stagewise", "plot_stagewise"}),
         (_change_latency, {"measure_latency"} | REPORT),
     ],

@@ -290,6 +290,60 @@ class Reports:
         """What the report reads of these rows."""
         return [f"{row['folder']}/{name}" for row in rows for name in MEASUREMENTS]
 
+    # -- the page --------------------------------------------------------------------------------------------------
+
+    def page(self) -> dict[str, Any]:
+        """What the page tells: its tables and the runtime of those that have only one, every measured cell, every link of its chain."""
+        study = self.study
+        first = study.runtimes[0]
+        one = {"distillation": self.comparing_runtime, "pruning": first, "orders": first, "combinations": first}
+        cells = study.default_cells()
+        chains = dict.fromkeys(link for cell in cells for link in study.chain(cell).prefixes)
+        return {
+            "study": study.study,
+            "root": self.plan.root,
+            "tables": {name: one.get(name) for name in study.page},
+            "metrics": {task: spec.metric for task, spec in study.tasks.items()},
+            "threads": study.threads.model_dump(),
+            "latency": study.latency.model_dump(),
+            "rows": self.result_rows(),
+            "cells": {cell: {"chain": study.cells[cell].chain, "question": study.cells[cell].question} for cell in cells},
+            "links": {str(chain): self._link(chain) for chain in chains},
+            "code": code_digest("edgemin.report.page"),
+        }
+
+    def _link(self, chain: Chain) -> dict[str, Any]:
+        """What the study says of the chain's last link, and the folders of the models that came of it."""
+        variant = self.study.variant(chain) if chain.links else self.study.teacher
+        models = [
+            {"task": task, "seed": seed, "folder": self.plan.model(task, seed, chain)}
+            for task in self.study.tasks
+            for seed in self.study.seeds
+        ]
+        return {"settings": variant.model_dump(mode="json", exclude_unset=True), "models": models}
+
+    def page_files(self) -> dict[str, list[str]]:
+        """What the page reads, by kind."""
+        page, root = self.page(), self.plan.root
+        models = []
+        for text, link in page["links"].items():
+            chain = Chain.parse(text)
+            trained = not chain.quantized or self.study.variant(chain).trains
+            names = ("provenance.json", "history.json") if trained else ("provenance.json",)
+            models += [f"{model['folder']}/{name}" for model in link["models"] for name in names]
+        graphs = [
+            f"{self.plan.model(row['task'], row['seed'], row['chain'])}/onnx_provenance.json"
+            for row in page["rows"]
+            if row["runtime"] == "onnxruntime" and not Chain.parse(row["chain"]).quantized
+        ]
+        tables = [f"{root}/tables/{name}.{form}" for name in page["tables"] for form in ("csv", "md")]
+        return {
+            "tables": [f"{root}/tables/results.csv", *(file for file in tables if not file.endswith("sensitivity.md"))],
+            "plots": [f"{root}/plots/{name}.svg" for name in ("stagewise", "pareto_latency", "pareto_size")],
+            "measurements": self.measurement_files(page["rows"]),
+            "models": models + graphs,
+        }
+
 
 def _parts(variant: Layers) -> str:
     """What a variant drops, in words."""

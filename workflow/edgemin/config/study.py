@@ -259,6 +259,21 @@ class Recommend(Strict):
     """Which of the cells within all limits is chosen: the fastest (p90), the smallest, or the best."""
 
 
+PageTable = Literal[
+    "stagewise",
+    "subsets",
+    "distillation",
+    "pruning",
+    "quantization",
+    "parameters",
+    "orders",
+    "combinations",
+    "literature",
+    "recommendation",
+    "sensitivity",
+]
+
+
 def _duplicates(values: list[Any]) -> list[Any]:
     return sorted({value for value in values if values.count(value) > 1})
 
@@ -276,6 +291,8 @@ class Study(Strict):
     cross: dict[Name, Grid] = {}
     """Grids of chains, each a cell; see `edgemin.config.grids`."""
     tables: Tables = Tables()
+    page: Annotated[list[PageTable], Field(min_length=1)] = ["stagewise"]
+    """Tables on the study's page; the cells that they list are built by default."""
     recommend: Recommend | None = None
     sensitivity: Sensitivity | None = None
     layer_sensitivity: LayerSensitivity | None = None
@@ -346,18 +363,22 @@ class Study(Strict):
         return {runtime: cells for runtime, cells in blocks.items() if cells}
 
     def default_cells(self) -> list[str]:
-        """The cells that are built unless something else is asked for: all but those that only an optional table lists."""
-        default = {cell for cells in self.table("stagewise").values() for cell in cells}
-        optional = {cell for cells in self.table("subsets").values() for cell in cells}
-        for blocks in self.tables.compared().values():
-            optional |= {cell for first, cells in blocks.items() for cell in (first, *cells)}
-        optional |= set(self.tables.parameters)
+        """The cells that are built unless something else is asked for: all but those that only tables list that do not stand on
+        the page."""
+        listed: dict[str, set[str]] = {
+            name: {cell for cells in self.table(name).values() for cell in cells} for name in ("stagewise", "subsets")
+        }
+        for name, blocks in self.tables.compared().items():
+            listed[name] = {cell for first, cells in blocks.items() for cell in (first, *cells)}
+        listed["parameters"] = listed["quantization"] | set(self.tables.parameters)
+        default = set().union(*(listed.get(name, set()) for name in ("stagewise", *self.page)))
+        optional = set().union(*listed.values())
         return [cell for cell in self.cells if cell in default or cell not in optional]
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         problems = []
-        for key in ("seeds", "runtimes"):
+        for key in ("seeds", "runtimes", "page"):
             if repeated := _duplicates(getattr(self, key)):
                 problems.append(f"{key}: {repeated} stand twice")
         for cell in self.cells:
@@ -391,10 +412,17 @@ class Study(Strict):
                     problems.append(self._no_cell("deploy", cell))
                 elif "onnxruntime" not in self.runtimes_of(self.chain(cell)):
                     problems.append(f"deploy: cell '{cell}' is not measured in onnxruntime, which bundles run in; name another")
+            problems += [
+                f"page: the study has no table '{name}'; add it, or drop the name" for name in self.page if self._lacks(name)
+            ]
             problems += self._problems_of_tables() + self._problems_of_teacher() + self._problems_of_transfer()
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _lacks(self, table: str) -> bool:
+        """Whether nothing is said that the table could be made of."""
+        return not {**self.tables.compared(), "subsets": self.tables.subsets, "sensitivity": self.sensitivity}.get(table, True)
 
     def _no_cell(self, key: str, name: str) -> str:
         return f"{key}: '{name}' is not a cell; known: {', '.join(self.cells)}"

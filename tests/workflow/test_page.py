@@ -1,0 +1,268 @@
+"""The page in a real browser, from a file: it loads nothing, its plot and tables answer to mouse and keyboard."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pages import tree
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from edgemin.report.page import write_page
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
+POINT = "#chart path[aria-roledescription=point]"
+CELLS = ".table[data-table=cells]"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        write_page(tree(folder), "index.html")
+    finally:
+        os.chdir(before)
+    return folder / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(browser: Browser, file: Path) -> Iterator[Page]:
+    """The page, drawn; at the end it must have logged nothing and asked for nothing but itself."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
+    logged: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: logged.append(message.text))
+    page.on("pageerror", lambda error: logged.append(str(error)))
+    network = page.context.new_cdp_session(page)
+    network.on("Network.requestWillBeSent", lambda event: asked.append(event["request"]["url"]))
+    network.send("Network.enable")
+    page.goto(file.as_uri())
+    _drawn(page)
+    yield page
+    assert page.evaluate("window.hurt") is None
+    page.close()
+    assert logged == []
+    assert [address for address in asked if not address.startswith("data:")] == [file.as_uri()]
+
+
+def _until(page: Page, expression: str) -> None:
+    """Playwright's own wait_for_function needs eval, which the page forbids."""
+    deadline = time.monotonic() + 15
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        time.sleep(0.05)
+
+
+def _drawn(page: Page, times: int = 1) -> None:
+    _until(page, f"Number(document.getElementById('chart').dataset.drawn) >= {times}")
+
+
+def _column(page: Page, at: int, table: str = CELLS) -> list[str]:
+    """Texts of a column's visible cells."""
+    rows = page.locator(f"{table} tbody tr:visible")
+    return [rows.nth(number).locator("th, td").nth(at).inner_text() for number in range(rows.count())]
+
+
+def _labels(page: Page) -> list[str]:
+    """What a screen reader is told of each point of the plot."""
+    return [point.get_attribute("aria-label") or "" for point in page.locator(POINT).all()]
+
+
+def _strong(page: Page) -> list[str]:
+    """Cell and runtime of the points that the plot marks as chosen."""
+    points = page.locator(POINT).all()
+    texts = [point.get_attribute("aria-label") or "" for point in points if point.get_attribute("stroke-width") == "2.5"]
+    found = [dict(part.split(": ", 1) for part in text.split("; ") if ": " in part) for text in texts]
+    return sorted(f"{one['cell']}/{one['runtime']}" for one in found)
+
+
+def _marked(page: Page, table: str = CELLS) -> list[str]:
+    return page.evaluate(
+        "table => [...document.querySelectorAll(`${table} tr.chosen`)].map(row => `${row.dataset.cell}/${row.dataset.runtime}`).sort()",
+        table,
+    )
+
+
+def test_a_point_for_everything_that_was_measured(page: Page) -> None:
+    """edgemin_torch has no latency: no point, but a row."""
+    assert len(_labels(page)) == 7
+    assert len(_column(page, 0)) == 8
+    kd = next(text for text in _labels(page) if "cell: kd;" in text and "runtime: onnxruntime" in text)
+    assert "p50, ms: 2.00 [1.80, 2.20]" in kd
+    assert "change to the teacher, accuracy %: −20.00" in kd
+
+
+def test_every_pair_of_axes_is_drawn(page: Page) -> None:
+    for across in page.locator("#axis-x option:enabled").evaluate_all("found => found.map(one => one.value)"):
+        for up in page.locator("#axis-y option:enabled").evaluate_all("found => found.map(one => one.value)"):
+            page.select_option("#axis-x", across)
+            page.select_option("#axis-y", up)
+    page.select_option("#axis-x", "mb")
+    page.select_option("#axis-y", "agreement")
+    _until(page, f"document.querySelectorAll('{POINT}').length === 8")
+    page.uncheck("#log")
+    _until(page, "!document.getElementById('chart').textContent.includes('logarithmic')")
+    assert len(_labels(page)) == 8
+
+
+def test_filters_reach_plot_and_table(page: Page) -> None:
+    page.uncheck("input[name=runtime][value=torch]")
+    _until(page, f"document.querySelectorAll('{POINT}').length === 4")
+    assert set(_column(page, 1)) == {"onnxruntime"}
+    page.check("input[name=stage][value=prune]")
+    _until(page, f"document.querySelectorAll('{POINT}').length === 2")
+    assert _column(page, 0) == ["kd_prune", "edgemin"]
+    page.select_option("#variant", "quantize-int8_dynamic_ort")
+    _until(page, f"document.querySelectorAll('{POINT}').length === 1")
+    assert _column(page, 0) == ["edgemin"]
+    page.get_by_role("button", name="Reset all").click()
+    _until(page, f"document.querySelectorAll('{POINT}').length === 7")
+    assert len(_column(page, 0)) == 8
+
+
+def test_words_filter_a_table_alone(page: Page) -> None:
+    table = ".table[data-table=stagewise]"
+    page.locator(f"{table} input[type=search]").fill("torch kd_")
+    assert _column(page, 1, table) == ["kd_prune"]
+    assert page.locator(f"{table} .count").inner_text() == "1 of 8 rows"
+    assert len(_column(page, 0)) == 8
+
+
+def test_a_click_on_a_point_marks_its_rows(page: Page) -> None:
+    page.locator(f"{POINT}[aria-label*='cell: edgemin;']").click()
+    assert _marked(page) == _marked(page, ".table[data-table=stagewise]") == ["edgemin/onnxruntime"]
+    pressed = page.locator(f"{CELLS} .pick[aria-pressed=true]")
+    assert pressed.all_inner_texts() == ["edgemin"]
+    page.locator(f"{POINT}[aria-label*='cell: teacher;'][aria-label*='torch']").click(modifiers=["Shift"])
+    assert _marked(page) == ["edgemin/onnxruntime", "teacher/torch"]
+    assert page.locator("#chosen").inner_text() == "2 points chosen"
+    page.check("#only")
+    assert sorted(_column(page, 0)) == ["edgemin", "teacher"]
+    page.get_by_role("button", name="Clear").click()
+    assert len(_column(page, 0)) == 8
+    assert _marked(page) == []
+
+
+def test_a_box_chooses_what_is_inside(page: Page) -> None:
+    page.locator("#controls").evaluate("controls => controls.scrollIntoView()")
+    box = page.locator("#chart svg.marks").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 70, box["y"] + 12)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 40, box["y"] + 380, steps=8)
+    page.mouse.up()
+    _until(page, "document.getElementById('chosen').textContent === '7 points chosen'")
+    _until(page, f"document.querySelectorAll('{POINT}[stroke-width=\"2.5\"]').length === 7")
+    page.mouse.click(box["x"] + 70, box["y"] + 12)  # beside all points: nothing is chosen any more
+    _until(page, "document.getElementById('chosen').textContent === 'nothing chosen'")
+
+
+def test_a_name_in_a_table_marks_its_point(page: Page) -> None:
+    page.locator(".table[data-table=stagewise] tr[data-cell=kd][data-runtime=torch] .pick").click()
+    _until(page, f"document.querySelectorAll('{POINT}[stroke-width=\"2.5\"]').length === 1")
+    assert _strong(page) == ["kd/torch"]
+    assert page.locator(f"{POINT}[opacity='0.15']").count() == 6
+    assert _marked(page) == ["kd/torch"]
+
+
+def test_sorting_by_keyboard_alone(page: Page) -> None:
+    """By numbers, not by text: 16.00 comes after 2.00; what is missing stays last; a third press brings the order back."""
+    before = _column(page, 0)
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate(
+            "document.activeElement.textContent === 'p50 ms' && !!document.activeElement.closest('[data-table=cells]')"
+        ):
+            break
+    header = page.locator(f"{CELLS} th", has_text="p50 ms")
+    at = header.evaluate("header => header.cellIndex")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert [text.split(" ")[0] for text in _column(page, at)] == ["1.00", "2.00", "2.00", "4.00", "4.00", "8.00", "16.00", "–"]
+    page.keyboard.press("Space")
+    assert header.get_attribute("aria-sort") == "descending"
+    assert [text.split(" ")[0] for text in _column(page, at)] == ["16.00", "8.00", "4.00", "4.00", "2.00", "2.00", "1.00", "–"]
+    page.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "none"
+    assert _column(page, 0) == before
+
+
+def test_rows_by_keyboard_alone(page: Page) -> None:
+    page.locator(f"{CELLS} .pick").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert _marked(page) == ["kd/onnxruntime"]
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.closest('tr').dataset.cell") == "teacher"
+
+
+def test_the_first_stop_skips_to_the_content(page: Page) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    box = page.locator(".skip").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_a_link_opens_its_chain(page: Page) -> None:
+    page.evaluate("location.hash = 'cell-edgemin'")
+    chain = page.locator("#cell-edgemin")
+    chain.locator(".command").wait_for(state="visible")
+    assert chain.locator("h4").all_inner_texts() == ["teacher", "distill-minilmv2", "prune-heads25", "quantize-int8_dynamic_ort"]
+
+
+def test_dark_mode_reaches_page_and_plot(page: Page) -> None:
+    ink = "getComputedStyle(document.body).color"
+    light = page.evaluate(f"[getComputedStyle(document.body).backgroundColor, {ink}]")
+    drawn = page.evaluate("Number(document.getElementById('chart').dataset.drawn)")
+    page.emulate_media(color_scheme="dark")
+    _drawn(page, drawn + 1)
+    assert light == ["rgb(255, 255, 255)", "rgb(28, 33, 39)"]
+    dark = page.evaluate(f"[getComputedStyle(document.body).backgroundColor, {ink}]")
+    assert dark == ["rgb(20, 24, 29)", "rgb(228, 232, 236)"]
+    fills = page.evaluate(
+        "[...document.querySelectorAll('#chart .mark-text.role-axis-title text')].map(text => text.getAttribute('fill'))"
+    )
+    assert set(fills) == {"#e4e8ec"}
+
+
+@pytest.mark.parametrize("width", [400, 320])
+def test_a_narrow_window_never_scrolls_sideways(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    page.wait_for_timeout(200)  # the plot follows the window
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    scrolls = page.locator(f"{CELLS} .scroll").evaluate("box => box.scrollWidth > box.clientWidth")
+    assert scrolls  # the table does, inside its box
+
+
+def test_without_javascript_the_texts_are_there(browser: Browser, file: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator(f"{CELLS} tbody tr").count() == 8
+    assert "Without JavaScript" in page.locator("noscript").inner_text()
+    context.close()
+
+
+def test_the_data_is_what_the_page_shows(page: Page) -> None:
+    data = json.loads(page.locator("#data").text_content() or "")
+    assert [point["cell"] for point in data["points"]] == _column(page, 0)
