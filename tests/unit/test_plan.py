@@ -159,6 +159,18 @@ def test_cells_share_the_files_of_their_prefixes(plan):
     assert ours == theirs
 
 
+def test_cuts_in_a_row_are_compared_with_what_the_first_one_cut(plan):
+    """ffn50 does not recover and heads25 does: after ffn50 the student is the parent, after heads25 what heads25 made."""
+    study = plan({"cells.both": f"{KD}/prune-ffn50/prune-heads25", "cells.turned": f"{PRUNED}/prune-ffn50"})
+    parents = {
+        chain: str(study.compared(Chain.parse(chain))["parent"])
+        for chain in (f"{KD}/prune-ffn50/prune-heads25", f"{PRUNED}/prune-ffn50")
+    }
+    assert parents == {f"{KD}/prune-ffn50/prune-heads25": KD, f"{PRUNED}/prune-ffn50": PRUNED}
+    quantized = plan({"cells.q": f"{KD}/prune-ffn50/quantize-int8_dynamic_ort"})
+    assert str(quantized.compared(Chain.parse(f"{KD}/prune-ffn50/quantize-int8_dynamic_ort"))["parent"]) == f"{KD}/prune-ffn50"
+
+
 def test_a_float_cell_is_measured_in_every_runtime_and_a_quantized_one_in_its_own(plan):
     """Three float cells in two runtimes, two quantized ones in one: eight rows a seed, five files each."""
     study = plan({"seeds": [0, 1]})

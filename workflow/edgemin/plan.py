@@ -166,11 +166,23 @@ class Plan:
         return chain.parent or chain if chain.quantized else chain
 
     def compared(self, chain: Chain) -> dict[str, Chain]:
-        """Who takes turns with `chain` when its latency is measured: the teacher, and its float parent if that is another."""
-        parent = chain.parent
-        if parent is None:
+        """Who takes turns with `chain` when its latency is measured: the teacher, and the model it came from if that is another."""
+        if chain.parent is None:
             return {"model": chain}
+        parent = self._cut_from(chain)
         return {"model": chain, "reference": Chain(), **({"parent": parent} if parent.links else {})}
+
+    def _cut_from(self, chain: Chain) -> Chain:
+        """The parent; of several cuts in a row, without a recovery in between, the model that the first one cut."""
+        parent = chain.parent
+        assert parent is not None
+        assert chain.last is not None
+        if chain.last.stage != "prune":
+            return parent
+        while parent.last is not None and parent.last.stage == "prune" and not self.study.variant(parent).phases:
+            assert parent.parent is not None
+            parent = parent.parent
+        return parent
 
     def latency_inputs(self, task: str, seed: int | str, chain: Chain, runtime: str) -> dict[str, Any]:
         files = {name: self.artefact(task, seed, other, runtime) for name, other in self.compared(chain).items()}

@@ -20,7 +20,8 @@ NOTE = (
     "Cut: share of the heads, neurons or weights that the last prune stage took, or how many layers; with learned masks the share "
     "of the weights and biases of attention and FFN, or of all parameters, if the variant says so; by: the criterion; recovered: "
     "whether it trained on after the cut (a cut of 0 % is the control that trained as long without one). Faster: paired ratio "
-    "against the chain's parent, measured in the same job, single stream, batch 1; where single weights are zero nothing is "
+    "against the chain's parent (of two cuts without a recovery in between, the model before both), measured in the same job, single "
+    "stream, batch 1; where single weights are zero nothing is "
     "faster, because dense kernels multiply zeros like other numbers: only the compressed files shrink. MB = 10^6 bytes."
 )
 
