@@ -97,4 +97,5 @@ def _model(folder: Path, quantized: bool) -> None:
     told = {"spec": {"code": "c0de"}, "versions": {"torch": "2.0"}, "host": {"cpu": "CPU of the trainer"}}
     write_json(folder / "provenance.json", {**told, "sha256": {weights: SHA, "config.json": "f" * 64}})
     if not quantized:
+        write_json(folder / "onnx_provenance.json", {**told, "sha256": {"model.onnx": SHA[::-1]}})
         write_json(folder / "history.json", {"phases": [{"seconds": 12.4, "updates": 10}, {"seconds": 30.2, "updates": 20}]})

@@ -135,7 +135,7 @@ def test_links_and_machines(spec):
     ]
     assert "ratio: 0.25" in edgemin_["links"][2]["settings"]
     (model,) = edgemin_["links"][2]["models"]
-    assert model["files"] == {"model.safetensors": SHA}
+    assert model["files"] == {"model.safetensors": SHA, "model.onnx": SHA[::-1]}
     assert (model["seconds"], model["updates"], model["code"]) == (pytest.approx(42.6), 30, "c0de")
     assert edgemin_["links"][3]["models"][0]["seconds"] is None
     machines = machines_of(spec)

@@ -340,7 +340,9 @@ class Reports:
         return {
             "tables": [f"{root}/tables/results.csv", *(file for file in tables if not file.endswith("sensitivity.md"))],
             "plots": [f"{root}/plots/{name}.svg" for name in ("stagewise", "pareto_latency", "pareto_size")],
-            "measurements": self.measurement_files(page["rows"]),
+            "measurements": [
+                f"{row['folder']}/{name}" for row in page["rows"] for name in ("predictions.parquet", "latency.json")
+            ],
             "models": models + graphs,
         }
 
