@@ -226,7 +226,7 @@ def test_a_study_that_cannot_be_read_is_told(tree, capsys):
     for content, message in (
         ("study: [", "error: "),
         ("study: A", "study.yaml: study: 'A' does not match"),
-        ("[]", "study: found"),
+        ("[]", "study.yaml: holds no study"),
     ):
         Path("study.yaml").write_text(content)
         assert verify.main("study.yaml") == 2
