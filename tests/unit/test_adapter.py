@@ -45,6 +45,27 @@ def test_a_body_that_hangs_ends_at_its_limit_and_says_how_to_raise_it(adapter, t
     assert "error: took longer than 0.01 minutes, its limit; if it may: --set-resources slow:runtime=<minutes>" in log.read_text()
 
 
+def test_what_ended_in_time_is_not_ended_again(adapter, tmp_path, monkeypatch):
+    """The process of a body that was interrupted lives on after the time to clear up: here, the tests'."""
+    monkeypatch.setattr(adapter, "GRACE", 0.1)
+    exits = []
+    monkeypatch.setattr(adapter.os, "_exit", exits.append)
+    with pytest.raises(SystemExit), adapter.job(_snakemake(tmp_path / "log", runtime=0.01)):
+        _hangs([])
+    time.sleep(0.5)
+    assert exits == []
+
+
+def test_what_cannot_be_interrupted_is_ended_with_its_process(adapter, tmp_path, monkeypatch):
+    monkeypatch.setattr(adapter, "GRACE", 0.1)
+    exits = []
+    monkeypatch.setattr(adapter.os, "_exit", exits.append)
+    monkeypatch.setattr(adapter._thread, "interrupt_main", lambda: None)
+    with adapter.job(_snakemake(tmp_path / "log", runtime=0.005)):
+        time.sleep(1)
+    assert exits == [1]
+
+
 def test_a_body_within_its_limit_or_without_one_is_left_alone(adapter, tmp_path):
     for resources in ({"runtime": 60}, {}):
         with adapter.job(_snakemake(tmp_path / "log", **resources)):

@@ -16,6 +16,9 @@ from typing import Any
 from edgemin.digests import record
 from edgemin.errors import EdgeminError
 
+GRACE = 60
+"""Seconds that a job has to clear up after its time limit."""
+
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
@@ -59,14 +62,14 @@ def _limited(snakemake: Any) -> Iterator[None]:
         yield
         return
     said = f"took longer than {minutes} minutes, its limit; if it may: --set-resources {snakemake.rule}:runtime=<minutes>"
-    over = threading.Event()
+    over, ended = threading.Event(), threading.Event()
 
     def end() -> None:
         over.set()
         _thread.interrupt_main()
-        time.sleep(60)
-        logging.error("error: %s", said)
-        os._exit(1)
+        if not ended.wait(GRACE):
+            logging.error("error: %s", said)
+            os._exit(1)
 
     timer = threading.Timer(60 * float(minutes), end)
     timer.daemon = True
@@ -78,6 +81,7 @@ def _limited(snakemake: Any) -> Iterator[None]:
             raise EdgeminError(said) from None
         raise
     finally:
+        ended.set()
         timer.cancel()
 
 
