@@ -130,7 +130,7 @@ def spoilt(draw: st.DrawFn, whole: dict) -> tuple[dict, list[tuple]]:
             node[value] = node.pop(place[-1])
         else:
             node[value] = draw(st.sampled_from(HOSTILE))
-        done.append(place)
+        done += [place, *([(*place[:-1], value)] if what in ("rename", "add") else [])]
     return study, done
 
 

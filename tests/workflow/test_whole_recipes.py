@@ -1,4 +1,5 @@
-"""Orders, grids, the recommendation and the literature on the smoke study: only what is missing is built."""
+"""Orders, grids, the recommendation and the literature on the smoke study: only what is missing is built. (Last in the folder: the
+tests before count what they build in the copy that all share.)"""
 
 from __future__ import annotations
 
