@@ -22,10 +22,3 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     run = copy.run()
     assert run.code == 0, run.output[-5000:]
     return copy
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in parallel, those that share the finished study stay together and in order."""
-    for item in items:
-        if "finished" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("finished"))
