@@ -14,8 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from edgemin.config import read_study
-from edgemin.errors import EdgeminError
+from edgemin.command import tell
 from edgemin.plan import Plan
 from edgemin.reports import TABLES, Reports, rows_of
 
@@ -56,16 +55,14 @@ def write(plan: Plan) -> list[str]:
     return said
 
 
+def told(plan: Plan) -> str:
+    """`write`, and where it wrote."""
+    return "\n".join([*write(plan), f"what is there stands in {plan.root}/partial"])
+
+
 def main(arguments: Sequence[str]) -> int:
-    """For a study file."""
-    try:
-        study = read_study(arguments[0] if arguments else "config/config.yaml")
-        plan = Plan(study)
-        print("\n".join([*write(plan), f"what is there stands in {plan.root}/partial"]))
-    except EdgeminError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    """Make the tables of a study file, and print what is missing."""
+    return tell(arguments, told)
 
 
 if __name__ == "__main__":

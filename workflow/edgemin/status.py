@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgemin.chains import Chain
-from edgemin.config import read_study
-from edgemin.errors import EdgeminError
+from edgemin.command import tell
 from edgemin.plan import CHECKPOINT, QUANTIZED_ONNX, Plan
 
 STATES = ("running", "failed", "interrupted", "waiting", "done")
@@ -129,12 +128,7 @@ def _duration(
 
 def main(arguments: Sequence[str]) -> int:
     """Print the report of a study file."""
-    try:
-        print(report(Plan(read_study(arguments[0] if arguments else "config/config.yaml"))))
-    except EdgeminError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return tell(arguments, report)
 
 
 if __name__ == "__main__":
