@@ -46,8 +46,22 @@ rule downloads:
         expand("results/downloads/{pin}", pin=PLAN.pins),
 
 
+onstart:
+    try:
+        PLAN.check_writable()
+    except EdgeminError as error:
+        raise WorkflowError(str(error)) from None
+
+
 onsuccess:
     PLAN.clear_signals()
+
+
+onerror:
+    logger.error(
+        "A job without a line `error:` above was killed, most often for its memory: run fewer at once (--cores, or "
+        "--resources mem_mb=<MB>). What is finished stays; the same command goes on."
+    )
 
 
 for cell in STUDY.cells:

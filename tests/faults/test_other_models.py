@@ -108,14 +108,16 @@ CASES = {
 
 def _study(family: str, rows: list[tuple[Any, ...]], labels: int) -> dict[str, Any]:
     pairs, regression = len(rows[0]) == 3, labels == 1
-    follow = {"epochs": 3, "learning_rate": 1e-3, "batch_size": 16, "terms": [{"objective": "logits"}]}
-    first = follow | {"epochs": 1, "terms": [{"objective": "minilmv2"}]}
+    follow = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 16, "terms": [{"objective": "logits"}]}
+    first = follow | {"terms": [{"objective": "minilmv2"}]}
+    # Pieces of a WordPiece vocabulary alone can be cut.
+    last = "prune-layers" if family == "roberta" else "prune-vocabulary"
     cells = {
         "teacher": "teacher",
         "kd": "teacher/distill-half",
         "heads": "teacher/distill-half/prune-heads",
-        "all": "teacher/distill-half/prune-heads/prune-ffn/prune-vocabulary",
-        "int8": "teacher/distill-half/prune-heads/prune-ffn/prune-vocabulary/quantize-int8",
+        "all": f"teacher/distill-half/prune-heads/prune-ffn/{last}",
+        "int8": f"teacher/distill-half/prune-heads/prune-ffn/{last}/quantize-int8",
         "first": "teacher/prune-heads/distill-half/prune-layers/quantize-static",
     }
     return {
@@ -132,7 +134,7 @@ def _study(family: str, rows: list[tuple[Any, ...]], labels: int) -> dict[str, A
         },
         "teacher": {
             "source": {"path": "models/own"},
-            "training": [{"epochs": 12, "learning_rate": 2e-3, "batch_size": 16}],
+            "training": [{"epochs": 4, "learning_rate": 2e-3, "batch_size": 16}],
         },
         "distill": {"half": {"student": {"layers": [1, 3]}, "phases": [first, follow]}},
         "prune": {

@@ -29,12 +29,13 @@ def check(changed, tmp_path):
 
     Returns the numbers of layers and heads of every chain."""
 
-    def run(changes=None, teacher=None, student=None, names=None) -> dict:
+    def run(changes=None, teacher=None, student=None, names=None, tokenizer="WordPiece") -> dict:
         study = parse_study(changed(changes))
         folders = {name: tmp_path / name for name in encoders_of(study)}  # the teacher's first
         for folder, config in zip(folders.values(), (teacher, student), strict=False):
             if config != "missing":
                 write_json(folder / "config.json", {**CONFIG, **(config or {})})
+                write_json(folder / "tokenizer.json", {"model": {"type": tokenizer}})
         found = check_study(study, "snippets", folders, names)
         return {chain: {"layers": len(shape.heads), "heads": sum(shape.heads)} for chain, shape in found.items()}
 
@@ -51,6 +52,15 @@ def test_layers_and_heads_of_every_chain(check):
         f"{PRUNED}/quantize-int8_dynamic_ort": pruned,
         f"{PRUNED}/quantize-int8_dynamic_torch": pruned,
     }
+
+
+def test_a_vocabulary_that_cannot_be_cut_is_told_before_any_training(check):
+    changes = {"prune.vocabulary": {"structure": "vocabulary"}, "cells.small": f"{KD}/prune-vocabulary"}
+    assert check(changes)[f"{KD}/prune-vocabulary"] == {"layers": 2, "heads": 8}
+    with pytest.raises(
+        EdgeminError, match=r"prune\.vocabulary: structure: vocabulary cuts WordPiece tokenizers, this one is BPE"
+    ):
+        check(changes, tokenizer="BPE")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from edgemin.config.variants import (
     Quantizing,
     Term,
     TinyBert,
+    Vocabulary,
 )
 from edgemin.distill.relation_heads import relation_heads
 from edgemin.encoders.families import usable_positions
@@ -58,10 +59,11 @@ def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_nam
     names = label_names or study.tasks[task].label_names
     if teacher and study.teacher.training == "none" and (names or study.tasks[task].regression):
         problems += _check_labels(teacher, names, task)
+    origins = {name: _of(config, encoders[name]) for name, config in configs.items()}
     shapes: dict[str, Shape] = {}
     for chain in study.chains():
         try:
-            shape = _shape(study, task, chain, shapes, configs, teacher)
+            shape = _shape(study, task, chain, shapes, origins, encoder_name(study.teacher.source))
         except EdgeminError as error:
             problems.append(str(error))
             break  # what follows may hang on it
@@ -98,6 +100,8 @@ class Shape:
 
     heads: tuple[int, ...]
     head_dim: int
+    tokenizer: str | None = None
+    """What its tokenizer.json calls its model: WordPiece, BPE, Unigram; None if that is not known yet."""
     exact: bool = True
     """False once heads were cut across layers: then only their sum is known."""
 
@@ -108,11 +112,11 @@ class Shape:
 
 
 def _shape(
-    study: Study, task: str, chain: Chain, shapes: Mapping[str, Shape], configs: Mapping[str, Any], teacher: Any
+    study: Study, task: str, chain: Chain, shapes: Mapping[str, Shape], origins: Mapping[str, Shape], teacher: str
 ) -> Shape | None:
     """None if it hangs on an encoder that is not there yet. Raises EdgeminError for a link that cannot work."""
     if chain.parent is None:
-        return _of(teacher) if teacher else None
+        return origins.get(teacher)
     parent = shapes.get(str(chain.parent))
     if parent is None:
         return parent
@@ -121,7 +125,7 @@ def _shape(
     key = f"{chain.last.stage}.{chain.last.variant}"
     shape: Shape | None
     if isinstance(variant, Distill):
-        shape, phases = _student(variant, parent, configs, key, str(chain.parent)), variant.phases
+        shape, phases = _student(variant, parent, origins, key, str(chain.parent)), variant.phases
     elif isinstance(variant, Quantizing):
         if not isinstance(variant, Int8Qat):
             return parent
@@ -140,13 +144,13 @@ def _shape(
     return shape
 
 
-def _student(variant: Distill, parent: Shape, configs: Mapping[str, Any], key: str, parent_name: str) -> Shape | None:
+def _student(variant: Distill, parent: Shape, origins: Mapping[str, Shape], key: str, parent_name: str) -> Shape | None:
     origin, name = parent, f"its parent '{parent_name}'"
     if isinstance(variant.student, OwnSource):
         name = encoder_name(variant.student.source)
-        if name not in configs:
+        if name not in origins:
             return None
-        origin = _of(configs[name])
+        origin = origins[name]
     wanted = None if variant.student == "parent" else variant.student.layers
     if not wanted:
         return origin
@@ -162,6 +166,10 @@ def _pruned(variant: Pruning, parent: Shape, key: str) -> Shape:
         return _dropped(variant, parent, key)
     if isinstance(variant, Cofi):
         return replace(parent, exact=False)
+    if isinstance(variant, Vocabulary) and parent.tokenizer not in (None, "WordPiece"):
+        raise EdgeminError(
+            f"{key}: structure: vocabulary cuts WordPiece tokenizers, this one is {parent.tokenizer}; leave it out"
+        )
     if not isinstance(variant, Heads) or not variant.ratio:
         return parent
     if variant.iterations > 1 or (not parent.exact and variant.scope == "per_layer"):
@@ -239,6 +247,8 @@ def _check_layers(term: MiniLMv2, key: str, teacher: Shape, student: Shape) -> N
             )
 
 
-def _of(config: Any) -> Shape:
+def _of(config: Any, folder: Path) -> Shape:
     structure = Structure.of(config)
-    return Shape(tuple(map(len, structure.heads)), structure.head_dim)
+    file = folder / "tokenizer.json"
+    kind = str(read_json(file)["model"]["type"]) if file.exists() else None
+    return Shape(tuple(map(len, structure.heads)), structure.head_dim, kind)

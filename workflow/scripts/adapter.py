@@ -15,6 +15,7 @@ from typing import Any
 
 from edgemin.digests import record
 from edgemin.errors import EdgeminError
+from edgemin.refusals import refusal
 
 GRACE = 60
 """Seconds that a job has to clear up after its time limit."""
@@ -22,12 +23,14 @@ GRACE = 60
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
-    """Run an adapter's body. An EdgeminError is printed in one line and ends the job; other exceptions are bugs and show where."""
+    """Run an adapter's body. An EdgeminError, or a refusal of the machine, is printed in one line and ends the job; other exceptions
+    are bugs and show where."""
     threads = str((snakemake.params.get("spec") or {}).get("threads", snakemake.threads))
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = threads
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    logging.raiseExceptions = False  # a full disk is told once, not by every line of the log
     if snakemake.log:
-        handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
+        handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8", delay=True))
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s " + _title(snakemake) + " %(message)s",
@@ -44,8 +47,11 @@ def job(snakemake: Any) -> Iterator[None]:
             yield
         record(snakemake.output)
         logging.info("done in %.0f s", time.monotonic() - started)
-    except EdgeminError as error:
-        for line in str(error).splitlines():
+    except Exception as error:
+        said = str(error) if isinstance(error, EdgeminError) else refusal(error)
+        if said is None:
+            raise
+        for line in said.splitlines():
             logging.error("error: %s", line)
         sys.exit(1)
 

@@ -1,0 +1,71 @@
+"""The same study twice on one machine gives the same predictions and tables; with other numbers of threads, nearly so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from copies import Copy
+
+QUALITIES = ["cell", "runtime", "quality", "quality_low", "quality_high", "naive", "logical", "nonzero", "bytes"]
+MEASURED = "results/smoke/measurements/snippets/seed0"
+
+
+def _run(folder: Path, training: int = 2, inference: int = 1) -> Copy:
+    copy = Copy(folder)
+    copy.edit(lambda study: study.update(threads={"training": training, "inference": inference}))
+    run = copy.run("--", "table_stagewise", timeout=900)
+    assert run.code == 0, run.output[-5000:]
+    return copy
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    return _run(tmp_path_factory.mktemp("first"))
+
+
+def _logits(copy: Copy) -> dict[str, np.ndarray]:
+    """chain/runtime -> (N, L) of the test split."""
+    root = copy.folder / MEASURED
+    found = {}
+    for file in sorted(root.rglob("predictions.parquet")):
+        frame = pd.read_parquet(file)
+        found[str(file.parent.relative_to(root))] = frame[[name for name in frame if name.startswith("logit")]].to_numpy()
+    assert len(found) == 8
+    return found
+
+
+def test_twice(first: Copy, tmp_path: Path) -> None:
+    """To the last bit: predictions, weights, tables but for times."""
+    second = _run(tmp_path)
+    theirs = _logits(second)
+    for name, logits in _logits(first).items():
+        np.testing.assert_array_equal(theirs[name], logits, err_msg=name)
+    weights = sorted((first.folder / "results/smoke/models").rglob("model.safetensors"))
+    assert len(weights) >= 3
+    for file in weights:
+        assert (second.folder / file.relative_to(first.folder)).read_bytes() == file.read_bytes(), file
+    ours, theirs = (pd.read_csv(one.folder / "results/smoke/tables/stagewise.csv")[QUALITIES] for one in (first, second))
+    pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_threads_of_inference(first: Copy, tmp_path: Path) -> None:
+    """The same models: sums are taken in another order, so the last digits may differ, and nothing else."""
+    second = _run(tmp_path, inference=2)
+    theirs = _logits(second)
+    furthest = {name: float(np.abs(theirs[name] - logits).max()) for name, logits in _logits(first).items()}
+    print("furthest logits, 1 and 2 threads of inference:", furthest)
+    assert max(furthest.values()) < 1e-4
+
+
+def test_threads_of_training(first: Copy, tmp_path: Path) -> None:
+    """Other models, close by."""
+    second = _run(tmp_path, training=1)
+    theirs = _logits(second)
+    furthest = {name: float(np.abs(theirs[name] - logits).max()) for name, logits in _logits(first).items()}
+    agree = {name: float((theirs[name].argmax(1) == logits.argmax(1)).mean()) for name, logits in _logits(first).items()}
+    print("furthest logits, 2 and 1 threads of training:", furthest, "same predictions:", agree)
+    assert max(value for name, value in furthest.items() if "quantize" not in name) < 1e-3
+    assert min(agree.values()) > 0.95
