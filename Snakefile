@@ -64,7 +64,8 @@ onerror:
     )
 
 
-for cell in STUDY.cells:
+# Names for people: what a cluster runs for a job needs none, and thousands take seconds to read.
+for cell in STUDY.cells if workflow.is_main_process else ():
 
     rule:
         name:

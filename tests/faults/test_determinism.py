@@ -10,6 +10,7 @@ import pytest
 from copies import Copy
 
 QUALITIES = ["cell", "runtime", "quality", "quality_low", "quality_high", "naive", "logical", "nonzero", "bytes"]
+FILES = ("*.safetensors", "*.onnx", "tokenizer.json", "*.parquet")
 MEASURED = "results/smoke/measurements/snippets/seed0"
 
 
@@ -29,23 +30,24 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 def _logits(copy: Copy) -> dict[str, np.ndarray]:
     """chain/runtime -> (N, L) of the test split."""
     root = copy.folder / MEASURED
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for file in sorted(root.rglob("predictions.parquet")):
         frame = pd.read_parquet(file)
-        found[str(file.parent.relative_to(root))] = frame[[name for name in frame if name.startswith("logit")]].to_numpy()
+        found[str(file.parent.relative_to(root))] = np.stack(frame["logits"].to_list())
     assert len(found) == 8
     return found
 
 
 def test_twice(first: Copy, tmp_path: Path) -> None:
-    """To the last bit: predictions, weights, tables but for times."""
+    """To the last bit: data, weights, graphs, predictions; tables but for times."""
     second = _run(tmp_path)
     theirs = _logits(second)
     for name, logits in _logits(first).items():
         np.testing.assert_array_equal(theirs[name], logits, err_msg=name)
-    weights = sorted((first.folder / "results/smoke/models").rglob("model.safetensors"))
-    assert len(weights) >= 3
-    for file in weights:
+    files = [file for pattern in FILES for file in sorted((first.folder / "results/smoke").rglob(pattern))]
+    files = [file for file in files if file.name != "timings.parquet"]
+    assert len(files) > 20
+    for file in files:
         assert (second.folder / file.relative_to(first.folder)).read_bytes() == file.read_bytes(), file
     ours, theirs = (pd.read_csv(one.folder / "results/smoke/tables/stagewise.csv")[QUALITIES] for one in (first, second))
     pd.testing.assert_frame_equal(ours, theirs)

@@ -134,6 +134,14 @@ def test_signals_are_the_models_own(teacher, train, caches):
         torch.testing.assert_close(found, attention, rtol=2**-9, atol=0)  # e^x of a bf16 x below 1
 
 
+def test_a_cache_computed_again_is_the_same_file(teacher, train, caches, tmp_path):
+    """In this process and in others: with two keys, safetensors would order its header by chance."""
+    write_cache(teacher, train, "qkv_last", tmp_path / "again", "fp32", FACTS)
+    assert (tmp_path / "again").read_bytes() == caches[list(NEEDS).index("qkv_last")].read_bytes()
+    with safe_open(tmp_path / "again", framework="pt") as opened:
+        assert list(opened.metadata()) == ["facts"]
+
+
 def test_the_cache_holds_every_token_and_every_pair_once(train, caches):
     lengths, files = np.array(train.lengths), dict(zip(NEEDS, caches, strict=True))
     expected = {

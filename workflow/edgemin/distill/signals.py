@@ -9,6 +9,7 @@ width), or per pair of tokens (pairs, heads) for scores. Its metadata digest tea
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Sequence
@@ -141,7 +142,8 @@ def write_cache(teacher: Classifier, examples: Examples, need: str, file: Path, 
     live.capture.remove()
     tensors["offsets"] = torch.from_numpy(offsets)
     with whole_file(file) as partial:
-        save_file(tensors, partial, metadata=facts)
+        # One key: safetensors writes several in an order of chance, and the same signals are to be the same bytes.
+        save_file(tensors, partial, metadata={"facts": json.dumps(facts, sort_keys=True)})
     return time.monotonic() - started
 
 
@@ -168,7 +170,7 @@ class CachedSignals:
             names = set(opened.keys())
         except (SafetensorError, OSError) as error:
             raise EdgeminError(f"{file}: not a readable teacher cache ({error}); delete it and run snakemake again") from None
-        metadata = opened.metadata() or {}
+        metadata = json.loads((opened.metadata() or {}).get("facts", "{}"))
         for name, value in facts.items():
             if metadata.get(name) != value:
                 raise EdgeminError(f"{file}: made with another {name}; delete it and run snakemake again")

@@ -83,7 +83,7 @@ def save(model: Classifier, partial: Path, config: Int8Dynamic) -> None:
                 tensors[f"{name}.{_ZERO}"] = torch.tensor(weight.q_zero_point(), dtype=torch.int64)
             if bias is not None:
                 tensors[f"{name}.bias"] = bias.detach()
-    save_file(tensors, partial / "model.safetensors", metadata={"format": "pt", "scheme": config.scheme})
+    save_file(tensors, partial / "model.safetensors", metadata={"format": "pt"})
     model.config.edgemin_quantization = config.model_dump()
     (partial / "config.json").write_text(model.config.to_json_string(use_diff=False), encoding="utf-8")
 
