@@ -50,3 +50,20 @@ def test_a_plot_is_the_same_bytes_each_time_and_names_every_cell(tmp_path):
     assert files[0].read_bytes() == files[1].read_bytes()
     texts = re.findall(r"<text[^>]*>([^<]+)</text>", files[0].read_text(encoding="utf-8"))
     assert {"teacher", "kd", "kd_prune"} < set(texts)
+
+
+def test_in_a_crowd_the_line_is_named_and_the_rest_where_there_is_room(tmp_path):
+    """Eighty points in one place and two away from them."""
+    chance, rows = np.random.default_rng(0), []
+    for number in range(82):
+        cell, x, y = f"crowded_cell_{number}", 2e6 + chance.uniform(0, 1e5), 0.8 + chance.uniform(0, 1e-3)
+        cell, x, y = {0: ("best", 1e6, 0.9), 1: ("worst", 3e6, 0.7)}.get(number, (cell, x, y))
+        common = {"task": "t", "cell": cell, "runtime": "torch", "seed": 0}
+        rows.append({**common, "split": "test", "metric": "accuracy", "value": y})
+        rows.append({**common, "metric": "bytes", "value": x})
+    columns = ["task", "cell", "runtime", "seed", "split", "scenario", "metric", "value"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "results.csv", index=False)
+    plot_pareto(str(tmp_path / "results.csv"), "size", [str(tmp_path / "plot.svg")])
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", (tmp_path / "plot.svg").read_text(encoding="utf-8"))
+    assert {"best", "worst"} < set(texts)
+    assert sum(text.startswith("crowded") for text in texts) < 40

@@ -172,27 +172,33 @@ def _pareto(axis: Any, points: pd.DataFrame, title: str) -> None:
     axis.set_title(title, loc="left")
 
 
+CROWD = 30
+"""Points of which every one gets a name."""
 _PLACES = [
     (radius * np.cos(angle), radius * np.sin(angle)) for radius in (11, 18, 27, 38) for angle in np.arange(0.25, 2, 0.25) * np.pi
 ]
 
 
 def _label(figure: Any, axis: Any, points: pd.DataFrame) -> None:
-    """Name each point, at the first place around it where the name covers no point, no other name and not the line.
+    """Name each point, at the first place around it where the name covers no point, no other name and not the line; those on the
+    line first. In a crowd, points without such a place stay without a name: the page tells them.
 
     A cell whose points coincide (the same size in two runtimes) is named once.
     """
+    first = frontier(points["x"].to_numpy(), points["y"].to_numpy())
+    points = points.iloc[[*first, *sorted(set(range(len(points))) - set(first))]]
     renderer = figure.canvas.get_renderer()
     at = axis.transData.transform(points[["x", "y"]].to_numpy())
     boxes = [matplotlib.transforms.Bbox.from_bounds(px - 5, py - 5, 10, 10) for px, py in at]
     taken = boxes + _along(at[frontier(at[:, 0], at[:, 1])])
     frame = axis.get_window_extent(renderer)
     named: list[tuple[str, Any]] = []
-    for cell, x, y, own in zip(points["cell"], points["x"], points["y"], boxes, strict=True):
+    for number, (cell, x, y, own) in enumerate(zip(points["cell"], points["x"], points["y"], boxes, strict=True)):
         if any(cell == other and own.overlaps(box) for other, box in named):
             continue
         named.append((cell, own))
-        for dx, dy in [*_PLACES, (11.0, 0.0)]:
+        anyhow = [(11.0, 0.0)] if number < len(first) or len(points) <= CROWD else []
+        for dx, dy in _PLACES + anyhow:
             side = {
                 "ha": "left" if dx > 2 else "right" if dx < -2 else "center",
                 "va": "bottom" if dy > 2 else "top" if dy < -2 else "center",
@@ -201,7 +207,7 @@ def _label(figure: Any, axis: Any, points: pd.DataFrame) -> None:
             text = axis.annotate(cell, (x, y), (dx, dy), textcoords="offset points", fontsize=8, arrowprops=arrow, **side)
             box = text.get_window_extent(renderer).padded(1)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
-            if (dx, dy) == (11.0, 0.0) or (inside and not any(box.overlaps(other) for other in taken if other is not own)):
+            if (dx, dy) in anyhow or (inside and not any(box.overlaps(other) for other in taken if other is not own)):
                 taken.append(box)
                 break
             text.remove()
