@@ -5,8 +5,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 from edgemin.errors import EdgeminError
+from edgemin.files import write_json
 from edgemin.tasks.tokens import load_tokenizer, pad, pieces_line_up, tokenize
 
 
@@ -43,6 +45,19 @@ def test_a_pair_is_one_input_of_two_types(tokenizer):
         "[SEP]",
     ]
     assert example["token_type_ids"] == [0] * 4 + [1] * 5
+
+
+@pytest.mark.parametrize(("family", "types"), [("electra", True), ("bert", True), ("distilbert", False), ("mpnet", False)])
+def test_a_tokenizer_of_no_class_gives_what_the_model_takes(source, tmp_path, family, types):
+    """One saved as a plain PreTrainedTokenizerFast, which would leave the types of a pair out for every model."""
+    kept = PreTrainedTokenizerFast.from_pretrained(source)
+    kept.model_input_names = ["input_ids", "attention_mask"]
+    kept.save_pretrained(tmp_path)
+    write_json(tmp_path / "config.json", {"model_type": family})
+    [example] = tokenize(load_tokenizer(tmp_path), pd.DataFrame({"text": ["a plot"], "pair": ["the end is good"]}), 16)
+    assert ("token_type_ids" in example) == types
+    if types:
+        assert example["token_type_ids"] == [0, 0, 0, 0, 1, 1, 1, 1, 1]
 
 
 def test_long_texts_are_cut_special_tokens_included(tokenizer):

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from edgemin.encoders.families import FAMILIES
 from edgemin.errors import EdgeminError
+from edgemin.files import read_json
 from edgemin.provenance import NAME, check_provenance
 
 MASK = "\ufffc"
@@ -37,6 +39,9 @@ def load_tokenizer(folder: Path | str) -> Any:
         ) from None
     if not tokenizer.is_fast:
         raise EdgeminError(f"{folder}: has no fast tokenizer (tokenizer.json); convert it with transformers first")
+    if (folder / "config.json").is_file() and (family := FAMILIES.get(read_json(folder / "config.json").get("model_type"))):
+        # What the model takes, whatever class the tokenizer was saved as: a generic one would leave the type ids of pairs out.
+        tokenizer.model_input_names = [name for name in TEXT_INPUTS if family.token_types or name != "token_type_ids"]
     return tokenizer
 
 
