@@ -48,7 +48,7 @@ rule downloads:
 
 onstart:
     try:
-        PLAN.check_writable()
+        check_writable(PLAN.root)
     except EdgeminError as error:
         raise WorkflowError(str(error)) from None
 
@@ -59,7 +59,7 @@ onsuccess:
 
 onerror:
     logger.error(
-        "A job without a line `error:` above was killed, most often for its memory: run fewer at once (--cores, or "
+        "A job with neither a line `error:` nor a traceback above was killed, most often for its memory: run fewer at once (--cores, or "
         "--resources mem_mb=<MB>). What is finished stays; the same command goes on."
     )
 

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+TIMELESS = ["cell", "runtime", "quality", "quality_low", "quality_high", "naive", "logical", "nonzero", "bytes"]
 
 
 @dataclass
@@ -48,6 +50,10 @@ class Copy:
             self.command(*arguments, study=study), cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False
         )
         return Run(done.returncode, done.stdout + done.stderr)
+
+    def qualities(self) -> pd.DataFrame:
+        """The smoke study's stagewise table, but for times."""
+        return pd.read_csv(self.folder / "results/smoke/tables/stagewise.csv")[TIMELESS]
 
     def dry(self, *arguments: str, study: str = "config/smoke.yaml") -> Run:
         return self.run("-n", "--quiet", "rules", "reason", "host", "--", *arguments, study=study)

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from copies import Copy
 
-QUALITIES = ["cell", "runtime", "quality", "quality_low", "quality_high", "naive", "logical", "nonzero", "bytes"]
 FILES = ("*.safetensors", "*.onnx", "tokenizer.json", "*.parquet")
 MEASURED = "results/smoke/measurements/snippets/seed0"
 
@@ -28,7 +27,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 def _logits(copy: Copy) -> dict[str, np.ndarray]:
-    """chain/runtime -> (N, L) of the test split."""
+    """chain/runtime -> (N, L) of the validation and the test split."""
     root = copy.folder / MEASURED
     found: dict[str, np.ndarray] = {}
     for file in sorted(root.rglob("predictions.parquet")):
@@ -36,6 +35,13 @@ def _logits(copy: Copy) -> dict[str, np.ndarray]:
         found[str(file.parent.relative_to(root))] = np.stack(frame["logits"].to_list())
     assert len(found) == 8
     return found
+
+
+def _apart(one: Copy, other: Copy) -> tuple[dict[str, float], dict[str, float]]:
+    """By chain and runtime: the furthest logit, and the share of equal predictions."""
+    ours, theirs = _logits(one), _logits(other)
+    furthest = {name: float(np.abs(theirs[name] - logits).max()) for name, logits in ours.items()}
+    return furthest, {name: float((theirs[name].argmax(1) == logits.argmax(1)).mean()) for name, logits in ours.items()}
 
 
 def test_twice(first: Copy, tmp_path: Path) -> None:
@@ -49,25 +55,19 @@ def test_twice(first: Copy, tmp_path: Path) -> None:
     assert len(files) > 20
     for file in files:
         assert (second.folder / file.relative_to(first.folder)).read_bytes() == file.read_bytes(), file
-    ours, theirs = (pd.read_csv(one.folder / "results/smoke/tables/stagewise.csv")[QUALITIES] for one in (first, second))
-    pd.testing.assert_frame_equal(ours, theirs)
+    pd.testing.assert_frame_equal(first.qualities(), second.qualities())
 
 
 def test_threads_of_inference(first: Copy, tmp_path: Path) -> None:
     """The same models: sums are taken in another order, so the last digits may differ, and nothing else."""
-    second = _run(tmp_path, inference=2)
-    theirs = _logits(second)
-    furthest = {name: float(np.abs(theirs[name] - logits).max()) for name, logits in _logits(first).items()}
+    furthest, _ = _apart(first, _run(tmp_path, inference=2))
     print("furthest logits, 1 and 2 threads of inference:", furthest)
     assert max(furthest.values()) < 1e-4
 
 
 def test_threads_of_training(first: Copy, tmp_path: Path) -> None:
     """Other models, close by."""
-    second = _run(tmp_path, training=1)
-    theirs = _logits(second)
-    furthest = {name: float(np.abs(theirs[name] - logits).max()) for name, logits in _logits(first).items()}
-    agree = {name: float((theirs[name].argmax(1) == logits.argmax(1)).mean()) for name, logits in _logits(first).items()}
+    furthest, agree = _apart(first, _run(tmp_path, training=1))
     print("furthest logits, 2 and 1 threads of training:", furthest, "same predictions:", agree)
     assert max(value for name, value in furthest.items() if "quantize" not in name) < 1e-3
     assert min(agree.values()) > 0.95

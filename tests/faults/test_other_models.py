@@ -108,8 +108,8 @@ CASES = {
 
 def _study(family: str, rows: list[tuple[Any, ...]], labels: int) -> dict[str, Any]:
     pairs, regression = len(rows[0]) == 3, labels == 1
-    follow = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 16, "terms": [{"objective": "logits"}]}
-    first = follow | {"terms": [{"objective": "minilmv2"}]}
+    follow = {"epochs": 3, "learning_rate": 1e-3, "batch_size": 16, "terms": [{"objective": "logits"}]}
+    first = follow | {"epochs": 1, "terms": [{"objective": "minilmv2"}]}
     # Pieces of a WordPiece vocabulary alone can be cut.
     last = "prune-layers" if family == "roberta" else "prune-vocabulary"
     cells = {
@@ -134,7 +134,7 @@ def _study(family: str, rows: list[tuple[Any, ...]], labels: int) -> dict[str, A
         },
         "teacher": {
             "source": {"path": "models/own"},
-            "training": [{"epochs": 4, "learning_rate": 2e-3, "batch_size": 16}],
+            "training": [{"epochs": 12, "learning_rate": 2e-3, "batch_size": 16}],
         },
         "distill": {"half": {"student": {"layers": [1, 3]}, "phases": [first, follow]}},
         "prune": {

@@ -10,17 +10,8 @@ from pathlib import Path
 
 from copies import Copy
 
-TORCH = {
-    "prepare_encoder",
-    "train_teacher",
-    "cache_teacher",
-    "distill_student",
-    "prune_structured",
-    "export_onnx",
-    "scan_quantization",
-}
-TORCH |= {"sweep_pruning", "quantize_aware", "quantize_model_torch"}
 TRANSFORMERS = {"train_teacher", "distill_student", "prune_structured", "sweep_pruning", "quantize_aware"}
+TORCH = {*TRANSFORMERS, "prepare_encoder", "cache_teacher", "export_onnx", "scan_quantization", "quantize_model_torch"}
 LINE = re.compile(r"^import time: +(\d+) \| +\d+ \| +(\S+)")
 BEGINS, DONE = re.compile(r"^\d\d:\d\d:\d\d \[([a-z_]+)(?:/(\S*))?\] begins"), re.compile(r"^\d\d:\d\d:\d\d \[\S+\] done in ")
 

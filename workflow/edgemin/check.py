@@ -59,7 +59,8 @@ def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_nam
     names = label_names or study.tasks[task].label_names
     if teacher and study.teacher.training == "none" and (names or study.tasks[task].regression):
         problems += _check_labels(teacher, names, task)
-    origins = {name: _of(config, encoders[name]) for name, config in configs.items()}
+    cut = any(isinstance(variant, Vocabulary) for variant in study.prune.values())  # tokenizers are large, and else not asked
+    origins = {name: _of(config, encoders[name] / "tokenizer.json" if cut else None) for name, config in configs.items()}
     shapes: dict[str, Shape] = {}
     for chain in study.chains():
         try:
@@ -101,7 +102,7 @@ class Shape:
     heads: tuple[int, ...]
     head_dim: int
     tokenizer: str | None = None
-    """What its tokenizer.json calls its model: WordPiece, BPE, Unigram; None if that is not known yet."""
+    """What its tokenizer.json calls its model: WordPiece, BPE, Unigram; None if it was not asked."""
     exact: bool = True
     """False once heads were cut across layers: then only their sum is known."""
 
@@ -247,8 +248,7 @@ def _check_layers(term: MiniLMv2, key: str, teacher: Shape, student: Shape) -> N
             )
 
 
-def _of(config: Any, folder: Path) -> Shape:
+def _of(config: Any, tokenizer: Path | None) -> Shape:
     structure = Structure.of(config)
-    file = folder / "tokenizer.json"
-    kind = str(read_json(file)["model"]["type"]) if file.exists() else None
-    return Shape(tuple(map(len, structure.heads)), structure.head_dim, kind)
+    model = read_json(tokenizer)["model"] if tokenizer and tokenizer.exists() else {}
+    return Shape(tuple(map(len, structure.heads)), structure.head_dim, model.get("type"))

@@ -18,10 +18,8 @@ from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
 from edgemin.config.variants import Distill, OwnSource, Pruning, needs_of
 from edgemin.errors import EdgeminError
-from edgemin.files import whole_file
 from edgemin.measure.runtimes import module_of
 from edgemin.provenance import code_digest
-from edgemin.refusals import refusal
 
 DOWNLOADS = "results/downloads"
 CHECKPOINT = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
@@ -408,16 +406,6 @@ class Plan:
         check_study(
             self.study, task, {name: Path(self.encoder(task, source)) for name, source in self.encoders.items()}, label_names
         )
-
-    def check_writable(self) -> None:
-        """Raises EdgeminError if files cannot be made among the results."""
-        try:
-            with whole_file(f"{self.root}/.writable") as probe:
-                probe.write_bytes(b"x" * 4096)
-            Path(self.root, ".writable").unlink()
-        except OSError as error:
-            said = refusal(OSError(error.errno, error.strerror)) or error.strerror
-            raise EdgeminError(f"{self.root}: cannot be written: {said}") from None
 
     def check_local_files(self) -> None:
         """Raises EdgeminError for a `path` or `files` source that is not there, before any job runs."""

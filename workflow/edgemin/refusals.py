@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import re
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from edgemin.errors import EdgeminError
 
 _DISK = "the disk is full (or a quota is reached); make room and run snakemake again: what is finished stays"
 _MEMORY = (
@@ -29,10 +33,20 @@ def refusal(error: BaseException) -> str | None:
     """What the machine refused and what to do, if that is why `error` was raised; None for anything else."""
     while True:
         said = _one(error)
-        following = error.__cause__ or error.__context__
+        following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         if said or following is None:
             return said
         error = following
+
+
+def check_writable(folder: str) -> None:
+    """Make `folder`, and a file in it that goes again. Raises EdgeminError if that cannot be done."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(4096))
+    except OSError as error:
+        raise EdgeminError(f"{folder}: cannot be written: {_SAID.get(error.errno or 0, error.strerror)}") from None
 
 
 def _one(error: BaseException) -> str | None:

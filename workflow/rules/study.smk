@@ -15,6 +15,7 @@ from edgemin.errors import EdgeminError
 from edgemin.overview import said
 from edgemin.plan import BUNDLE, DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
 from edgemin.provenance import code_digest
+from edgemin.refusals import check_writable
 from edgemin.reports import TABLES, Reports
 
 # Jobs import the package, and the frame of the adapters.

@@ -190,7 +190,7 @@ def _label(figure: Any, axis: Any, points: pd.DataFrame) -> None:
     renderer = figure.canvas.get_renderer()
     at = axis.transData.transform(points[["x", "y"]].to_numpy())
     boxes = [matplotlib.transforms.Bbox.from_bounds(px - 5, py - 5, 10, 10) for px, py in at]
-    taken = boxes + _along(at[frontier(at[:, 0], at[:, 1])])
+    taken = boxes + _along(at[: len(first)])
     frame = axis.get_window_extent(renderer)
     named: list[tuple[str, Any]] = []
     for number, (cell, x, y, own) in enumerate(zip(points["cell"], points["x"], points["y"], boxes, strict=True)):
