@@ -116,9 +116,10 @@ def tiny():
 def save(source):
     """save(model, folder): write a checkpoint folder, with the tokenizer of `source`; returns the folder."""
     from edgemin.encoders import checkpoint
+    from edgemin.encoders.folder import saving
 
     def write(model, folder: Path) -> Path:
-        with checkpoint.saving(folder, tokenizer_from=source, spec={}, parents=[]) as partial:
+        with saving(folder, tokenizer_from=source, spec={}, parents=[]) as partial:
             checkpoint.save(model, partial)
         return folder
 

@@ -86,7 +86,7 @@ def test_a_random_model_is_a_function_of_its_spec(out):
     assert equal == [True, True, False]
     tokenizer = load_tokenizer(out / "0")
     [example] = tokenize(tokenizer, pd.DataFrame({"text": ["abc cab"]}), 16)
-    assert tokenizer.convert_ids_to_tokens(example["input_ids"]) == ["[CLS]", "abc", "c", "##a", "##b", "[SEP]"]
+    assert tokenizer.pieces(example["input_ids"]) == ["[CLS]", "abc", "c", "##a", "##b", "[SEP]"]
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])

@@ -15,6 +15,7 @@ from edgemin.config.variants import Int8Dynamic
 from edgemin.deploy.onnx_export import random_inputs
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import FAMILIES
+from edgemin.encoders.folder import CHECKPOINT_FILES
 from edgemin.encoders.structure import Structure
 from edgemin.encoders.surgery import drop_sublayers, keep_heads
 from edgemin.errors import EdgeminError
@@ -54,7 +55,7 @@ def test_torch_int8_comes_back_to_the_bit(floats, tmp_path, family, per_channel)
     loaded = torch_dynamic.load(tmp_path)
     assert Structure.of(loaded.config).heads == CUT
     assert torch.equal(logits(loaded), logits(packed))
-    assert {path.name for path in tmp_path.iterdir()} == {*checkpoint.CHECKPOINT_FILES, "provenance.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {*CHECKPOINT_FILES, "provenance.json"}
 
 
 @pytest.mark.parametrize("per_channel", [True, False])

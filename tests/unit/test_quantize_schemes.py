@@ -14,6 +14,7 @@ from edgemin.config.variants import AnyQuantize, BFloat16, Int4, Int8Dynamic, In
 from edgemin.deploy.onnx_export import export, random_inputs
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import FAMILIES
+from edgemin.encoders.folder import TOKENIZER_FILES
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.measure.runtimes import open_model
@@ -152,7 +153,7 @@ def test_static_int8_answers_nearly_as_the_float_graph(floats, data, tmp_path, c
     assert {path.name for path in tmp_path.iterdir()} == {
         "model.onnx",
         "config.json",
-        *checkpoint.TOKENIZER_FILES,
+        *TOKENIZER_FILES,
         "provenance.json",
     }
 

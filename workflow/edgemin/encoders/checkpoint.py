@@ -1,14 +1,9 @@
-"""Load and save encoders: strict, safetensors only, whole or not at all.
-
-A checkpoint folder holds model.safetensors, config.json, tokenizer.json, tokenizer_config.json and provenance.json.
-"""
+"""Load and save encoders: strict, safetensors only."""
 
 from __future__ import annotations
 
 import logging
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +15,8 @@ from edgemin.encoders.families import Classifier, family_of
 from edgemin.encoders.structure import KEY, Structure
 from edgemin.encoders.surgery import resize
 from edgemin.errors import EdgeminError, first_line
-from edgemin.files import read_json, whole_folder
-from edgemin.provenance import check_provenance, write_provenance
-
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-CHECKPOINT_FILES = ("model.safetensors", "config.json", *TOKENIZER_FILES)
+from edgemin.files import read_json
+from edgemin.provenance import check_provenance
 
 
 def quiet_transformers() -> None:
@@ -131,18 +123,6 @@ def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool
         wrong = sorted(missing) or sorted(map(str, report["mismatched_keys"]))
         raise EdgeminError(f"{folder}: weights are missing or of another size: {', '.join(wrong[:3])}; is this the right model?")
     return model.eval()
-
-
-@contextmanager
-def saving(
-    folder: Path | str, *, tokenizer_from: Path | str, spec: Mapping[str, Any], parents: Iterable[Path | str]
-) -> Iterator[Path]:
-    """Yield a temporary folder for an artefact; tokenizer and provenance are added, then all files move to `folder`."""
-    with whole_folder(folder) as partial:
-        yield partial
-        for name in TOKENIZER_FILES:
-            shutil.copyfile(Path(tokenizer_from) / name, partial / name)
-        write_provenance(partial, spec=spec, parents=parents)
 
 
 def save(model: Classifier, partial: Path) -> None:

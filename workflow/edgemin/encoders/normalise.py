@@ -18,7 +18,6 @@ from edgemin.errors import EdgeminError
 from edgemin.files import read_json
 from edgemin.provenance import NAME, check_provenance
 from edgemin.tasks.archives import fetched, join_zip, unpack_folder
-from edgemin.tasks.tokens import load_tokenizer
 
 
 def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | None, out: Path) -> None:
@@ -65,7 +64,29 @@ def _copy(folder: Path, out: Path) -> None:
     read_weights(folder / "model.safetensors")
     shutil.copyfile(folder / "config.json", out / "config.json")
     shutil.copyfile(folder / "model.safetensors", out / "model.safetensors")
-    _save_tokenizer(load_tokenizer(folder), out)
+    _save_tokenizer(_foreign_tokenizer(folder), out)
+
+
+def _foreign_tokenizer(folder: Path) -> Any:
+    """A folder's fast tokenizer, as transformers loads it. No code from the folder is run.
+
+    Raises EdgeminError for a folder without one: transformers would make up a tokenizer to which every word is unknown.
+    """
+    from transformers import AutoTokenizer
+
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json")):
+        raise EdgeminError(f"{folder}: has no tokenizer.json (nor vocab.txt or vocab.json); save the model's tokenizer there")
+    if (folder / NAME).is_file() and (folder / "tokenizer.json").is_file():
+        check_provenance(folder, "tokenizer.json")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:
+        raise EdgeminError(
+            f"{folder}: its tokenizer cannot be loaded ({str(error).splitlines()[0]}); a fast tokenizer (tokenizer.json) is needed"
+        ) from None
+    if not tokenizer.is_fast:
+        raise EdgeminError(f"{folder}: has no fast tokenizer (tokenizer.json); convert it with transformers first")
+    return tokenizer
 
 
 def check_config(config: Any, file: Path) -> None:

@@ -28,7 +28,7 @@ def kept_pieces(folder: Path, texts: Iterable[pd.DataFrame]) -> list[int]:
     if model["type"] != "WordPiece":
         raise EdgeminError(f"structure: vocabulary cuts WordPiece tokenizers, {folder} has {model['type']}; leave this stage out")
     tokenizer, prefix = load_tokenizer(folder), model["continuing_subword_prefix"]
-    ids = {token["id"] for token in written["added_tokens"]} | set(tokenizer.all_special_ids)
+    ids = {token["id"] for token in written["added_tokens"]} | tokenizer.special_ids
     ids |= {number for piece, number in model["vocab"].items() if len(piece.removeprefix(prefix)) == 1}
     for rows in texts:
         for example in tokenize(tokenizer, rows, _ALL):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgemin.encoders import checkpoint
+from edgemin.encoders.folder import saving
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json, write_json
 from edgemin.provenance import EXPORT_PROVENANCE, check_provenance
@@ -21,7 +21,7 @@ def quantizing(parent: Path, out: Path, spec: Mapping[str, Any], *also_read: Pat
     """Yield where to write the graph that the parent's model.onnx, its digest checked, becomes; config.json, which then holds the
     variant, tokenizer and provenance come with it. also_read: further files that it was made from."""
     check_provenance(parent, "model.onnx", name=EXPORT_PROVENANCE)
-    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.onnx", *also_read]) as partial:
+    with saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.onnx", *also_read]) as partial:
         yield partial / "model.onnx"
         write_config(parent, partial, spec)
 

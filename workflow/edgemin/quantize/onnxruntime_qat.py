@@ -12,6 +12,7 @@ from edgemin.deploy.onnx_export import export
 from edgemin.distill import teachers
 from edgemin.distill.terms import TeacherShape, term_maker
 from edgemin.encoders import checkpoint
+from edgemin.encoders.folder import saving
 from edgemin.files import write_json
 from edgemin.quantize.fake_quant import FakeQuant
 from edgemin.quantize.graphs import write_config
@@ -61,7 +62,7 @@ def quantize_aware(
         signals=teachers.reader(caches, teacher, parent, data, spec),
     )
     fake.remove()
-    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=dict.fromkeys(done.inputs)) as partial:
+    with saving(out, tokenizer_from=parent, spec=spec, parents=dict.fromkeys(done.inputs)) as partial:
         graph = partial / "float.onnx"
         export(model.to("cpu"), graph)
         quantize(graph, partial / "model.onnx", static, fake.ranges())

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from edgemin.config.variants import BFloat16
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import Classifier
+from edgemin.encoders.folder import saving
 from edgemin.provenance import check_provenance
 
 
@@ -19,7 +20,7 @@ def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any]) -> None:
     """Reads the parent's model.safetensors; writes the same in bfloat16. spec["variant"]: dump of a BFloat16."""
     config = BFloat16.model_validate(spec["variant"])
     model = checkpoint.load(parent)
-    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.safetensors"]) as partial:
+    with saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.safetensors"]) as partial:
         weights = {name: _halved(tensor).contiguous() for name, tensor in model.state_dict().items()}
         save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
         model.config.edgemin_quantization = config.model_dump()

@@ -18,6 +18,7 @@ from torch import nn
 from edgemin.config.variants import Int8Dynamic
 from edgemin.encoders import checkpoint
 from edgemin.encoders.families import Classifier
+from edgemin.encoders.folder import saving
 from edgemin.errors import EdgeminError
 from edgemin.provenance import check_provenance
 
@@ -42,7 +43,7 @@ def quantize_folder(parent: Path, out: Path, spec: Mapping[str, Any]) -> None:
     """Reads the parent's model.safetensors; writes int8 tensors and scales. spec["variant"]: dump of an Int8Dynamic."""
     config = Int8Dynamic.model_validate(spec["variant"])
     packed = pack(checkpoint.load(parent), config.per_channel)
-    with checkpoint.saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.safetensors"]) as partial:
+    with saving(out, tokenizer_from=parent, spec=spec, parents=[parent / "model.safetensors"]) as partial:
         save(packed, partial, config)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +19,80 @@ MASK = "\ufffc"
 TEXT_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
-def load_tokenizer(folder: Path | str) -> Any:
-    """The fast tokenizer of a folder, its digest checked where one is recorded. No code from the folder is run.
+class Tokenizer:
+    """What a folder's tokenizer.json says, read with the `tokenizers` library alone: measuring loads neither torch nor transformers.
 
-    Raises EdgeminError for a folder without one: transformers would make up a tokenizer to which every word is unknown.
+    backend: the `tokenizers.Tokenizer`. Special tokens by name, None where the tokenizer has no such token: `pad_token`,
+    `unk_token`, `mask_token`. input_names: what the model takes. Texts that are too long lose their end, as in a bundle.
     """
-    from transformers import AutoTokenizer
+
+    def __init__(self, backend: Any, config: Mapping[str, Any], input_names: Sequence[str]) -> None:
+        self.backend = backend
+        backend.no_padding()
+        backend.no_truncation()
+        self.input_names = list(input_names)
+        self.pad_token, self.unk_token, self.mask_token = (
+            _content(config.get(f"{role}_token")) for role in ("pad", "unk", "mask")
+        )
+
+    def __len__(self) -> int:
+        return int(self.backend.get_vocab_size())
+
+    def id_of(self, token: str | None) -> int | None:
+        return None if token is None else self.backend.token_to_id(token)
+
+    @property
+    def pad_token_id(self) -> int:
+        """0 for a tokenizer that has no padding token, as transformers' models take it; masks hide it in any case."""
+        return self.id_of(self.pad_token) or 0
+
+    @property
+    def special_ids(self) -> set[int]:
+        """Of the tokens that stand for no text, the unknown one among them."""
+        added = {number for number, token in self.backend.get_added_tokens_decoder().items() if token.special}
+        roles = (self.id_of(token) for token in (self.pad_token, self.unk_token, self.mask_token))
+        return added | {number for number in roles if number is not None}
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return [self.backend.id_to_token(number) for number in ids]
+
+
+def _content(token: str | Mapping[str, Any] | None) -> str | None:
+    """A special token as configs write it: its text, or a mapping with it."""
+    return token if token is None or isinstance(token, str) else str(token["content"])
+
+
+def load_tokenizer(folder: Path | str) -> Tokenizer:
+    """The tokenizer of a folder that this project wrote, its digest checked where one is recorded.
+
+    Raises EdgeminError for a folder without one, or with one that cannot be read.
+    """
+    from tokenizers import Tokenizer as Backend
 
     folder = Path(folder)
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json")):
-        raise EdgeminError(f"{folder}: has no tokenizer.json (nor vocab.txt or vocab.json); save the model's tokenizer there")
-    if (folder / NAME).is_file() and (folder / "tokenizer.json").is_file():
+    if not (folder / "tokenizer.json").is_file():
+        raise EdgeminError(f"{folder}: has no tokenizer.json; save the model's tokenizer there")
+    if (folder / NAME).is_file():
         check_provenance(folder, "tokenizer.json")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:
-        raise EdgeminError(
-            f"{folder}: its tokenizer cannot be loaded ({str(error).splitlines()[0]}); a fast tokenizer (tokenizer.json) is needed"
-        ) from None
-    if not tokenizer.is_fast:
-        raise EdgeminError(f"{folder}: has no fast tokenizer (tokenizer.json); convert it with transformers first")
+        backend = Backend.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise EdgeminError(f"{folder}: its tokenizer.json cannot be read ({error}); make it anew") from None
+    config = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
+    names: Sequence[str] = TEXT_INPUTS
     if (folder / "config.json").is_file() and (family := FAMILIES.get(read_json(folder / "config.json").get("model_type"))):
-        # What the model takes, whatever class the tokenizer was saved as: a generic one would leave the type ids of pairs out.
-        tokenizer.model_input_names = [name for name in TEXT_INPUTS if family.token_types or name != "token_type_ids"]
-    return tokenizer
+        names = [name for name in TEXT_INPUTS if family.token_types or name != "token_type_ids"]
+    return Tokenizer(backend, config, names)
 
 
-def tokenize(tokenizer: Any, rows: pd.DataFrame, max_length: int) -> list[dict[str, list[int]]]:
+def tokenize(tokenizer: Tokenizer, rows: pd.DataFrame, max_length: int) -> list[dict[str, list[int]]]:
     """Token ids (and type ids where the model takes them) of each row, special tokens in, unpadded."""
-    masked = tokenizer.mask_token or tokenizer.unk_token
-    text, pair = ([t.replace(MASK, masked) for t in rows[name]] if name in rows else None for name in ("text", "pair"))
-    encoded = tokenizer(text, pair, truncation=True, max_length=max_length, padding=False, return_attention_mask=False)
-    names = [name for name in TEXT_INPUTS if name in encoded]
-    return [dict(zip(names, values, strict=True)) for values in zip(*(encoded[name] for name in names), strict=True)]
+    masked = tokenizer.mask_token or tokenizer.unk_token or ""
+    texts, pairs = ([t.replace(MASK, masked) for t in rows[name]] if name in rows else None for name in ("text", "pair"))
+    tokenizer.backend.enable_truncation(max_length)
+    encoded = tokenizer.backend.encode_batch(texts if pairs is None else list(zip(texts or [], pairs, strict=True)))
+    types = "token_type_ids" in tokenizer.input_names
+    return [{"input_ids": one.ids, **({"token_type_ids": one.type_ids} if types else {})} for one in encoded]
 
 
 def pad(examples: Sequence[dict[str, list[int]]], pad_id: int, multiple: int = 1) -> dict[str, np.ndarray]:
@@ -68,23 +109,22 @@ def pad(examples: Sequence[dict[str, list[int]]], pad_id: int, multiple: int = 1
     return batch
 
 
-def pieces_line_up(one: Any, other: Any, rows: pd.DataFrame, max_length: int) -> str | None:
+def pieces_line_up(one: Tokenizer, other: Tokenizer, rows: pd.DataFrame, max_length: int) -> str | None:
     """None if two tokenizers give the same pieces at the same positions for every row; else the first text that differs.
 
     Special tokens are compared by role, not by name ([CLS] and <s> line up).
     """
-    if one.backend_tokenizer.to_str() == other.backend_tokenizer.to_str():
+    if one.backend.to_str() == other.backend.to_str():
         return None
     for a, b, text in zip(tokenize(one, rows, max_length), tokenize(other, rows, max_length), rows["text"], strict=True):
-        if _pieces(one, a["input_ids"]) != _pieces(other, b["input_ids"]):
+        if _roles(one, a["input_ids"]) != _roles(other, b["input_ids"]):
             return str(text)
     return None
 
 
-def _pieces(tokenizer: Any, ids: list[int]) -> list[str]:
-    special = set(tokenizer.all_special_ids)
-    roles = {tokenizer.unk_token_id: "<unknown>"}
+def _roles(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
+    special, unknown = tokenizer.special_ids, tokenizer.id_of(tokenizer.unk_token)
     return [
-        roles.get(i, "<special>") if i in special else piece
-        for i, piece in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)
+        "<unknown>" if number == unknown else "<special>" if number in special else piece
+        for number, piece in zip(ids, tokenizer.pieces(ids), strict=True)
     ]

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from edgemin.encoders import checkpoint
+from edgemin.encoders.folder import saving
 from edgemin.files import sha256, write_json
 from edgemin.provenance import digest
 from edgemin.tasks.keys import check_disjoint
@@ -93,7 +94,7 @@ def train_and_save(
 ) -> None:
     """`train`, and write the checkpoint, history.json included, to `out`. facts: further entries of it, asked for at the end."""
     done = train(student, phases, make_term, tokenizer_folder=tokenizer_folder, spec=spec, **more)
-    with checkpoint.saving(out, tokenizer_from=tokenizer_folder, spec=spec, parents=done.inputs) as partial:
+    with saving(out, tokenizer_from=tokenizer_folder, spec=spec, parents=done.inputs) as partial:
         checkpoint.save(student.to("cpu"), partial)
         write_json(partial / "history.json", {**done.history, **facts()})
     shutil.rmtree(done.state, ignore_errors=True)
