@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -28,9 +29,37 @@ pytestmark = [
 ]
 
 
+class Node:
+    """The one node of the cluster."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.start()
+
+    def start(self) -> None:
+        self.daemon = subprocess.Popen(["slurmd", "-D"])
+        _until(lambda: _said("sinfo", "-h", "-o", "%t").strip() in ("idle", "mix", "alloc"), 60)
+
+    def crash(self) -> None:
+        """Slurm's daemon and all that it runs, at once; the controller learns of it."""
+        jobs = [process for process in psutil.process_iter() if process.name() == "slurmstepd"]
+        self.daemon.kill()
+        for job in [child for process in jobs for child in process.children(recursive=True)] + jobs:
+            with suppress(psutil.NoSuchProcess):
+                job.kill()
+        self.daemon.wait(30)
+        subprocess.run(["scontrol", "update", f"nodename={self.name}", "state=down", "reason=test"], check=True)
+        _until(lambda: "down" in _said("sinfo", "-h", "-o", "%t"), 60)
+
+    def close(self) -> None:
+        subprocess.run(["scancel", "--user=root"], check=False)
+        self.daemon.terminate()
+        self.daemon.wait(30)
+
+
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A controller and one node. Yields the node's name."""
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A controller and one node."""
     folder, host = tmp_path_factory.mktemp("slurm"), socket.gethostname().split(".")[0]
     memory = psutil.virtual_memory().total // 2**20 - 1024
     lines = [
@@ -60,15 +89,13 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     munged = not any(process.name() == "munged" for process in psutil.process_iter())
     if munged:
         subprocess.run(["runuser", "-u", "munge", "--", "munged"], check=True)
-    daemons = [subprocess.Popen([program, "-D"]) for program in ("slurmctld", "slurmd")]
+    controller = subprocess.Popen(["slurmctld", "-D"])
     try:
-        _until(lambda: "idle" in _said("sinfo", "-h", "-o", "%t"), 30)
-        yield host
+        with closing(Node(host)) as only:
+            yield only
     finally:
-        subprocess.run(["scancel", "--user=root"], check=False)
-        for daemon in daemons:
-            daemon.terminate()
-            daemon.wait(30)
+        controller.terminate()
+        controller.wait(30)
         CONF.unlink()
         if munged:
             subprocess.run(["pkill", "-x", "munged"], check=False)
@@ -91,7 +118,7 @@ def _command(copy: Copy, *more: str) -> list[str]:
     return [*copy.command(*slurm, *memory, *more)]
 
 
-def test_end_to_end(node: str, tmp_path: Path) -> None:
+def test_end_to_end(node: Node, tmp_path: Path) -> None:
     """All jobs but the bundling of rules run on the node; latency alone on it, with the study's own number of threads."""
     copy = Copy(tmp_path)
     started = time.monotonic()
@@ -109,20 +136,21 @@ def test_end_to_end(node: str, tmp_path: Path) -> None:
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
-def test_a_node_goes_down_and_comes_back(node: str, tmp_path: Path) -> None:
-    """Its jobs fail, and are named; when it is back, the same command ends the study."""
+def test_a_node_goes_down_and_comes_back(node: Node, tmp_path: Path) -> None:
+    """Its jobs are ended; when it is back, Slurm starts them again, or they are named and the same command ends the study."""
     copy = Copy(tmp_path)
-    run = subprocess.Popen(_command(copy), cwd=copy.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with (tmp_path / "said").open("w") as said:
+        run = subprocess.Popen(_command(copy), cwd=copy.folder, stdout=said, stderr=subprocess.STDOUT)
     model = copy.folder / "results/smoke/models/snippets/seed0/teacher/model.safetensors"
     _until(model.exists, 300)
-    _until(lambda: _said("squeue", "-h", "--states=running", "-o", "%i"), 120)
-    subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], check=True)
-    time.sleep(20)
-    subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
-    said, _ = run.communicate(timeout=900)
     before = model.stat().st_mtime_ns
+    _until(lambda: _said("squeue", "-h", "--states=running", "-o", "%i"), 120)
+    node.crash()
+    time.sleep(20)
+    node.start()
+    run.wait(timeout=900)
     if run.returncode:
-        assert "Error" in said
+        assert "Error in rule" in (tmp_path / "said").read_text()
         done = subprocess.run(_command(copy), cwd=copy.folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     print(f"node down: the run ended with {run.returncode}")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -41,6 +43,14 @@ def test_the_graph_gives_pytorchs_logits_at_any_shape(graph, batch, length):
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     theirs = session.run(["logits"], {name: values.numpy() for name, values in inputs.items()})[0]
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=TOLERANCE)
+
+
+def test_the_graph_says_nothing_of_the_machine_that_wrote_it(graph):
+    """The exporter notes call stacks, paths included, at every node."""
+    written = graph[1].read_bytes()
+    assert b"site-packages" not in written
+    assert str(Path.cwd()).encode() not in written
+    assert not any(node.metadata_props for node in onnx.load(graph[1]).graph.node)
 
 
 def test_the_graph_has_one_input_per_tensor_and_keeps_the_names_of_its_weights(graph):
