@@ -105,6 +105,11 @@ def _said(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
+def _running() -> set[str]:
+    """Rules of the jobs that run."""
+    return {name.split("_wildcards")[0] for name in _said("squeue", "-h", "--states=running", "-o", "%k").split()}
+
+
 def _until(true: object, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
@@ -142,9 +147,8 @@ def test_a_node_goes_down_and_comes_back(node: Node, tmp_path: Path) -> None:
     with (tmp_path / "said").open("w") as said:
         run = subprocess.Popen(_command(copy), cwd=copy.folder, stdout=said, stderr=subprocess.STDOUT)
     model = copy.folder / "results/smoke/models/snippets/seed0/teacher/model.safetensors"
-    _until(model.exists, 300)
-    before = model.stat().st_mtime_ns
-    _until(lambda: _said("squeue", "-h", "--states=running", "-o", "%i"), 120)
+    _until(lambda: model.exists() and _running() and "rule_train_teacher" not in _running(), 300)
+    before, ended = model.stat().st_mtime_ns, _running()
     node.crash()
     time.sleep(20)
     node.start()
@@ -153,6 +157,6 @@ def test_a_node_goes_down_and_comes_back(node: Node, tmp_path: Path) -> None:
         assert "Error in rule" in (tmp_path / "said").read_text()
         done = subprocess.run(_command(copy), cwd=copy.folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
-    print(f"node down: the run ended with {run.returncode}")
+    print(f"node down during {', '.join(sorted(ended))}: the run ended with {run.returncode}")
     assert model.stat().st_mtime_ns == before, "the teacher was trained again"
     assert (copy.folder / "results/smoke/tables/stagewise.md").is_file()

@@ -91,7 +91,7 @@ def wordpiece(words: list[str], special: str):
     ends = [(names[role], vocabulary[names[role]]) for role in ("CLS", "SEP")]
     backend.post_processor = processors.TemplateProcessing(single=f"{ends[0][0]} $A {ends[1][0]}", special_tokens=ends)
     backend.add_special_tokens(list(names.values()))
-    return Tokenizer(backend, {"unk_token": names["UNK"], "pad_token": names["PAD"]}, ["input_ids"])
+    return Tokenizer(backend, {"unk_token": names["UNK"], "pad_token": names["PAD"]}, token_types=False)
 
 
 @pytest.mark.parametrize(

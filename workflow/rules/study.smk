@@ -61,5 +61,6 @@ wildcard_constraints:
 
 
 # For the check at the start of every training job. Snakemake does not track a parameter that asks for `input`: an edit
-# elsewhere in the study is no reason to train again.
-untracked_study = lambda wildcards, input: STUDY.model_dump(mode="json")
+# elsewhere in the study is no reason to train again. One object for all jobs: a large grid's own is large too.
+WHOLE_STUDY = STUDY.model_dump(mode="json")
+untracked_study = lambda wildcards, input: WHOLE_STUDY

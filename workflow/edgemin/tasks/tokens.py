@@ -16,21 +16,20 @@ from edgemin.provenance import NAME, check_provenance
 
 MASK = "\ufffc"
 """Stands for a masked word in a text; each tokenizer puts its own mask token there."""
-TEXT_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
 class Tokenizer:
     """What a folder's tokenizer.json says, read with the `tokenizers` library alone: measuring loads neither torch nor transformers.
 
     backend: the `tokenizers.Tokenizer`. Special tokens by name, None where the tokenizer has no such token: `pad_token`,
-    `unk_token`, `mask_token`. input_names: what the model takes. Texts that are too long lose their end, as in a bundle.
+    `unk_token`, `mask_token`. token_types: whether the model takes type ids. Texts that are too long lose their end, as in a bundle.
     """
 
-    def __init__(self, backend: Any, config: Mapping[str, Any], input_names: Sequence[str]) -> None:
+    def __init__(self, backend: Any, config: Mapping[str, Any], token_types: bool) -> None:
         self.backend = backend
         backend.no_padding()
         backend.no_truncation()
-        self.input_names = list(input_names)
+        self.token_types = token_types
         self.pad_token, self.unk_token, self.mask_token = (
             _content(config.get(f"{role}_token")) for role in ("pad", "unk", "mask")
         )
@@ -79,10 +78,9 @@ def load_tokenizer(folder: Path | str) -> Tokenizer:
     except Exception as error:  # tokenizers raises bare Exception
         raise EdgeminError(f"{folder}: its tokenizer.json cannot be read ({error}); make it anew") from None
     config = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
-    names: Sequence[str] = TEXT_INPUTS
-    if (folder / "config.json").is_file() and (family := FAMILIES.get(read_json(folder / "config.json").get("model_type"))):
-        names = [name for name in TEXT_INPUTS if family.token_types or name != "token_type_ids"]
-    return Tokenizer(backend, config, names)
+    model = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    family = FAMILIES.get(str(model.get("model_type")))
+    return Tokenizer(backend, config, token_types=family is None or family.token_types)
 
 
 def tokenize(tokenizer: Tokenizer, rows: pd.DataFrame, max_length: int) -> list[dict[str, list[int]]]:
@@ -91,8 +89,7 @@ def tokenize(tokenizer: Tokenizer, rows: pd.DataFrame, max_length: int) -> list[
     texts, pairs = ([t.replace(MASK, masked) for t in rows[name]] if name in rows else None for name in ("text", "pair"))
     tokenizer.backend.enable_truncation(max_length)
     encoded = tokenizer.backend.encode_batch(texts if pairs is None else list(zip(texts or [], pairs, strict=True)))
-    types = "token_type_ids" in tokenizer.input_names
-    return [{"input_ids": one.ids, **({"token_type_ids": one.type_ids} if types else {})} for one in encoded]
+    return [{"input_ids": one.ids, **({"token_type_ids": one.type_ids} if tokenizer.token_types else {})} for one in encoded]
 
 
 def pad(examples: Sequence[dict[str, list[int]]], pad_id: int, multiple: int = 1) -> dict[str, np.ndarray]:
