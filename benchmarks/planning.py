@@ -95,8 +95,8 @@ def _draw(rows: list[dict[str, float]], picture: str) -> None:
 
     figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     cells = [row["cells"] for row in rows]
-    axes[0].plot(cells, [row["seconds"] for row in rows], marker="o", label="a dry run of all")
-    axes[0].plot(cells, [row["read_seconds"] for row in rows], marker="o", label="reading the study and the rules")
+    axes[0].plot(cells, [row["seconds"] for row in rows], marker="o", label="a dry run")
+    axes[0].plot(cells, [row["read_seconds"] for row in rows], marker="o", label="reading alone")
     axes[0].set(xlabel="cells", ylabel="seconds of one processor", ylim=(0, None), xlim=(0, None))
     axes[0].legend(frameon=False)
     axes[1].plot(cells, [row["peak_mb"] for row in rows], marker="o")
