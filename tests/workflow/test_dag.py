@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from conftest import ROOT, Copy
@@ -53,3 +55,28 @@ def test_an_illegal_order_cannot_be_asked_for(copy: Copy) -> None:
         run = copy.dry(f"{folder}/{chain}/model.safetensors")
         assert run.code != 0
         assert "MissingRuleException" in run.output or "No rule to produce" in run.output
+
+
+def resources(copy: Copy, *arguments: str) -> dict[str, dict[str, str]]:
+    """Rule -> what a job of it asks for."""
+    output = copy.run("-n", "--quiet", "host", *arguments, "--", "tables").output
+    found = re.findall(r"^rule (\w+):$.*?^    resources: (.*?)$", output, re.MULTILINE | re.DOTALL)
+    return {rule: dict(pair.split("=", 1) for pair in listed.split(", ")) for rule, listed in found}
+
+
+def test_a_changed_resource_leaves_the_others_alone(copy: Copy) -> None:
+    """What `--set-resources` and a profile say is added to what the rules say, not put in its place."""
+    before = resources(copy)
+    assert before["measure_latency"]["slurm_extra"] == "--exclusive"
+    assert int(before["distill_student"]["runtime"]) > int(before["prepare_data"]["runtime"])
+    changed = resources(copy, "--set-resources", "measure_latency:constraint=x", "train_teacher:runtime=7")
+    assert changed["measure_latency"] == {**before["measure_latency"], "constraint": "x"}
+    assert changed["train_teacher"] == {**before["train_teacher"], "runtime": "7"}
+    assert changed["distill_student"] == before["distill_student"]
+
+
+def test_trainings_alone_have_a_gpu(copy: Copy) -> None:
+    found = resources(copy, "--profile", "profiles/gpu")
+    gpu = {rule for rule, asked in found.items() if "gpu" in asked}
+    assert gpu == {"train_teacher", "cache_teacher", "distill_student", "prune_structured"}
+    assert found["train_teacher"]["runtime"] == "1440"

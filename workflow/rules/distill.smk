@@ -21,6 +21,9 @@ rule distill_student:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    resources:
+        mem_mb=8000,
+        runtime=1440,
     params:
         spec=lambda wildcards: PLAN.spec_stage(
             wildcards.task,

@@ -13,6 +13,8 @@ rule export_onnx:
         f"{PLAN.root}/benchmarks/models/{{task}}/seed{{seed}}/{{parent}}/export.tsv"
     conda:
         "../../envs/edgemin.yaml"
+    resources:
+        mem_mb=6000,
     params:
         spec=PLAN.spec_export(),
     script:

@@ -20,6 +20,9 @@ rule measure_quality:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.inference
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         spec=lambda wildcards: PLAN.spec_quality(
             wildcards.task, Chain.parse(wildcards.chain), wildcards.runtime
@@ -47,6 +50,9 @@ rule measure_out_of_domain:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.inference
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         spec=lambda wildcards: PLAN.spec_measure_out_of_domain(
             wildcards.task, wildcards.runtime
@@ -103,6 +109,9 @@ rule measure_latency:
     conda:
         "../../envs/edgemin.yaml"
     threads: lambda wildcards: workflow.cores if workflow.local_exec else STUDY.threads.inference
+    resources:
+        mem_mb=4000,
+        slurm_extra="--exclusive",
     params:
         spec=lambda wildcards: PLAN.spec_latency(wildcards.task, wildcards.runtime),
     script:

@@ -16,6 +16,9 @@ rule sweep_pruning:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    resources:
+        mem_mb=6000,
+        runtime=720,
     params:
         spec=lambda wildcards: PLAN.spec_sweep(
             wildcards.task, wildcards.seed, wildcards.structure, wildcards.criterion
@@ -44,6 +47,9 @@ rule prune_structured:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    resources:
+        mem_mb=8000,
+        runtime=1440,
     params:
         spec=lambda wildcards: PLAN.spec_stage(
             wildcards.task,

@@ -16,6 +16,8 @@ rule quantize_model_onnxruntime:
         variant=PLAN.variants_regex("quantize", "onnxruntime"),
     conda:
         "../../envs/edgemin.yaml"
+    resources:
+        mem_mb=4000,
     params:
         spec=lambda wildcards: PLAN.spec_stage(
             wildcards.task,
@@ -37,6 +39,8 @@ rule quantize_model_torch:
         variant=PLAN.variants_regex("quantize", "torch"),
     conda:
         "../../envs/edgemin.yaml"
+    resources:
+        mem_mb=4000,
     params:
         spec=lambda wildcards: PLAN.spec_stage(
             wildcards.task,
@@ -70,6 +74,9 @@ rule quantize_aware:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    resources:
+        mem_mb=8000,
+        runtime=1440,
     params:
         spec=lambda wildcards: PLAN.spec_stage(
             wildcards.task,
@@ -96,6 +103,9 @@ rule scan_quantization:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.inference
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         spec=lambda wildcards: PLAN.spec_scan(wildcards.task),
     script:

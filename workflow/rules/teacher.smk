@@ -16,6 +16,9 @@ rule train_teacher:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    resources:
+        mem_mb=8000,
+        runtime=1440,
     params:
         spec=lambda wildcards: PLAN.spec_teacher(wildcards.task, wildcards.seed),
         scratch=PLAN.scratch,
@@ -39,6 +42,9 @@ rule cache_teacher:
     conda:
         "../../envs/edgemin.yaml"
     threads: STUDY.threads.training
+    resources:
+        mem_mb=6000,
+        runtime=720,
     params:
         spec=lambda wildcards: PLAN.spec_cache(wildcards.task, wildcards.need),
     script:

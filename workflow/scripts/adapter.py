@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from edgemin.devices import one_device
 from edgemin.digests import record
 from edgemin.errors import EdgeminError
 from edgemin.refusals import refusal
@@ -43,7 +44,7 @@ def job(snakemake: Any) -> Iterator[None]:
     started = time.monotonic()
     logging.info("begins")
     try:
-        with _limited(snakemake):
+        with _limited(snakemake), one_device(bool(snakemake.resources.get("gpu"))):
             yield
         record(snakemake.output)
         logging.info("done in %.0f s", time.monotonic() - started)
