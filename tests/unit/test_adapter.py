@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,10 +62,25 @@ def test_what_cannot_be_interrupted_is_ended_with_its_process(adapter, tmp_path,
     monkeypatch.setattr(adapter, "GRACE", 0.1)
     exits = []
     monkeypatch.setattr(adapter.os, "_exit", exits.append)
-    monkeypatch.setattr(adapter._thread, "interrupt_main", lambda: None)
+    monkeypatch.setattr(adapter.signal, "setitimer", lambda *_: None)
     with adapter.job(_snakemake(tmp_path / "log", runtime=0.005)):
         time.sleep(1)
     assert exits == [1]
+
+
+def test_the_limit_holds_in_the_background_too(adapter, tmp_path):
+    """Where shells have jobs ignore interruptions."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit), adapter.job(_snakemake(tmp_path / "log", runtime=0.01)):
+            _hangs([])
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_limit_is_not_an_exception_that_a_library_may_swallow(adapter, tmp_path):
+    with pytest.raises(SystemExit), adapter.job(_snakemake(tmp_path / "log", runtime=0.01)), suppress(Exception):
+        _hangs([])
 
 
 def test_a_body_within_its_limit_or_without_one_is_left_alone(adapter, tmp_path):

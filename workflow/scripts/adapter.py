@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import _thread
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -57,6 +57,10 @@ def job(snakemake: Any) -> Iterator[None]:
         sys.exit(1)
 
 
+class _Over(BaseException):
+    """The time is over; no `except Exception` of a library stops it."""
+
+
 @contextmanager
 def _limited(snakemake: Any) -> Iterator[None]:
     """Raise EdgeminError in a body that takes longer than the rule's `runtime` (minutes); without one there is no limit.
@@ -69,27 +73,28 @@ def _limited(snakemake: Any) -> Iterator[None]:
         yield
         return
     said = f"took longer than {minutes} minutes, its limit; if it may: --set-resources {snakemake.rule}:runtime=<minutes>"
-    over, ended = threading.Event(), threading.Event()
+
+    def raise_over(*_: Any) -> None:
+        raise _Over
 
     def end() -> None:
-        over.set()
-        _thread.interrupt_main()
-        if not ended.wait(GRACE):
-            logging.error("error: %s", said)
-            os._exit(1)
+        logging.error("error: %s", said)
+        os._exit(1)
 
-    timer = threading.Timer(60 * float(minutes), end)
-    timer.daemon = True
-    timer.start()
+    # An alarm, not an interruption: those are ignored by whatever a shell starts in the background.
+    before = signal.signal(signal.SIGALRM, raise_over)
+    signal.setitimer(signal.ITIMER_REAL, 60 * float(minutes))
+    last = threading.Timer(60 * float(minutes) + GRACE, end)
+    last.daemon = True
+    last.start()
     try:
         yield
-    except KeyboardInterrupt:
-        if over.is_set():
-            raise EdgeminError(said) from None
-        raise
+    except _Over:
+        raise EdgeminError(said) from None
     finally:
-        ended.set()
-        timer.cancel()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        last.cancel()
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager
