@@ -108,6 +108,7 @@ def test_pickled_weights_are_not_read(plain, out):
         ("config.json", "{", "config.json: not valid JSON"),
         ("config.json", '{"model_type": "gpt2"}', "model_type 'gpt2' is not supported"),
         ("model.safetensors", "{", "model.safetensors: not a readable safetensors file"),
+        ("tokenizer.json", "{", "its tokenizer cannot be loaded"),
     ],
 )
 def test_a_damaged_source_is_told(plain, out, name, content, message):

@@ -33,11 +33,11 @@ def one_device(wanted: bool) -> Iterator[None]:
     With a single device there is nothing to choose, so it is shared as far as Snakemake's `--resources gpu=...` lets it be; a
     cluster gives each job its own. Of several, each job holds one by a lock in the folder for temporary files.
     """
-    seen = devices()
-    if not wanted or len(seen) < 2:
-        if wanted and not seen:
-            log.warning("no GPU here: computes on the CPU")
-        os.environ[VARIABLE] = seen[0] if wanted and seen else ""
+    seen = devices() if wanted else []
+    if wanted and not seen:
+        log.warning("no GPU here: computes on the CPU")
+    if len(seen) < 2:
+        os.environ[VARIABLE] = "".join(seen)
         yield
         return
     name, lock = _free(seen)

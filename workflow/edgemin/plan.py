@@ -17,13 +17,14 @@ from edgemin.config.pins import Pin, described, encoder_name, encoders_of, pins_
 from edgemin.config.sources import DataSource, ModelSource
 from edgemin.config.study import Study
 from edgemin.config.variants import Distill, OwnSource, Pruning, needs_of
+from edgemin.encoders.folder import CHECKPOINT_FILES, TOKENIZER_FILES
 from edgemin.errors import EdgeminError
 from edgemin.measure.runtimes import module_of
-from edgemin.provenance import code_digest
+from edgemin.provenance import NAME, code_digest
 
 DOWNLOADS = "results/downloads"
-CHECKPOINT = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
-QUANTIZED_ONNX = ("model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
+CHECKPOINT = (*CHECKPOINT_FILES, NAME)
+QUANTIZED_ONNX = ("model.onnx", "config.json", *TOKENIZER_FILES, NAME)
 BUNDLE = ("model.onnx", "tokenizer.json", "bundle.json", "predict.py", "README.md")
 MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", "latency.json", "timings.parquet")
 

@@ -10,7 +10,7 @@ rule write_study:
     conda:
         "../../envs/edgemin.yaml"
     params:
-        spec=STUDY.model_dump(mode="json"),
+        spec=WHOLE_STUDY,
     script:
         "../scripts/write_study.py"
 

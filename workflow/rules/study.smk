@@ -60,7 +60,8 @@ wildcard_constraints:
     form="[a-z]+",
 
 
-# For the check at the start of every training job. Snakemake does not track a parameter that asks for `input`: an edit
-# elsewhere in the study is no reason to train again. One object for all jobs: a large grid's own is large too.
+# One object for all jobs: of a large grid it is large too.
 WHOLE_STUDY = STUDY.model_dump(mode="json")
+# For the check at the start of every training job. Snakemake does not track a parameter that asks for `input`: an edit
+# elsewhere in the study is no reason to train again.
 untracked_study = lambda wildcards, input: WHOLE_STUDY

@@ -44,7 +44,8 @@ def job(snakemake: Any) -> Iterator[None]:
     started = time.monotonic()
     logging.info("begins")
     try:
-        with _limited(snakemake), one_device(bool(snakemake.resources.get("gpu"))):
+        # The limit begins when there is a GPU: to wait for one is not to hang.
+        with one_device(bool(snakemake.resources.get("gpu"))), _limited(snakemake):
             yield
         record(snakemake.output)
         logging.info("done in %.0f s", time.monotonic() - started)

@@ -13,6 +13,7 @@ import pandas as pd
 from edgemin.config.sources import ModelSource, RandomModel
 from edgemin.encoders.checkpoint import read_weights
 from edgemin.encoders.families import family_of, usable_positions
+from edgemin.encoders.folder import CHECKPOINT_FILES
 from edgemin.encoders.structure import Structure
 from edgemin.errors import EdgeminError
 from edgemin.files import read_json
@@ -108,7 +109,7 @@ def _save_tokenizer(tokenizer: Any, out: Path) -> None:
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.save_pretrained(out)
     for file in out.iterdir():
-        if file.name not in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        if file.name not in CHECKPOINT_FILES:
             file.unlink()
 
 

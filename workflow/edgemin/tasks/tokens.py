@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Tokenizer:
         """0 for a tokenizer that has no padding token, as transformers' models take it; masks hide it in any case."""
         return self.id_of(self.pad_token) or 0
 
-    @property
+    @cached_property
     def special_ids(self) -> set[int]:
         """Of the tokens that stand for no text, the unknown one among them."""
         added = {number for number, token in self.backend.get_added_tokens_decoder().items() if token.special}
