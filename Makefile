@@ -5,8 +5,9 @@ CORES ?= all
 STUDY ?= config/config.yaml
 TORCH_INDEX ?=
 RUN := .venv/bin/snakemake --cores $(CORES)
+BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status partial verify report bench bench-runtimes test faults lint docs audit licences format schema clean clean-scratch
+.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status partial verify report bench bench-runtimes test faults lint docs audit licences format reference openvino clean clean-scratch
 
 tables: .venv/ready ## tables and plots of the default study
 	$(RUN)
@@ -39,22 +40,23 @@ deploy: .venv/ready ## a folder that runs without this project, of the ladder's 
 	$(RUN) deploy
 
 status: .venv/ready ## cells of the study STUDY that are done, running, failed or waiting, and about how long the rest takes
-	PYTHONPATH=workflow .venv/bin/python -m edgemin.status $(STUDY)
+	.venv/bin/edgemin status $(STUDY)
 
 partial: .venv/ready ## tables of what the study STUDY has so far; what is missing is named
-	PYTHONPATH=workflow .venv/bin/python -m edgemin.partial $(STUDY)
+	.venv/bin/edgemin partial $(STUDY)
+
+openvino: .venv/ready-openvino ## the packages of the optional runtime openvino
 
 report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
 	$(RUN) --configfile $(STUDY)
 	$(RUN) --configfile $(STUDY) --report results/report.zip
 
 bench: .venv/ready ## training speed of each objective beside transformers' Trainer
-	PYTHONPATH=workflow .venv/bin/python benchmarks/speed.py
+	.venv/bin/python benchmarks/speed.py
 
 bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, in OpenVINO, torchao and torch.ao, in turns
-	$(RUN) cell_kd cell_kd_quant
-	PYTHONPATH=workflow .venv-bench/bin/python benchmarks/runtimes.py $(addprefix results/movies/models/movies/seed0/teacher/,\
-		distill-distilbert_wide distill-distilbert_wide/quantize-int8_dynamic_ort) results/movies/data/movies
+	files=$$($(BENCH_RUNTIMES) --files) && $(RUN) -- $$files
+	$(BENCH_RUNTIMES)
 
 # First what can run two at a time; then the tests that share finished studies, in order.
 ALONE := tests/unit tests/workflow/test_bad_input.py tests/workflow/test_dag.py
@@ -77,7 +79,7 @@ docs: .venv/ready-dev ## the documentation as a site, in site/
 	.venv/bin/mkdocs build --strict
 
 verify: .venv/ready ## every file of the study STUDY against its recorded sha256; prints the command that rebuilds what is damaged
-	PYTHONPATH=workflow .venv/bin/python -m edgemin.verify $(STUDY)
+	.venv/bin/edgemin verify $(STUDY)
 
 audit: .venv/ready-dev ## known advisories of the pins; says so if the database cannot be asked
 	.venv/bin/python envs/audit.py
@@ -90,8 +92,8 @@ format: .venv/ready-dev
 	.venv/bin/ruff format .
 	.venv/bin/snakefmt Snakefile workflow/rules
 
-schema: .venv/ready ## rewrite workflow/schemas/study.schema.json from the models
-	PYTHONPATH=workflow .venv/bin/python -m edgemin.config.schema workflow/schemas/study.schema.json
+reference: .venv/ready ## rewrite the JSON schema, and the tables of keys and lists of methods in the documents, from the settings
+	.venv/bin/edgemin reference
 
 clean-scratch: ## resume states and partial downloads; finished files stay
 	rm -rf results/*/scratch results/downloads/.partial
@@ -105,15 +107,22 @@ clean: ## everything that was computed or fetched; .venv stays
 	$(PYTHON) -m venv .venv
 	touch $@
 
-.venv/ready: envs/requirements.txt envs/constraints.txt | .venv/python
+# The package is installed as a link to this tree: what is edited here runs, and `snakemake` and `edgemin` work from .venv/bin.
+.venv/ready: envs/requirements.txt envs/constraints.txt pyproject.toml | .venv/python
 	$(if $(TORCH_INDEX),.venv/bin/pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
 	.venv/bin/pip install --quiet -r envs/requirements.txt -c envs/constraints.txt
+	.venv/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/ready-openvino: envs/requirements-openvino.txt .venv/ready
+	.venv/bin/pip install --quiet -r envs/requirements.txt -r envs/requirements-openvino.txt -c envs/constraints.txt
 	touch $@
 
 .venv-bench/ready: envs/requirements-bench.txt .venv/ready
 	$(PYTHON) -m venv .venv-bench
 	$(if $(TORCH_INDEX),.venv-bench/bin/pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
-	.venv-bench/bin/pip install --quiet -r envs/requirements-bench.txt
+	.venv-bench/bin/pip install --quiet -r envs/requirements-bench.txt -c envs/constraints.txt
+	.venv-bench/bin/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv/ready-dev: envs/requirements-dev.txt .venv/ready

@@ -12,7 +12,7 @@ min_version("9.0")
 
 if "study" not in config:
 
-    configfile: "config/config.yaml"
+    configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "workflow/rules/study.smk"
@@ -22,28 +22,42 @@ rule tables:
     """The default: tables, plots and the page of the study."""
     default_target: True
     input:
-        [f"{PLAN.root}/tables/results.csv", f"{PLAN.root}/study.yaml"],
-        f"{PLAN.root}/report/index.html",
-        expand(f"{PLAN.root}/tables/stagewise.{{form}}", form=["csv", "md", "tex"]),
-        expand(
-            f"{PLAN.root}/plots/{{plot}}.{{form}}",
-            plot=["stagewise", "pareto_latency", "pareto_size"],
-            form=["png", "svg"],
-        ),
+        JOBS.collect_results.outputs,
+        JOBS.write_study.outputs,
+        JOBS.page.outputs,
+        [
+            list(job.outputs.values())
+            for job in JOBS.tables.values()
+            if job.table.by_default
+        ],
+        [
+            list(job.outputs.values())
+            for job in JOBS.plots.values()
+            if job.plot.by_default
+        ],
 
 
 rule everything:
     """Every table and plot that the study declares, and the bundles."""
     input:
         rules.tables.input,
-        REPORTS.everything(),
-        PLAN.bundles(),
+        [
+            list(job.outputs.values())
+            for job in JOBS.tables.values()
+            if job.table.declared(STUDY)
+        ],
+        [
+            list(job.outputs.values())
+            for job in JOBS.plots.values()
+            if job.plot.declared(STUDY)
+        ],
+        JOBS.make_bundle.files(),
 
 
 rule downloads:
     """Everything that needs the network, for a machine that will lose it."""
     input:
-        expand("results/downloads/{pin}", pin=PLAN.pins),
+        [download(pin) for pin in PLAN.pins],
 
 
 onstart:
@@ -54,7 +68,7 @@ onstart:
 
 
 onsuccess:
-    PLAN.clear_signals()
+    clear_signals(PLAN)
 
 
 onerror:
@@ -75,12 +89,7 @@ for cell in STUDY.cells if workflow.is_main_process else ():
 
 
 include: "workflow/rules/data.smk"
-include: "workflow/rules/teacher.smk"
-include: "workflow/rules/distill.smk"
-include: "workflow/rules/prune.smk"
+include: "workflow/rules/train.smk"
 include: "workflow/rules/quantize.smk"
-include: "workflow/rules/export.smk"
 include: "workflow/rules/measure.smk"
-include: "workflow/rules/deploy.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/page.smk"

@@ -2,7 +2,7 @@
 
 Seconds are of the processor, which planning keeps busy alone: other work beside it changes them little.
 
-PYTHONPATH=workflow python benchmarks/planning.py planning.csv planning.png [cells ...]
+.venv/bin/python benchmarks/planning.py planning.csv planning.png [cells ...]
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import yaml
 
-from edgemin.config import parse_study
-from edgemin.overview import count
+from edgemin.plan.overview import count
+from edgemin.study.read import parse_study
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = (60, 200, 600, 2000, 6000, 12000)

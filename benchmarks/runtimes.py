@@ -1,8 +1,10 @@
-"""INT8 of one model in several runtimes, in turns: ours in ONNX Runtime, OpenVINO's static INT8, torch.ao, torchao compiled.
+"""INT8 of one model in several runtimes, in turns: ours, OpenVINO's static INT8, torch.ao, torchao compiled.
 
-All start from the same float checkpoint and answer the same test sentences, one at a time, on one thread. Runtimes take turns in
-blocks, as in the workflow's own measurements, and every ratio is paired. Quality on the same sentences stands beside, so that
-nobody is fast by being wrong. OpenVINO computes floats as floats (its hint is pinned to f32, else it takes bf16).
+All start from the same float checkpoint of a finished study and answer the same test sentences, one at a time, on one thread.
+Runtimes take turns in blocks, as in the workflow's own measurements, and every ratio is paired. Quality on the same sentences stands
+beside, so that nobody is fast by being wrong. What is not installed here is left out.
+
+runtimes.py config/config.yaml kd kd_quant
 """
 
 from __future__ import annotations
@@ -10,149 +12,177 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 
-from edgemin.config.study import Latency
+from edgemin.core.errors import EdgeminError
+from edgemin.data.tokens import Tokens
 from edgemin.measure import host as hosts
 from edgemin.measure.blocks import percentile, ratio
 from edgemin.measure.latency import take_turns
-from edgemin.measure.quality import predict
-from edgemin.measure.runtimes import Run, open_model
-from edgemin.quantize.torch_dynamic import pack
-from edgemin.tasks import store
-from edgemin.tasks.metrics import compute
-from edgemin.tasks.tokens import load_tokenizer, pad, tokenize
+from edgemin.measure.quality import measure
+from edgemin.plan.plan import Plan
+from edgemin.study import registry
+from edgemin.study.kind import Kind
+from edgemin.study.measuring import Latency
+from edgemin.study.read import read_study
+from edgemin.study.runtime import Runtime, check_installed
+from runtimes_peers import Nncf, TorchAo, TorchDotAo
 
-REFERENCE = "ours, ONNX Runtime INT8"
-CALIBRATION = 300  # sentences, the peer's own default
-
-
-def openvino_fp32(folder: Path, threads: int) -> Run:
-    import openvino as ov
-
-    return _compiled(ov.Core().read_model(folder / "model.onnx"), threads)
+if TYPE_CHECKING:
+    from edgemin.study.runtime import Run
 
 
-def openvino_int8(folder: Path, threads: int, examples: Sequence[dict[str, np.ndarray]]) -> Run:
-    import nncf
-    import openvino as ov
+@dataclass(frozen=True)
+class Case:
+    """Two cells of a study at one task and seed: a float model, and our quantized one."""
 
-    model = ov.Core().read_model(folder / "model.onnx")
-    names = {name for port in model.inputs for name in port.get_names()}
-    chosen = [{name: values for name, values in example.items() if name in names} for example in examples]
-    quantized = nncf.quantize(model, nncf.Dataset(chosen), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(chosen))
-    return _compiled(quantized, threads)
+    ours: str
+    """What ours is called."""
+    runtime: Runtime
+    """Of ours."""
+    floats: Path
+    quantized: Path
+    test: Path
+    """Its tokens."""
+    train: Path
+    files: list[str]
+    """All that is read."""
+    kind: Kind
+    metric: str
+    threads: int
+
+    @classmethod
+    def of(cls, file: str, floats: str, quantized: str, task: str | None = None, seed: int | None = None) -> Case:
+        """file: of the study; floats, quantized: its cells. Raises EdgeminError for what the study does not have."""
+        plan = Plan(read_study(file))
+        study = plan.study
+        for cell in (floats, quantized):
+            if cell not in study.cells:
+                raise EdgeminError(study.no_cell(file, cell))
+        parent, child = study.chain(floats), study.chain(quantized)
+        if not child.quantized or child.parent != parent:
+            raise EdgeminError(
+                f"{file}: '{quantized}' is not '{floats}' quantized; name a float cell, then one that quantizes it"
+            )
+        task, seed = task or next(iter(study.tasks)), study.seeds[0] if seed is None else seed
+        if task not in study.tasks or seed not in study.seeds:
+            raise EdgeminError(
+                f"{file}: has no task '{task}' with seed {seed}; tasks: {', '.join(study.tasks)}; seeds: {study.seeds}"
+            )
+        variant, asked = study.variant(child), study.tasks[task]
+        runtime = registry.RUNTIMES[variant.backend]
+        models = [*plan.artefact(task, seed, parent, "onnxruntime"), *plan.artefact(task, seed, child, variant.backend)]
+        tokens = [plan.tokens(task, parent, split) for split in ("test", "train")]
+        return cls(
+            f"ours, {runtime.label} {variant.scheme}",
+            runtime,
+            *(Path(plan.paths.model(task, seed, chain)) for chain in (parent, child)),
+            *map(Path, tokens),
+            files=[*models, *tokens],
+            kind=asked.asks,
+            metric=asked.metric,
+            threads=study.threads.inference,
+        )
+
+    def check(self) -> None:
+        """Raises EdgeminError for files that are not there, or if nothing here runs ours."""
+        check_installed({self.ours: self.runtime.name})
+        if missing := [name for name in self.files if not Path(name).exists()]:
+            raise EdgeminError(
+                f"missing: {len(missing)} of {len(self.files)} files, the first {missing[0]}; let snakemake make what --files names"
+            )
+
+    def contenders(self, scratch: Path) -> dict[str, tuple[Runtime, Path]]:
+        """Name -> runtime, and the folder that it opens; ours first. scratch: for what is made here."""
+        peers = (Nncf(self.train, scratch), TorchAo(), TorchDotAo())
+        return {
+            self.ours: (self.runtime, self.quantized),
+            **{f"{runtime.label} fp32": (runtime, self.floats) for runtime in registry.RUNTIMES.all().values()},
+            **{peer.label: (peer, self.floats) for peer in peers},
+        }
 
 
-def _compiled(model: Any, threads: int) -> Run:
-    import openvino as ov
-
-    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = ov.Core().compile_model(model, "CPU", settings)
-    names = {name for port in compiled.inputs for name in port.get_names()}
-    return lambda inputs: np.asarray(compiled({name: inputs[name] for name in names})[0])
-
-
-def torch_ao(folder: Path, threads: int) -> Run:
-    from edgemin import load
-
-    return _called(pack(load(folder), per_channel=True), threads)
-
-
-def torchao_compiled(folder: Path, threads: int) -> Run:
-    from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
-
-    from edgemin import load
-
-    model = load(folder)
-    quantize_(model, Int8DynamicActivationInt8WeightConfig())
-    return _called(torch.compile(model, dynamic=True), threads)
+def enter(
+    contenders: Mapping[str, tuple[Runtime, Path]], tokens: Tokens, case: Case, threads: int
+) -> dict[str, tuple[Run, float]]:
+    """Name -> what runs it, and its quality. Who cannot is left out, and that is said; but not ours."""
+    entered = {}
+    for name, (runtime, folder) in contenders.items():
+        if missing := runtime.missing():
+            print(f"{name}: left out ({' and '.join(missing)} not installed)", file=sys.stderr, flush=True)
+            continue
+        try:
+            run = runtime.open(folder, threads)
+            quality, _ = measure(run, {"test": tokens}, 1, case.kind, case.metric)
+        except Exception as error:  # of a library that does not take this model
+            if not entered:
+                raise
+            print(f"{name}: left out ({type(error).__name__}: {str(error).splitlines()[0]})", file=sys.stderr, flush=True)
+            continue
+        entered[name] = (run, quality["splits"]["test"][case.metric])
+        print(f"{name}: {case.metric} {entered[name][1]:.4f}", file=sys.stderr, flush=True)
+    return entered
 
 
-def _called(model: Any, threads: int) -> Run:
-    torch.set_num_threads(threads)
-
-    def run(inputs: dict[str, np.ndarray]) -> np.ndarray:
-        with torch.inference_mode():
-            return np.asarray(model(**{name: torch.from_numpy(values) for name, values in inputs.items()}).logits.float())
-
-    return run
+def compare(entered: Mapping[str, tuple[Run, float]], tokens: Tokens, metric: str, protocol: Latency) -> pd.DataFrame:
+    """A row for each, the quickest first. ours_faster: how many times quicker the first of `entered` is, with its interval."""
+    order = np.random.default_rng(protocol.seed).permutation(len(tokens)).tolist()
+    ones = [tokens.batch([index]) for index in order]
+    calls = {name: lambda index, run=run: run(ones[index]) for name, (run, _) in entered.items()}
+    timings = take_turns(calls, range(len(ones)), protocol)
+    ours, rows = next(iter(timings.values())), []
+    for name, seconds in timings.items():
+        against = ratio(seconds, ours)
+        middle, tail = (percentile(seconds, q).value * 1e3 for q in (50, 90))
+        row = {"runtime": name, metric: entered[name][1], "p50_ms": middle, "p90_ms": tail}
+        rows.append(row | {"ours_faster": against.value, "low": against.low, "high": against.high, "calls": seconds.size})
+    return pd.DataFrame(rows).sort_values("p50_ms")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Raises EdgeminError for a study or cells that will not do."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="folder of a float checkpoint with model.onnx, such as results/.../distill-x")
-    parser.add_argument("int8", type=Path, help="folder of its dynamic INT8 in ONNX Runtime: results/.../distill-x/quantize-y")
-    parser.add_argument("data", type=Path, help="folder of the task's data: results/.../data/movies")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--max-length", type=int, default=128)
-    parser.add_argument("--metric", default="accuracy")
-    parser.add_argument("--sentences", type=int, default=2000, help="of the test split, for the quality")
+    parser.add_argument("study", help="file of a study, such as config/config.yaml")
+    parser.add_argument("floats", help="one of its float cells: kd")
+    parser.add_argument("quantized", help="the cell that is INT8 of it: kd_quant")
+    parser.add_argument("--task", help="default: the study's first")
+    parser.add_argument("--seed", type=int, help="default: the study's first")
+    parser.add_argument("--files", action="store_true", help="only name the files that are read, for `snakemake` to make")
+    parser.add_argument("--threads", type=int, help="default: the study's threads.inference")
+    parser.add_argument("--sentences", type=int, default=2000, help="of the test split")
     parser.add_argument("--seconds", type=float, default=10, help="per runtime")
     parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     arguments = parser.parse_args(argv)
+    case = Case.of(arguments.study, arguments.floats, arguments.quantized, arguments.task, arguments.seed)
+    if arguments.files:
+        print(*case.files, sep="\n")
+        return
+    case.check()
     warnings.filterwarnings("ignore")
-    hosts.pin(arguments.threads)
-
-    tokenizer = load_tokenizer(arguments.model)
-    test = store.read_split(arguments.data, "test").head(arguments.sentences)
-    train = store.read_split(arguments.data, "train").sample(CALIBRATION, random_state=0)
-    tokens, few = (tokenize(tokenizer, rows, arguments.max_length) for rows in (test, train))
-    makers: dict[str, Callable[[], Run]] = {
-        REFERENCE: lambda: open_model(arguments.int8, "onnxruntime", arguments.threads),
-        "ONNX Runtime fp32": lambda: open_model(arguments.model, "onnxruntime", arguments.threads),
-        "OpenVINO static INT8": lambda: openvino_int8(
-            arguments.model, arguments.threads, [pad([one], tokenizer.pad_token_id) for one in few]
-        ),
-        "OpenVINO fp32": lambda: openvino_fp32(arguments.model, arguments.threads),
-        "torchao INT8, compiled": lambda: torchao_compiled(arguments.model, arguments.threads),
-        "torch.ao INT8": lambda: torch_ao(arguments.model, arguments.threads),
-        "PyTorch fp32": lambda: open_model(arguments.model, "torch", arguments.threads),
-    }
-    runs = {}
-    for name, make in makers.items():
-        try:
-            runs[name] = make()
-        except Exception as error:  # a package that is not there, or does not take this model
-            print(f"{name}: left out ({type(error).__name__}: {str(error).splitlines()[0]})", file=sys.stderr)
-    quality = {}
-    for name, run in runs.items():
-        quality[name] = compute(arguments.metric, test["label"].to_numpy(), predict(run, tokens, tokenizer.pad_token_id, 1))
-        print(f"{name}: {arguments.metric} {quality[name]:.4f}", file=sys.stderr, flush=True)
-    order = np.random.default_rng(0).permutation(len(tokens))
-    ones = [pad([tokens[index]], tokenizer.pad_token_id) for index in order]
-    protocol = Latency(seconds=arguments.seconds, calls=1000)
-    timings = take_turns({name: (lambda i, run=run: run(ones[i])) for name, run in runs.items()}, range(len(ones)), protocol)
-    rows = []
-    for name, values in timings.items():
-        against = ratio(values, timings[REFERENCE])
-        rows.append(
-            {
-                "runtime": name,
-                arguments.metric: quality[name],
-                "p50_ms": percentile(values, 50).value * 1e3,
-                "p90_ms": percentile(values, 90).value * 1e3,
-                "ours_faster": against.value,
-                "low": against.low,
-                "high": against.high,
-                "calls": values.size,
-            }
-        )
-    table = pd.DataFrame(rows).sort_values("p50_ms")
+    threads = arguments.threads or case.threads
+    hosts.pin(threads)
+    tokens = Tokens.read(case.test, case.floats).head(arguments.sentences)
+    with tempfile.TemporaryDirectory() as scratch:
+        entered = enter(case.contenders(Path(scratch)), tokens, case, threads)
+        table = compare(entered, tokens, case.metric, Latency(seconds=arguments.seconds, calls=1000))
     print(table.to_string(index=False, float_format="{:.3f}".format))
-    machine = hosts.host(arguments.threads)
+    machine = hosts.host(threads)
     print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n")
     if arguments.out:
-        table.assign(cpu=machine["cpu"], threads=arguments.threads).to_csv(arguments.out, index=False, float_format="%.5g")
+        table.assign(cpu=machine["cpu"], threads=threads).to_csv(arguments.out, index=False, float_format="%.5g")
 
 
 if __name__ == "__main__":
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    main()
+    try:
+        main()
+    except EdgeminError as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))

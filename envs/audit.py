@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-LISTS = ("requirements.txt", "requirements-dev.txt", "constraints.txt")
+LISTS = ("requirements.txt", "requirements-openvino.txt", "requirements-dev.txt", "constraints.txt")
 
 
 def pins(name: str) -> dict[str, str]:
@@ -38,7 +38,12 @@ def table() -> str:
         "",
         "Written by `make licences` from the metadata of the installed packages. None of them is part of this repository.",
     ]
-    titles = ("What a study needs", "What tests and linters need", "What these bring with them")
+    titles = (
+        "What a study needs",
+        "What the runtime openvino needs",
+        "What tests and linters need",
+        "What these bring with them",
+    )
     seen: set[str] = set()
     for name, title in zip(LISTS, titles, strict=True):
         own = {package: version for package, version in pins(name).items() if package not in seen}
@@ -60,7 +65,7 @@ def _cell(package: str) -> str:
 
 def audit() -> int:
     """1 if an advisory is known for a pin; 0 if none is, or if nobody could be asked, which is said."""
-    wanted = [argument for name in LISTS[::2] for argument in ("-r", str(FOLDER / name))]
+    wanted = [argument for name in LISTS if name != "requirements-dev.txt" for argument in ("-r", str(FOLDER / name))]
     command = [
         str(Path(sys.executable).with_name("pip-audit")),
         *wanted,

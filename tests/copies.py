@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -41,13 +42,30 @@ class Copy:
         for name in ("workflow", "config", "profiles", "envs", "tests/data"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "Snakefile", folder)
+        (folder / "modules").mkdir()
 
     def command(self, *arguments: str, study: str = "config/smoke.yaml", cores: int = 2) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", str(cores), "--configfile", study, *arguments]
 
-    def run(self, *arguments: str, study: str = "config/smoke.yaml", timeout: float = 600) -> Run:
+    @property
+    def environment(self) -> dict[str, str]:
+        """In which the copy's package is imported, not that of the repository; jobs note what they load in `modules`."""
+        return {**os.environ, "PYTHONPATH": str(self.folder / "workflow"), "EDGEMIN_MODULES": str(self.folder / "modules")}
+
+    def run(self, *arguments: str, study: str = "config/smoke.yaml", timeout: float = 600, **variables: str) -> Run:
+        """variables: of the environment."""
+        return self.python(*self.command(*arguments, study=study)[1:], timeout=timeout, **variables)
+
+    def python(self, *arguments: str, timeout: float = 600, **variables: str) -> Run:
+        """Run Python in the copy: `copy.python("-m", "edgemin.cli.main", "status", "config/smoke.yaml")`."""
         done = subprocess.run(
-            self.command(*arguments, study=study), cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
         return Run(done.returncode, done.stdout + done.stderr)
 

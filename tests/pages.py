@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,49 +11,69 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from edgemin.config import parse_study
-from edgemin.files import write_json
-from edgemin.plan import Plan
-from edgemin.report import recommendation, stagewise
+from edgemin.core.files import write_json
+from edgemin.plan import page
+from edgemin.plan.plan import Plan
 from edgemin.report.collect import collect, write
-from edgemin.reports import Reports
+from edgemin.study import registry
+from edgemin.study.read import parse_study
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = "</script><script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'> & \"quoted\"\u2028"
-LADDER = ("teacher", "kd", "kd_prune", "edgemin", "edgemin_torch")
-RIGHT = {"teacher": 36, "kd": 28, "kd_prune": 28, "edgemin": 27, "edgemin_torch": 27}
+LADDERS = {
+    "onnxruntime": ["teacher", "kd", "kd_prune", "edgemin"],
+    "torch": ["teacher", "kd", "kd_prune", "edgemin_torch"],
+    "openvino": ["teacher", "kd", "kd_prune", "edgemin_nncf"],
+}
+"""Runtime -> its rows of the stage-wise table."""
+NNCF = "teacher/distill-minilmv2/prune-heads25/quantize-int8_nncf"
+RIGHT = {"teacher": 36, "kd": 28, "kd_prune": 28, "edgemin": 27, "edgemin_torch": 27, "edgemin_nncf": 26}
 """Of 40 test sentences, those from the first on."""
-BYTES = {"teacher": 4_000_000, "kd": 2_000_000, "kd_prune": 2_000_000, "edgemin": 500_000, "edgemin_torch": 1_000_000}
-P50 = {"teacher": 8.0, "kd": 2.0, "kd_prune": 2.0, "edgemin": 1.0}
-"""In ONNX Runtime; twice that in PyTorch. edgemin_torch has no latency."""
-PARENT = {"kd": "teacher", "kd_prune": "kd", "edgemin": "kd_prune"}
+BYTES = {"teacher": 4e6, "kd": 2e6, "kd_prune": 2e6, "edgemin": 5e5, "edgemin_torch": 1e6, "edgemin_nncf": 8e5}
+P50 = {"teacher": 8.0, "kd": 2.0, "kd_prune": 2.0, "edgemin": 1.0, "edgemin_nncf": 0.5}
+"""In ONNX Runtime; so many TIMES that in others. edgemin_torch has no latency."""
+TIMES = {"onnxruntime": 1.0, "torch": 2.0, "openvino": 1.5}
+PARENT = {"kd": "teacher", "kd_prune": "kd", "edgemin": "kd_prune", "edgemin_nncf": "kd_prune"}
 SHA = "0123456789abcdef" * 4
 
 
-def tree(folder: Path, question: str = HOSTILE, **changes: Any) -> dict[str, Any]:
-    """Write the study's results below `folder`, which has to be the working directory; returns the page's spec.
-
-    question: of every cell. changes: keys of the study.
-    """
+def study_of(question: str = HOSTILE, runtimes: Sequence[str] = ("onnxruntime", "torch"), **changes: Any) -> dict[str, Any]:
+    """The study as a file has it. question: of every cell. runtimes: in which it is measured. changes: keys of the study."""
     config = yaml.safe_load((ROOT / "config/smoke.yaml").read_text(encoding="utf-8"))
     study = {name: config[name] for name in ("study", "tasks", "teacher", "distill", "prune", "quantize", "latency", "seeds")}
     study["tasks"]["snippets"].pop("out_of_domain")
     study["distill"].pop("everything")
-    study["cells"] = {cell: {"chain": config["cells"][cell], "question": question} for cell in LADDER}
-    study |= {"tables": {"stagewise": config["tables"]["stagewise"]}, "recommend": config["recommend"]}
-    study |= {"page": ["stagewise", "recommendation"], **changes}
-    reports = Reports(Plan(parse_study(study)))
-    spec = reports.page()
+    study["quantize"]["int8_nncf"] = {"scheme": "int8_nncf", "sentences": 16}
+    ladders = {runtime: LADDERS[runtime] for runtime in runtimes}
+    cells = dict.fromkeys(cell for cells in ladders.values() for cell in cells)
+    chains = {"edgemin_nncf": NNCF, **config["cells"]}
+    study["cells"] = {cell: {"chain": chains[cell], "question": question} for cell in cells}
+    study |= {"tables": {"stagewise": ladders}, "recommend": config["recommend"], "runtimes": list(runtimes)}
+    return {**study, "page": ["stagewise", "recommendation"], **changes}
+
+
+@contextmanager
+def written(folder: Path, **more: Any) -> Iterator[dict[str, Any]]:
+    """`tree`, with `folder` as the working directory as long as it is read."""
+    with chdir(folder):
+        yield tree(folder, **more)
+
+
+def tree(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Write the results of `study_of(**changes)` below `folder`, which has to be the working directory; returns the page's spec."""
+    study = study_of(**changes)
+    plan = Plan(parse_study(study))
+    spec = page.spec(plan)
     for row in spec["rows"]:
         _measurements(folder / row["folder"], row["cell"], row["runtime"])
     for text, link in spec["links"].items():
         for model in link["models"]:
-            _model(folder / model["folder"], quantized="quantize-" in text)
+            _model(folder / model["folder"], text)
     tables = folder / spec["root"] / "tables"
     tables.mkdir(parents=True)
     write(collect(spec["rows"]), tables / "results.csv")
-    stagewise.write_tables(reports.spec("stagewise"), tables)
-    recommendation.write_tables(reports.spec("recommendation"), tables)
+    for name in study["page"]:
+        registry.TABLES[name].write(registry.TABLES[name].spec(plan), tables)
     (folder / spec["root"] / "plots").mkdir()
     for name in ("stagewise", "pareto_latency", "pareto_size"):
         (folder / spec["root"] / "plots" / f"{name}.svg").write_text(
@@ -71,9 +92,9 @@ def _measurements(folder: Path, cell: str, runtime: str) -> None:
     write_json(folder / "quality.json", {"splits": splits})
     naive = 900_000 if runtime == "torch" else None
     sizes: Mapping[str, Any] = {"naive": naive, "logical": 1_000_000, "nonzero": 1_000_000, "components": {}}
-    write_json(folder / "size.json", {**sizes, "bytes": BYTES[cell], "compressed": BYTES[cell] // 2})
+    write_json(folder / "size.json", {**sizes, "bytes": int(BYTES[cell]), "compressed": int(BYTES[cell] / 2)})
     host = {"cpu": f"CPU of the test {HOSTILE}", "flags": ["avx2"], "load_1min": 0.5, "measured_at": "2026-01-02T03:04:05+00:00"}
-    latency = {"single_stream": _latency(cell, 2.0 if runtime == "torch" else 1.0), "tokenisation_p50_ms": 0.1, "host": host}
+    latency = {"single_stream": _latency(cell, TIMES[runtime]), "tokenisation_p50_ms": 0.1, "host": host}
     write_json(folder / "latency.json", latency)
 
 
@@ -92,8 +113,9 @@ def _interval(value: float) -> dict[str, float]:
     return {"value": value, "low": value * 0.9, "high": value * 1.1}
 
 
-def _model(folder: Path, quantized: bool) -> None:
-    weights = "model.onnx" if quantized else "model.safetensors"
+def _model(folder: Path, chain: str) -> None:
+    quantized = "quantize-" in chain
+    weights = "model.bin" if chain == NNCF else "model.onnx" if quantized else "model.safetensors"
     told = {"spec": {"code": "c0de"}, "versions": {"torch": "2.0"}, "host": {"cpu": "CPU of the trainer"}}
     write_json(folder / "provenance.json", {**told, "sha256": {weights: SHA, "config.json": "f" * 64}})
     if not quantized:

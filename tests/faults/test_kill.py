@@ -66,7 +66,9 @@ def test_killed_ten_times(victim: str, undisturbed: Copy, tmp_path: Path) -> Non
         if killed == KILLS:
             break
         before = _finished(copy)
-        run = subprocess.Popen(copy.command(), cwd=copy.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        run = subprocess.Popen(
+            copy.command(), cwd=copy.folder, env=copy.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
         time.sleep(random.uniform(4, 14))
         killed += _kill(victim, run)
         if victim == "job" and run.poll() is None:
@@ -78,7 +80,9 @@ def test_killed_ten_times(victim: str, undisturbed: Copy, tmp_path: Path) -> Non
         assert {name: after.get(name) for name in before} == before, "a finished job was done again, or its files are gone"
         if "LockException" in said or "unlock" in said:
             explained += 1
-            unlocked = subprocess.run([*copy.command(), "--unlock"], cwd=copy.folder, check=False, capture_output=True)
+            unlocked = subprocess.run(
+                [*copy.command(), "--unlock"], cwd=copy.folder, env=copy.environment, check=False, capture_output=True
+            )
             assert unlocked.returncode == 0
         _wait_for_orphans(copy)
     run = copy.run()

@@ -86,7 +86,7 @@ def _hungry(copy: Copy) -> None:
 def _in_shell(copy: Copy, first: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = f'{first} && exec "$@"'
     whole = ["sh", "-c", command, "sh", *copy.command("--", *arguments)]
-    return subprocess.run(whole, cwd=copy.folder, capture_output=True, text=True, timeout=900, check=False)
+    return subprocess.run(whole, cwd=copy.folder, env=copy.environment, capture_output=True, text=True, timeout=900, check=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts what is allocated on Linux alone")

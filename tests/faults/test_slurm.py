@@ -127,7 +127,7 @@ def test_end_to_end(node: Node, tmp_path: Path) -> None:
     """All jobs but the bundling of rules run on the node; latency alone on it, with the study's own number of threads."""
     copy = Copy(tmp_path)
     started = time.monotonic()
-    run = subprocess.run(_command(copy), cwd=copy.folder, capture_output=True, text=True, check=False)
+    run = subprocess.run(_command(copy), cwd=copy.folder, env=copy.environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, (run.stdout + run.stderr)[-5000:]
     print(f"smoke study on Slurm: {time.monotonic() - started:.0f} s")
     assert (copy.folder / "results/smoke/tables/stagewise.md").is_file()
@@ -137,7 +137,9 @@ def test_end_to_end(node: Node, tmp_path: Path) -> None:
     assert len(jobs) > 20
     shared = {job.split("|")[1] for job in jobs if job.startswith("rule_measure_latency")}
     assert shared == {"NO"}, "a latency job shared its node"
-    again = subprocess.run(_command(copy, "-n"), cwd=copy.folder, capture_output=True, text=True, check=False)
+    again = subprocess.run(
+        _command(copy, "-n"), cwd=copy.folder, env=copy.environment, capture_output=True, text=True, check=False
+    )
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
@@ -145,7 +147,7 @@ def test_a_node_goes_down_and_comes_back(node: Node, tmp_path: Path) -> None:
     """Its jobs are ended; when it is back, Slurm starts them again, or they are named and the same command ends the study."""
     copy = Copy(tmp_path)
     with (tmp_path / "said").open("w") as said:
-        run = subprocess.Popen(_command(copy), cwd=copy.folder, stdout=said, stderr=subprocess.STDOUT)
+        run = subprocess.Popen(_command(copy), cwd=copy.folder, env=copy.environment, stdout=said, stderr=subprocess.STDOUT)
     model = copy.folder / "results/smoke/models/snippets/seed0/teacher/model.safetensors"
     _until(lambda: model.exists() and _running() and "rule_train_teacher" not in _running(), 300)
     before, ended = model.stat().st_mtime_ns, _running()
@@ -155,7 +157,7 @@ def test_a_node_goes_down_and_comes_back(node: Node, tmp_path: Path) -> None:
     run.wait(timeout=900)
     if run.returncode:
         assert "Error in rule" in (tmp_path / "said").read_text()
-        done = subprocess.run(_command(copy), cwd=copy.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(_command(copy), cwd=copy.folder, env=copy.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     print(f"node down during {', '.join(sorted(ended))}: the run ended with {run.returncode}")
     assert model.stat().st_mtime_ns == before, "the teacher was trained again"

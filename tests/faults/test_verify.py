@@ -62,7 +62,7 @@ def _shell(copy: Copy, command: str) -> subprocess.CompletedProcess[str]:
 
 def _verify(copy: Copy) -> tuple[int, list[str], str]:
     """Exit code, the files that are named, the command."""
-    done = _shell(copy, f"python -m edgemin.verify {STUDY}")
+    done = _shell(copy, f"python -m edgemin.cli.verify {STUDY}")
     lines = done.stdout.splitlines()
     found = [line.split(": ")[0] for line in lines if line.startswith(f"{R}/")]
     return done.returncode, found, lines[-1].strip() if "to mend it:" in lines else done.stdout + done.stderr

@@ -53,8 +53,8 @@ def changed():
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """Folder of a prepared task: 144 sentences whose adjective gives the label; 96 to train, 24 and 24 held out."""
-    from edgemin.config.study import Task
-    from edgemin.tasks import splits, store
+    from edgemin.data import splits, store
+    from edgemin.study.study import Task
 
     folder = tmp_path_factory.mktemp("data")
     rows = [f"{s} {v} {a},{label}" for s in WORDS["subject"] for v in WORDS["verb"] for label in "01" for a in WORDS[label]]
@@ -72,12 +72,23 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tokens(data, source, tmp_path_factory):
+    """Folder of the tokens of that task's splits by `source`: train.arrow, validation.arrow, test.arrow."""
+    from edgemin.data.tokenizing import write_tokens
+
+    folder = tmp_path_factory.mktemp("tokens")
+    for split in ("train", "validation", "test"):
+        write_tokens(data / f"{split}.arrow", source, 16, folder / f"{split}.arrow")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def source(tmp_path_factory, data):
     """Folder of a normalised encoder: a random BERT of three layers, width 16, four heads, FFN 24, 32 positions."""
-    from edgemin.config.sources import ModelSource
+    from edgemin.core.provenance import write_provenance
+    from edgemin.data import store
     from edgemin.encoders.normalise import normalise
-    from edgemin.provenance import write_provenance
-    from edgemin.tasks import store
+    from edgemin.study.sources import ModelSource
 
     folder = tmp_path_factory.mktemp("source")
     shape = {"hidden_size": 16, "layers": 3, "heads": 4, "intermediate_size": 24, "vocabulary": 100, "positions": 32}
@@ -134,7 +145,7 @@ def exported(tmp_path_factory, tiny, save):
     """
     import torch
 
-    from edgemin.deploy.onnx_export import export_checkpoint
+    from edgemin.encoders.onnx_export import export_checkpoint
     from edgemin.encoders.surgery import keep_heads
 
     model = tiny()

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pydantic import TypeAdapter
 
-from edgemin.config.variants import AnyTerm
+from edgemin.study import registry
 
 CHOSEN = ["tinybert", "minilmv2"]
 
@@ -36,15 +35,17 @@ def test_a_row_for_each_objective_and_the_same_work_on_both_sides(speed, capsys,
     assert (table["ratio_cache"] < table["ratio"]).all()  # a teacher's pass costs something
 
 
-def test_every_objective_is_there(speed):
-    known = TypeAdapter(AnyTerm).json_schema()["discriminator"]["mapping"]
-    assert {values["objective"] for values in speed.OBJECTIVES.values()} == set(known)
+def test_every_objective_is_there_and_fits_the_models(speed):
+    assert {values["objective"] for values in speed.OBJECTIVES.values()} == set(registry.OBJECTIVES.names())
+    bench = speed.Bench.make(1, tiny=True)
+    for name in speed.OBJECTIVES:
+        bench.pupil(bench.phase(name), importlib.import_module("speed_sides").Watch(1))
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 2**-6)])
 @pytest.mark.parametrize("name", CHOSEN)
 def test_both_sides_begin_with_the_same_loss(speed, monkeypatch, name, precision, tolerance):
     """On the same batch, padded otherwise. The teacher's signals are bf16 on both sides; ours are of a bf16 pass if it is bf16."""
-    monkeypatch.setattr(speed, "resolve", lambda _: precision)
+    monkeypatch.setattr(importlib.import_module("speed_sides"), "resolve", lambda _: precision)
     ours, theirs = speed.first_losses(name, tiny=True)
     assert ours == pytest.approx(theirs, rel=tolerance)

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from edgemin.chains import Chain, Link, any_chain_regex, float_chain_regex, one_of
-from edgemin.errors import EdgeminError
+from edgemin.core.errors import EdgeminError
+from edgemin.study.chains import Chain, Link, any_chain_regex, float_chain_regex, one_of
 
 LONG = "teacher/distill-kd/prune-heads25/quantize-int8"
 

@@ -8,11 +8,11 @@ import onnxruntime
 import pytest
 import torch
 
-from edgemin.deploy.onnx_export import TOLERANCE, export, largest_difference, random_inputs
+from edgemin.core.errors import EdgeminError
+from edgemin.core.provenance import check_provenance
 from edgemin.encoders import checkpoint
+from edgemin.encoders.onnx_export import TOLERANCE, export, largest_difference, random_inputs
 from edgemin.encoders.surgery import drop_sublayers, keep_heads
-from edgemin.errors import EdgeminError
-from edgemin.provenance import check_provenance
 
 SHAPES = [(1, 1), (1, 2), (1, 40), (4, 7), (7, 31)]  # none of those that the export itself tries
 CUT = ((0, 2, 3), (1,))
@@ -78,7 +78,7 @@ def test_a_graph_of_other_weights_is_noticed(exported):
 
 def test_an_export_that_is_off_is_refused(tiny, tmp_path, monkeypatch):
     """By a tolerance below zero: nothing is good enough."""
-    monkeypatch.setattr("edgemin.deploy.onnx_export.TOLERANCE", -1.0)
+    monkeypatch.setattr("edgemin.encoders.onnx_export.TOLERANCE", -1.0)
     with pytest.raises(EdgeminError, match=f"^{tmp_path}/model.onnx: its logits differ from PyTorch's"):
         export(tiny(num_hidden_layers=1), tmp_path / "model.onnx")
 

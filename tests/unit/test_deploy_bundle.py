@@ -14,19 +14,22 @@ import torch
 import yaml
 
 import edgemin
-from edgemin.config.pins import described
-from edgemin.config.sources import DataSource, ModelSource
-from edgemin.deploy.bundle import make_bundle
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json, sha256, write_json
+from edgemin.core.provenance import write_provenance
+from edgemin.data import store
+from edgemin.data.tokens import Tokens
+from edgemin.deploy.bundle import make_bundle, predict_script
 from edgemin.encoders import checkpoint
-from edgemin.errors import EdgeminError
-from edgemin.files import read_json, sha256, write_json
 from edgemin.measure.host import host
 from edgemin.measure.quality import predict as predict_all
-from edgemin.measure.runtimes import open_model
-from edgemin.plan import BUNDLE
-from edgemin.quantize.stage import quantize
-from edgemin.tasks import store
-from edgemin.tasks.tokens import load_tokenizer, tokenize
+from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.stage import quantize
+from edgemin.plan.paths import BUNDLE
+from edgemin.study.pins import described
+from edgemin.study.registry import KINDS
+from edgemin.study.runtime import open_model
+from edgemin.study.sources import DataSource, ModelSource
 
 SPEC = {
     "study": "small",
@@ -35,6 +38,7 @@ SPEC = {
     "seed": 3,
     "chain": "teacher/quantize-int8",
     "max_length": 16,
+    "metric": "accuracy",
     "sources": ["teacher: random weights", "data of task words: local files of whoever ran the study"],
     "command": "snakemake --cores all results/small/deploy/tiny/seed3/model.onnx",
 }
@@ -55,7 +59,7 @@ def measured(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(exported, measured, data, tmp_path_factory):
     model, out = tmp_path_factory.mktemp("int8"), tmp_path_factory.mktemp("bundle")
-    quantize(exported, model, None, {"variant": {"backend": "onnxruntime"}})
+    quantize(Given(exported, model, {"variant": {"backend": "onnxruntime"}}))
     make_bundle(model, measured, data, out, SPEC)
     return out
 
@@ -84,17 +88,14 @@ def test_a_bundle_holds_its_five_files_and_their_digests(bundle):
     assert (facts["max_length"], facts["pair"], facts["seed"]) == (16, False, 3)
 
 
-def test_it_answers_as_the_study_does(bundle, exported, data):
+def test_it_answers_as_the_study_does(bundle, data, tokens):
     rows = store.read_split(data, "test")
-    tokenizer = load_tokenizer(exported)
     run_graph = module(bundle).Model(bundle)
     ours = np.stack([run_graph.logits(text) for text in rows["text"]])
-    tokens = tokenize(tokenizer, rows, 16)
     session = run_graph.session
     theirs = predict_all(
         lambda inputs: session.run(["logits"], {name: inputs[name] for name in run_graph.names})[0],
-        tokens,
-        tokenizer.pad_token_id,
+        Tokens.read(tokens / "test.arrow", bundle),
         1,
     )
     assert np.array_equal(ours, theirs)
@@ -192,14 +193,53 @@ def test_load_gives_the_pytorch_model_where_there_is_one(exported, tmp_path):
         "token_type_ids": np.zeros((1, 3), np.int64),
     }
     for backend, scheme in (("torch", "int8_dynamic"), ("torch", "bf16")):
-        quantize(exported, tmp_path / scheme, None, {"variant": {"backend": backend, "scheme": scheme}})
+        quantize(Given(exported, tmp_path / scheme, {"variant": {"backend": backend, "scheme": scheme}}))
         with torch.inference_mode():
             found = edgemin.load(tmp_path / scheme)(**{name: torch.from_numpy(x) for name, x in inputs.items()}).logits
         assert np.array_equal(found.float().numpy(), open_model(tmp_path / scheme, "torch", 1)(inputs))
     assert edgemin.load(exported).config.to_dict() == checkpoint.load(exported).config.to_dict()
-    quantize(exported, tmp_path / "onnx", None, {"variant": {"backend": "onnxruntime"}})
-    with pytest.raises(EdgeminError, match="holds an ONNX model alone; open model"):
+    quantize(Given(exported, tmp_path / "onnx", {"variant": {"backend": "onnxruntime"}}))
+    with pytest.raises(EdgeminError, match=r"holds a model for ONNX Runtime alone; open model\.onnx"):
         edgemin.load(tmp_path / "onnx")
+
+
+@pytest.mark.parametrize(
+    ("variant", "words"),
+    [
+        ({"backend": "onnxruntime"}, "ONNX Runtime alone; open model.onnx with onnxruntime"),
+        ({"scheme": "int8_nncf", "backend": "openvino"}, "OpenVINO alone; open model.xml with openvino"),
+    ],
+)
+def test_load_says_who_opens_what_is_for_another_runtime(tmp_path, variant, words):
+    write_json(tmp_path / "config.json", {"edgemin_quantization": variant})
+    write_provenance(tmp_path, spec={})
+    with pytest.raises(EdgeminError, match=f"^{tmp_path}: holds a model for {words}, or load its float parent$"):
+        edgemin.load(tmp_path)
+
+
+def test_a_config_that_was_changed_is_named_before_its_scheme_is_read(exported, tmp_path):
+    quantize(Given(exported, tmp_path, {"variant": {"backend": "torch", "scheme": "bf16"}}))
+    write_json(tmp_path / "config.json", {**read_json(tmp_path / "config.json"), "edgemin_quantization": {"scheme": "none"}})
+    with pytest.raises(EdgeminError, match=f"^{tmp_path}/config.json: its sha256 differs"):
+        edgemin.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "logits", "labels", "expected"),
+    [
+        ("classification", [0.0, np.log(3)], ["no", "yes"], {"label": "yes", "probabilities": {"no": 0.25, "yes": 0.75}}),
+        ("regression", [2.5], None, {"value": 2.5}),
+    ],
+)
+def test_a_bundle_answers_in_the_way_of_its_kind(tmp_path, kind, logits, labels, expected):
+    """Every kind's predict.py stands alone: of this project it imports nothing."""
+    script = predict_script(KINDS[kind])
+    (tmp_path / "predict.py").write_text(script, encoding="utf-8")
+    assert module(tmp_path).answer(np.array(logits, np.float32), labels) == expected
+    assert "edgemin" not in script
+    assert "NotImplementedError" not in script
+    assert script.count("def answer(") == 1
+    assert script.rstrip().endswith("main()")
 
 
 @pytest.mark.parametrize(

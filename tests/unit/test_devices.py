@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from edgemin import devices
-from edgemin.devices import VARIABLE, one_device
+from edgemin.core import devices
+from edgemin.core.devices import VARIABLE, one_device
 
 
 @pytest.fixture(autouse=True)

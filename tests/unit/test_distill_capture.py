@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgemin.deploy.onnx_export import random_inputs
-from edgemin.distill.capture import PROJECTIONS, Capture, layer_number
-from edgemin.distill.objectives import attention_kl
-from edgemin.encoders.families import FAMILIES, family_of, layers_of
+from edgemin.core.errors import EdgeminError
+from edgemin.encoders.blocks import layers_of
+from edgemin.encoders.onnx_export import random_inputs
 from edgemin.encoders.surgery import keep_heads
-from edgemin.errors import EdgeminError
+from edgemin.methods.distill.capture import PROJECTIONS, Capture, layer_number
+from edgemin.methods.objectives.minilm.loss import attention_kl
+from edgemin.study.family import family_of
+from edgemin.study.registry import FAMILIES
 
 KEEP = ((0, 2, 3), (1,))
 ROUNDING = 1e-5  # float32, sums of tens of terms of order 1
@@ -25,7 +27,7 @@ def forward(model, capture: Capture, seed: int = 0, **asked):
     return inputs, outputs
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_captured_projections_are_the_linear_outputs(tiny, family):
     """x W^T + b of the layer's input, all heads side by side; gone after `remove`."""
     model = tiny(family)
@@ -43,7 +45,7 @@ def test_captured_projections_are_the_linear_outputs(tiny, family):
     assert capture[1, "query"] is before
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_captured_hidden_states_are_the_models_own(tiny, family):
     """0 is what enters the first layer: for ELECTRA, after its embeddings were projected from 8 to 16."""
     model = tiny(family)
@@ -56,7 +58,7 @@ def test_captured_hidden_states_are_the_models_own(tiny, family):
 
 
 @pytest.mark.parametrize("keep", [None, KEEP], ids=["whole", "pruned"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_softmaxed_scores_are_the_models_attention(tiny, family, keep):
     """With padded keys masked; MPNet's position bias, of the kept heads, is part of the scores."""
     model = tiny(family)

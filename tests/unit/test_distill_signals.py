@@ -1,32 +1,21 @@
-"""The cache of teacher signals, and the student that a distill stage starts from."""
+"""The cache of teacher signals."""
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
 
-from edgemin.config.variants import Distill, needs_of
-from edgemin.distill import teachers
-from edgemin.distill.capture import PROJECTIONS
-from edgemin.distill.signals import CachedSignals, LiveSignals, Signal, bytes_of, signals_of, write_cache
-from edgemin.distill.stage import distill, make_student
-from edgemin.encoders import checkpoint
-from edgemin.encoders.structure import Structure
+from edgemin.core.errors import EdgeminError
+from edgemin.data.tokenizing import write_tokens
 from edgemin.encoders.surgery import keep_heads
-from edgemin.errors import EdgeminError
-from edgemin.files import read_json
-from edgemin.provenance import check_provenance, write_provenance
-from edgemin.tasks import store
+from edgemin.methods.distill.capture import PROJECTIONS
+from edgemin.methods.distill.signals import CachedSignals, LiveSignals, Signal, bytes_of, signals_of, write_cache
+from edgemin.study.registry import KINDS
 from edgemin.training.data import read_examples
 
 FACTS = {"teacher": "t", "data": "d"}
-
-
 NEEDS = {
     "logits": {},
     "qkv_last": {name: Signal(name, 1) for name in PROJECTIONS},
@@ -49,8 +38,8 @@ def teacher(tiny):
 
 
 @pytest.fixture(scope="module")
-def train(data, source):
-    return read_examples(data, "train", source, 16)
+def train(tokens, source):
+    return read_examples(tokens / "train.arrow", KINDS["classification"], source)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +110,7 @@ def test_any_other_batch_agrees_to_rounding(teacher, train, caches):
 def test_signals_are_the_models_own(teacher, train, caches):
     """A text alone, unpadded: hidden states and last attention as the teacher gives them out, rounded to bf16."""
     teacher.set_attn_implementation("eager")
-    inputs = {name: torch.tensor([values]) for name, values in train.tokens[7].items()}
+    inputs = {name: torch.from_numpy(values) for name, values in train.tokens.batch([7]).items()}
     with torch.no_grad():
         outputs = teacher(**inputs, output_hidden_states=True, output_attentions=True)
     teacher.set_attn_implementation("sdpa")
@@ -184,9 +173,10 @@ def test_a_foreign_cache_is_refused(train, caches, changed):
         CachedSignals(caches, train, {**FACTS, changed: "other"})
 
 
-def test_other_token_counts_are_refused(data, source, caches):
+def test_other_token_counts_are_refused(data, source, caches, tmp_path):
     """Logits are per sentence and do not mind; Q, K and V are per token."""
-    cut = read_examples(data, "train", source, 6)
+    write_tokens(data / "train.arrow", source, 6, tmp_path / "cut.arrow")
+    cut = read_examples(tmp_path / "cut.arrow", KINDS["classification"], source)
     CachedSignals(caches[:1], cut, FACTS)
     with pytest.raises(EdgeminError, match=f"^{caches[1]}: the student's tokenizer gives other token counts"):
         CachedSignals(caches, cut, FACTS)
@@ -198,157 +188,3 @@ def test_an_unreadable_cache_is_named(train, tmp_path, content):
         (tmp_path / "x").write_bytes(content)
     with pytest.raises(EdgeminError, match=f"^{tmp_path}/x: not a readable teacher cache"):
         CachedSignals([tmp_path / "x"], train, FACTS)
-
-
-@pytest.fixture(scope="module")
-def parent(tiny, save, tmp_path_factory):
-    """A checkpoint with three of four and one of four heads."""
-    model = tiny()
-    keep_heads(model, ((0, 2, 3), (1,)))
-    return save(model, tmp_path_factory.mktemp("parent"))
-
-
-def variant(student, phases=1, **term) -> Distill:
-    terms = [{"objective": "logits", **term}, {"objective": "minilmv2", "relation_heads": 2}]
-    return Distill.model_validate({"student": student, "phases": [{"epochs": 1, "batch_size": 32, "terms": terms}] * phases})
-
-
-def test_a_student_starts_from_its_parents_layers(parent):
-    whole = checkpoint.load(parent)
-    same, folder = make_student(variant("parent"), parent, None, ["a", "b"], seed=0)
-    assert folder == parent
-    assert all(torch.equal(tensor, same.state_dict()[name]) for name, tensor in whole.state_dict().items())
-    student, _ = make_student(variant({"layers": [1]}), parent, None, ["a", "b"], seed=0)
-    assert Structure.of(student.config).heads == ((1,),)
-    assert torch.equal(student.bert.encoder.layer[0].output.dense.weight, whole.bert.encoder.layer[1].output.dense.weight)
-    assert torch.equal(student.classifier.weight, whole.classifier.weight)
-
-
-def test_a_student_of_its_own_inherits_nothing_but_the_labels(parent, source):
-    student, tokenizer = make_student(variant({"source": {"path": "x"}}), parent, source, ["a", "b", "c"], seed=0)
-    assert tokenizer == source
-    assert student.classifier.weight.shape == (3, 16)
-    stored = checkpoint.read_weights(source / "model.safetensors")
-    assert all(torch.equal(student.state_dict()[name], tensor) for name, tensor in stored.items())
-
-
-def test_a_student_of_its_own_starts_from_the_layers_that_are_named(parent, source):
-    student, _ = make_student(variant({"source": {"path": "x"}, "layers": [0, 2]}), parent, source, ["a", "b"], seed=0)
-    stored = checkpoint.read_weights(source / "model.safetensors")
-    assert student.config.num_hidden_layers == len(student.bert.encoder.layer) == 2
-    for number, origin in enumerate((0, 2)):
-        for name, tensor in student.bert.encoder.layer[number].state_dict().items():
-            [theirs] = (values for key, values in stored.items() if key.endswith(f"encoder.layer.{origin}.{name}"))
-            assert torch.equal(tensor, theirs)
-
-
-@pytest.fixture
-def manifests(parent, data, tmp_path):
-    """manifests(limit_gb): cache what a teacher says; the files that say where."""
-
-    def make(limit_gb: float = 8.0, needs=("logits", "qkv_last"), rows=None):
-        for need in needs:
-            teachers.cache(parent, data, rows or data / "train.parquet", need, tmp_path / f"{need}.json", 16, "fp32", 1, limit_gb)
-        return [tmp_path / f"{need}.json" for need in needs]
-
-    return make
-
-
-def test_signals_are_the_same_from_a_cache_a_lost_cache_or_a_live_teacher(parent, data, train, manifests, tmp_path):
-    """Above the limit nothing is stored: 96 sentences of two logits are 768 bytes, Q, K and V are more."""
-    indices = np.argsort(train.lengths, kind="stable")[:64].tolist()  # the batch that the cache is computed in
-    length = train.collate(indices)["inputs"]["input_ids"].shape[1]
-    batches = []
-    for limit, lose in ((8.0, False), (8.0, True), (768e-9, False), (0.0, False)):
-        for path in tmp_path.glob("*.safetensors"):
-            path.unlink()
-        files = manifests(limit)
-        stored = {path.stem: path for path in tmp_path.glob("*.safetensors")}
-        assert set(stored) == {file.stem for file in files if not read_json(file)["live"]}
-        assert [read_json(file)["live"] for file in files] == [limit == 0, limit < 8]
-        if lose:
-            stored["logits"].unlink()
-        signals = teachers.signals(files, parent, parent, data, data / "train.parquet", train, 16, "fp32")
-        batches.append(signals.batch(indices, length))
-    for batch in batches[1:]:
-        assert batch.keys() == batches[0].keys()
-        assert all(torch.equal(batch[name], batches[0][name]) for name in batch)
-    assert teachers.signals([], parent, parent, data, data / "train.parquet", train, 16, "fp32") is None
-
-
-def test_a_distill_job_from_caches_to_checkpoint(parent, data, manifests, tmp_path):
-    """96 sentences in batches of 32 are three updates; the student keeps the one head of its parent's second layer."""
-    spec = {"variant": variant({"layers": [1]}).model_dump(mode="json"), "max_length": 16, "metric": "accuracy"}
-    spec |= {"seed": 0, "precision": "fp32", "threads": 1}
-    distill(parent, parent, None, None, manifests(), data, tmp_path / "out", tmp_path / "scratch", spec)
-    assert Structure.of(checkpoint.load(tmp_path / "out").config).heads == ((1,),)
-    [phase] = read_json(tmp_path / "out" / "history.json")["phases"]
-    assert phase["updates"] == 3
-    assert set(phase["last_terms"]) == {"logits", "minilmv2"}
-    assert phase["projection_parameters"] == 0
-    assert str(parent / "model.safetensors") in check_provenance(tmp_path / "out")["parents"]
-
-
-def test_a_distill_job_in_tinyberts_two_steps(parent, data, manifests, tmp_path):
-    """The intermediate step chooses no epoch and has a projection of 16 by 16; the prediction step reads its logits out of
-    the caches of the other. The checkpoint is a student's and no more."""
-    terms = [{"objective": "tinybert", "layers": 2}], [{"objective": "logits", "loss": "cross_entropy"}]
-    phases = [{"epochs": 1, "batch_size": 32, "terms": each} for each in terms]
-    job = Distill.model_validate({"student": "parent", "phases": phases})
-    needs = needs_of(job.phases)
-    assert needs == ["hidden_map2", "scores_map2"]
-    spec = {"variant": job.model_dump(mode="json"), "max_length": 16, "metric": "accuracy"}
-    spec |= {"seed": 0, "precision": "fp32", "threads": 1}
-    distill(parent, parent, None, None, manifests(needs=needs), data, tmp_path / "out", tmp_path / "scratch", spec)
-    first, second = read_json(tmp_path / "out" / "history.json")["phases"]
-    assert set(first["last_terms"]) == {"tinybert", "tinybert.embeddings", "tinybert.hidden", "tinybert.attention"}
-    assert set(second["last_terms"]) == {"logits"}
-    assert [phase["projection_parameters"] for phase in (first, second)] == [16 * 16, 0]
-    assert [len(phase["validation"]) for phase in (first, second)] == [0, 1]
-    stored = checkpoint.read_weights(tmp_path / "out" / "model.safetensors")
-    assert stored.keys() == checkpoint.read_weights(parent / "model.safetensors").keys()
-
-
-def test_a_distill_job_on_a_transfer_set(parent, data, manifests, tmp_path):
-    """40 training rows and as many without a label: 80 in batches of 32 are three updates, in place of the 96 rows."""
-    rows = store.read_split(data, "train")
-    texts = pd.DataFrame({"id": [f"new-{n}" for n in range(40)], "text": [f"the film is fine {n}" for n in range(40)]})
-    transfer = tmp_path / "transfer.parquet"
-    pd.concat([rows[:40], texts], ignore_index=True).to_parquet(transfer, index=False)
-    spec = {"variant": variant({"layers": [1]}).model_dump(mode="json"), "max_length": 16, "metric": "accuracy"}
-    spec |= {"seed": 0, "precision": "fp32", "threads": 1}
-    spec["variant"]["phases"][0]["terms"].append({"objective": "labels"})
-    with pytest.raises(EdgeminError, match="made with another data"):
-        distill(parent, parent, None, transfer, manifests(), data, tmp_path / "out", tmp_path / "scratch", spec)
-    caches = manifests(rows=transfer)
-    distill(parent, parent, None, transfer, caches, data, tmp_path / "out", tmp_path / "scratch", spec)
-    [phase] = read_json(tmp_path / "out" / "history.json")["phases"]
-    assert (phase["updates"], phase["examples_seen"]) == (3, 80)
-    parents = check_provenance(tmp_path / "out")["parents"]
-    assert str(transfer) in parents
-    assert str(data / "train.parquet") not in parents
-
-
-def test_training_from_the_cache_gives_the_losses_of_a_live_teacher(parent, data, manifests, tmp_path):
-    """The teacher under bf16 autocast: its cache was computed in other batches, which moves the last of bf16's eight bits."""
-    logs = []
-    for name, limit in (("cached", 8.0), ("live", 0.0)):
-        spec = {"variant": variant({"layers": [1]}, phases=2).model_dump(mode="json"), "max_length": 16, "metric": "accuracy"}
-        spec |= {"seed": 0, "precision": "bf16", "threads": 1}
-        distill(parent, parent, None, None, manifests(limit), data, tmp_path / name, tmp_path / "scratch", spec)
-        phases = read_json(tmp_path / name / "history.json")["phases"]
-        logs.append([entry["loss"] for phase in phases for entry in phase["log"] if "loss" in entry])
-    assert len(logs[0]) == 6  # two phases of three updates, each logged
-    assert logs[0] == pytest.approx(logs[1], rel=2**-7, abs=1e-4)
-
-
-def test_a_student_of_other_pieces_cannot_follow_tokens(parent, data, source, train, manifests, tmp_path):
-    """`good` is one piece of the teacher and several of the student."""
-    student = shutil.copytree(source, tmp_path / "student")
-    text = (student / "tokenizer.json").read_text(encoding="utf-8")
-    (student / "tokenizer.json").write_text(text.replace('"good"', '"g00d"'), encoding="utf-8")
-    write_provenance(student, spec={})
-    with pytest.raises(EdgeminError, match=r"split '.*good.*' into different pieces"):
-        teachers.signals(manifests(), parent, student, data, data / "train.parquet", train, 16, "fp32")
-    signals = teachers.signals(manifests(needs=["logits"]), parent, student, data, data / "train.parquet", train, 16, "fp32")
-    assert set(signals.batch([0], 16)) == {"logits"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edgemin.config import base, sources, study, variants
+from edgemin.cli.reference import DOCUMENTS, written
+from edgemin.study import reference, registry
 
 ROOT = Path(__file__).resolve().parents[2]
+METHODS = (registry.OBJECTIVES, registry.STRUCTURES, registry.SCHEMES)
 
 
 def _pins(name: str) -> list[str]:
@@ -41,15 +42,17 @@ def test_constraints_do_not_contradict_the_pins():
 
 
 def test_every_key_of_a_study_is_explained():
-    text = (ROOT / "config/README.md").read_text(encoding="utf-8")
-    models = [
-        model
-        for module in (sources, study, variants)
-        for _, model in inspect.getmembers(module, inspect.isclass)
-        if issubclass(model, base.Strict)
-    ]
+    """Those of methods too, wherever they stand."""
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS)
+    models = [*reference._models().values(), *(one for group in METHODS for one in group.all().values())]
     missing = {f"{model.__name__}.{field}" for model in models for field in model.model_fields if f"`{field}`" not in text}
     assert missing == set()
+
+
+def test_what_is_written_from_the_settings_is_up_to_date():
+    """`edgemin reference` would change nothing."""
+    stale = {name for name, text in written(ROOT).items() if (ROOT / name).read_text(encoding="utf-8") != text}
+    assert stale == set()
 
 
 def test_the_site_builds_without_a_broken_link(tmp_path):

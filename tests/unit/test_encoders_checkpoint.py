@@ -8,14 +8,16 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, set_seed
 
-from edgemin.deploy.onnx_export import random_inputs
+from edgemin.core.errors import EdgeminError
+from edgemin.core.provenance import write_provenance
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import FAMILIES
-from edgemin.encoders.structure import Structure
+from edgemin.encoders.onnx_export import random_inputs
 from edgemin.encoders.surgery import keep_heads, keep_layers
-from edgemin.errors import EdgeminError
-from edgemin.provenance import write_provenance
+from edgemin.encoders.weights import read_weights
+from edgemin.study.registry import FAMILIES, KINDS
+from edgemin.study.structure import Structure
 
+CLASSES, VALUES = KINDS["classification"], KINDS["regression"]
 FILES = {"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json"}
 
 
@@ -28,7 +30,7 @@ def same(one, other) -> bool:
     return answers and mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_a_cut_model_comes_back_to_the_bit(tiny, save, tmp_path, family):
     model = tiny(family)
     keep_heads(model, ((0, 2, 3), (1,)))
@@ -37,7 +39,7 @@ def test_a_cut_model_comes_back_to_the_bit(tiny, save, tmp_path, family):
     assert same(model, loaded)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_a_model_without_some_layers_is_a_stock_model(tiny, save, tmp_path, family):
     model = tiny(family)
     keep_layers(model, [1])
@@ -129,13 +131,14 @@ def test_a_source_gets_a_new_head_from_the_seed_and_its_own_encoder(source):
     models = []
     for seed in (0, 0, 1):
         set_seed(seed)
-        models.append(checkpoint.load_source(source, labels=["a", "b", "c"], finetuned=False))
-    stored = checkpoint.read_weights(source / "model.safetensors")
+        models.append(checkpoint.load_source(source, kind=CLASSES, labels=["a", "b", "c"], finetuned=False))
+    stored = read_weights(source / "model.safetensors")
     for model in models:
         state = model.state_dict()
         assert set(state) - set(stored) == {"classifier.weight", "classifier.bias"}
         assert all(torch.equal(state[name], tensor) for name, tensor in stored.items())
         assert model.config.id2label == {0: "a", 1: "b", 2: "c"}
+        assert model.config.problem_type == "single_label_classification"
     heads = [model.classifier.weight for model in models]
     assert heads[0].shape == (3, 16)
     assert torch.equal(heads[0], heads[1])
@@ -143,38 +146,40 @@ def test_a_source_gets_a_new_head_from_the_seed_and_its_own_encoder(source):
 
 
 def test_a_regression_has_one_output(source):
-    assert checkpoint.load_source(source, labels=None, finetuned=False).classifier.weight.shape == (1, 16)
+    model = checkpoint.load_source(source, kind=VALUES, labels=None, finetuned=False)
+    assert model.classifier.weight.shape == (1, 16)
+    assert model.config.problem_type == "regression"
 
 
 def test_a_finetuned_source_comes_with_its_head(folder, tiny):
     """Cut or not, as it is; but only for as many classes as it knows."""
-    assert same(checkpoint.load_source(folder, labels=["a", "b"], finetuned=True), tiny())
+    assert same(checkpoint.load_source(folder, kind=CLASSES, labels=["a", "b"], finetuned=True), tiny())
     with pytest.raises(EdgeminError, match=f"^{folder}: the fine-tuned model has 2 outputs, the task 3"):
-        checkpoint.load_source(folder, labels=["a", "b", "c"], finetuned=True)
+        checkpoint.load_source(folder, kind=CLASSES, labels=["a", "b", "c"], finetuned=True)
 
 
 def test_a_cut_source_keeps_its_cuts(tiny, save, tmp_path):
     model = tiny()
     keep_heads(model, ((0, 2, 3), (1,)))
-    assert same(checkpoint.load_source(save(model, tmp_path), labels=["a", "b"], finetuned=True), model)
+    assert same(checkpoint.load_source(save(model, tmp_path), kind=CLASSES, labels=["a", "b"], finetuned=True), model)
 
 
 def test_a_head_of_another_size_is_named(folder):
     with pytest.raises(EdgeminError, match=f"^{folder}: .*another size.*classifier"):
-        checkpoint.load_source(folder, labels=["a", "b", "c"], finetuned=False)
+        checkpoint.load_source(folder, kind=CLASSES, labels=["a", "b", "c"], finetuned=False)
 
 
 def test_a_source_without_its_head_or_some_layer_is_refused(source, folder, tmp_path):
     with pytest.raises(EdgeminError, match=f"^{source}: .*missing.*classifier"):
-        checkpoint.load_source(source, labels=["a", "b"], finetuned=True)
+        checkpoint.load_source(source, kind=CLASSES, labels=["a", "b"], finetuned=True)
     from safetensors.torch import save_file
 
-    weights = checkpoint.read_weights(folder / "model.safetensors")
+    weights = read_weights(folder / "model.safetensors")
     del weights["bert.encoder.layer.1.output.dense.weight"]
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     write_provenance(folder, spec={})
     with pytest.raises(EdgeminError, match=f"^{folder}: .*missing.*bert.encoder.layer.1.output.dense.weight"):
-        checkpoint.load_source(folder, labels=["a", "b"], finetuned=False)
+        checkpoint.load_source(folder, kind=CLASSES, labels=["a", "b"], finetuned=False)
 
 
 def test_saving_leaves_the_model_as_it_was(tiny, save, tmp_path):

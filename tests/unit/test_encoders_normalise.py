@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from edgemin.config.sources import ModelSource
+from edgemin.core.errors import EdgeminError
+from edgemin.data.tokenizer import load_tokenizer, tokenize
 from edgemin.encoders.normalise import normalise
-from edgemin.errors import EdgeminError
-from edgemin.tasks.tokens import load_tokenizer, tokenize
+from edgemin.study.sources import ModelSource
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
@@ -85,7 +85,7 @@ def test_a_random_model_is_a_function_of_its_spec(out):
     equal = [all(torch.equal(weights[0][name], other[name]) for name in weights[0]) for other in weights]
     assert equal == [True, True, False]
     tokenizer = load_tokenizer(out / "0")
-    [example] = tokenize(tokenizer, pd.DataFrame({"text": ["abc cab"]}), 16)
+    [example] = tokenize(tokenizer, ["abc cab"], None, 16)
     assert tokenizer.pieces(example["input_ids"]) == ["[CLS]", "abc", "c", "##a", "##b", "[SEP]"]
 
 
@@ -115,6 +115,19 @@ def test_a_damaged_source_is_told(plain, out, name, content, message):
     (plain / name).write_text(content)
     with pytest.raises(EdgeminError, match=message):
         normalise(ModelSource(path=str(plain)), [], None, out)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_the_family_that_a_study_names_is_compared_with_the_config(plain, out, family):
+    source = ModelSource(path=str(plain), family=family)
+    if family == "bert":
+        normalise(source, [], None, out)
+        assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    else:
+        with pytest.raises(
+            EdgeminError, match=r"source.family: roberta, but the config of this model says bert; correct the study"
+        ):
+            normalise(source, [], None, out)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path, out):

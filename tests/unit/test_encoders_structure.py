@@ -6,15 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from edgemin.deploy.onnx_export import random_inputs
+from edgemin.core.errors import EdgeminError
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import FAMILIES, family_of, layers_of
-from edgemin.encoders.structure import Structure
-from edgemin.encoders.surgery import keep_heads, keep_layers
-from edgemin.errors import EdgeminError
+from edgemin.encoders.blocks import layers_of
+from edgemin.encoders.onnx_export import random_inputs
+from edgemin.encoders.surgery import keep_heads, keep_layers, keep_neurons
+from edgemin.study.family import family_of
+from edgemin.study.registry import FAMILIES
+from edgemin.study.structure import Structure
 
 KEEP = ((0, 2, 3), (1,))
-STOCK = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 16, "intermediate_size": 24}
+STOCK = {"model_type": "bert", "num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 16, "intermediate_size": 24}
 DOUBLE = 1e-11  # float64 rounding of sums of tens of terms, at logits of a few units, with much room
 
 
@@ -33,7 +35,7 @@ def silence(model: nn.Module, keep) -> nn.Module:
 
 
 @pytest.mark.parametrize(
-    ("family", "attention"), [("bert", "sdpa"), ("bert", "eager"), *((name, None) for name in FAMILIES if name != "bert")]
+    ("family", "attention"), [("bert", "sdpa"), ("bert", "eager"), *((name, None) for name in FAMILIES.names() if name != "bert")]
 )
 def test_a_head_that_is_cut_is_a_head_that_says_nothing(tiny, family, attention):
     model = tiny(family).double()
@@ -45,7 +47,22 @@ def test_a_head_that_is_cut_is_a_head_that_says_nothing(tiny, family, attention)
     torch.testing.assert_close(logits(cut), silent, rtol=0, atol=DOUBLE)
 
 
-@pytest.mark.parametrize("family", ["bert", "mpnet"])
+@pytest.mark.parametrize("family", FAMILIES.names())
+def test_a_neuron_that_is_cut_is_a_neuron_that_says_nothing(tiny, family):
+    model, keep = tiny(family).double(), ([5, 0, 7, 23], list(range(0, 24, 2)))
+    cut, whole = copy.deepcopy(model), logits(model)
+    for layer, neurons in zip(layers_of(model), keep, strict=True):
+        gate = torch.tensor([float(neuron in neurons) for neuron in range(24)], dtype=torch.float64)
+        second = layer.get_submodule(family_of(model.config).ffn_out)
+        second.register_forward_pre_hook(lambda module, inputs, gate=gate: (inputs[0] * gate,))
+    silent = logits(model)
+    keep_neurons(cut, keep)
+    assert Structure.of(cut.config).intermediate == (4, 12)
+    assert (whole - silent).abs().max() > 0.01  # the neurons did matter
+    torch.testing.assert_close(logits(cut), silent, rtol=0, atol=DOUBLE)
+
+
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_a_second_cut_counts_heads_as_the_first_found_them(tiny, family):
     """Positions 1 and 2 of the heads 0, 2, 3 are the heads 2 and 3."""
     model = tiny(family).double()
@@ -69,12 +86,14 @@ def test_a_head_is_4_d_dh_plus_3_dh_parameters(tiny, width, heads, one_head):
     )
 
 
-def test_a_layer_keeps_a_head(tiny):
-    with pytest.raises(EdgeminError, match="layer 1 would keep no head"):
+def test_a_layer_keeps_a_head_and_a_neuron(tiny):
+    with pytest.raises(EdgeminError, match="layer 1 would keep no head; a layer keeps at least one"):
         keep_heads(tiny(), ((0,), ()))
+    with pytest.raises(EdgeminError, match="layer 1 would keep no neuron; a layer keeps at least one"):
+        keep_neurons(tiny(), ((0,), ()))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_kept_layers_keep_their_weights_and_their_cuts(tiny, family):
     model = tiny(family)
     keep_heads(model, KEEP)
@@ -88,7 +107,7 @@ def test_kept_layers_keep_their_weights_and_their_cuts(tiny, family):
     assert all(torch.equal(kept[name], last[name]) for name in last)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_a_dropped_layer_is_a_layer_passed_by(tiny, family):
     """The student computes what its parent would with the input of layer 0 handed on as its output."""
     model = tiny(family)
@@ -112,14 +131,14 @@ def test_a_stock_config_means_that_nothing_was_cut(tiny):
     whole = Structure(((0, 1, 2, 3), (0, 1, 2, 3)), 4, (24, 24))
     assert Structure.of(STOCK) == whole
     assert whole.kept_heads == 8
-    for family in FAMILIES:
+    for family in FAMILIES.names():
         config = tiny(family).config
         assert Structure.of(config) == Structure.of(config.to_dict()) == whole
         whole.write(config)
         assert not hasattr(config, "edgemin")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 @pytest.mark.parametrize(("widths", "stock"), [((12, 12), True), ((12, 24), False)])
 def test_one_ffn_width_is_a_stock_config_and_two_are_not(tiny, family, widths, stock):
     config = tiny(family).config
@@ -142,3 +161,9 @@ def test_one_ffn_width_is_a_stock_config_and_two_are_not(tiny, family, widths, s
 def test_a_damaged_structure_is_told(stored, message):
     with pytest.raises(EdgeminError, match=f"config.json: .*{message}"):
         Structure.of({**STOCK, "edgemin": stored})
+
+
+def test_a_damaged_structure_is_told_in_the_words_of_its_config(tiny):
+    stored = {"heads": [[0]], "head_dim": 4, "intermediate": [24]}
+    with pytest.raises(EdgeminError, match="describes 1 layers, n_layers is 2"):
+        Structure.of({**tiny("distilbert").config.to_dict(), "edgemin": stored})

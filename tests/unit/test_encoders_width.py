@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from edgemin.deploy.onnx_export import random_inputs
+from edgemin.core.errors import EdgeminError
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import FAMILIES
-from edgemin.encoders.structure import Structure
+from edgemin.encoders.onnx_export import random_inputs
 from edgemin.encoders.surgery import keep_heads, keep_neurons
-from edgemin.encoders.width import hidden_slices, keep_width, width_magnitude
-from edgemin.errors import EdgeminError
+from edgemin.encoders.width import hidden_slices, keep_width
+from edgemin.methods.criteria.magnitude import score as magnitude
+from edgemin.study.registry import FAMILIES
+from edgemin.study.structure import Structure
 
 KEEP = [0, 1, 2, 3, 4, 6, 7, 9, 11, 12, 14, 15]
 
@@ -35,17 +36,17 @@ def masked(model):
     """The same cut by masks: LayerNorms of the hidden states, and what the pooler or the classifier's first matrix hands on."""
     gate = torch.zeros(16)
     gate[KEEP] = 1
-    for owner, attribute, how in list(hidden_slices(model)):
-        if how == "norm":
+    for owner, attribute, side in list(hidden_slices(model)):
+        if side == "norm":
             setattr(owner, attribute, NormOfKept(getattr(owner, attribute)))
-        elif how == "columns" and attribute in ("classifier", "out_proj"):
+        elif side == "columns" and attribute in ("classifier", "out_proj"):
             getattr(owner, attribute).register_forward_pre_hook(lambda module, x: (x[0] * gate,))
-        elif how == "rows" and attribute == "embeddings_project":
+        elif side == "entry":
             getattr(owner, attribute).register_forward_hook(lambda module, x, y: y * gate)
     return model
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_sliced_is_masked(tiny, family, tmp_path, save):
     """With heads and neurons cut too; and the checkpoint comes back as it was."""
     full, cut = tiny(family), tiny(family)
@@ -61,7 +62,7 @@ def test_sliced_is_masked(tiny, family, tmp_path, save):
     assert torch.equal(loaded(**inputs).logits, cut(**inputs).logits)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_every_parameter_with_the_width_is_cut(tiny, family):
     """By count: dimensions of 16 that are hidden ones become 12. Projections of Q, K, V are 16 high for another reason."""
     model = tiny(family)
@@ -81,23 +82,35 @@ def test_every_parameter_with_the_width_is_cut(tiny, family):
         assert list(value.shape) == expected, name
 
 
-def test_magnitude_sees_every_slice(tiny):
+@pytest.mark.parametrize("family", FAMILIES.names())
+def test_magnitude_sees_every_slice(tiny, family):
     """Raise one dimension's weights everywhere, and its score rises by that factor alone."""
-    model = tiny()
-    before = width_magnitude(model)
+    model = tiny(family)
+    before = magnitude.width(model)
     with torch.no_grad():
-        for owner, attribute, how in hidden_slices(model):
+        for owner, attribute, side in hidden_slices(model):
             weight = getattr(owner, attribute).weight
-            if how in ("rows", "both"):
+            if side in ("rows", "both", "entry"):
                 weight[5] *= 4
-            if how in ("columns", "embedding", "both"):
+            if side in ("columns", "embedding", "both"):
                 weight[:, 5] *= 4
-            if how == "both":
+            if side == "both":
                 weight[5, 5] /= 4  # met twice
-            if how == "norm":
+            if side == "norm":
                 weight[5] *= 4
-    after = width_magnitude(model)
+    after = magnitude.width(model)
     assert float(after[5] / before[5]) == pytest.approx(4, rel=1e-6)
+
+
+def test_embeddings_as_wide_as_the_hidden_states_are_cut_with_them(tiny, tmp_path, save):
+    """ELECTRA's have no projection then, and its config says both widths."""
+    full, cut = (tiny("electra", embedding_size=16) for _ in range(2))
+    inputs = random_inputs(full, 3, 9, seed=1)
+    keep_width(cut, KEEP)
+    torch.testing.assert_close(cut(**inputs).logits, masked(full)(**inputs).logits, rtol=0, atol=1e-5)
+    assert (cut.config.hidden_size, cut.config.embedding_size) == (12, 12)
+    loaded = checkpoint.load(save(cut, tmp_path / "cut"))
+    assert torch.equal(loaded(**inputs).logits, cut(**inputs).logits)
 
 
 def test_a_width_that_no_stock_model_has_is_refused(tiny):

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from edgemin.errors import EdgeminError
-from edgemin.files import gzip_bytes, read_json, sha256, whole_file, whole_folder, write_json
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import gzip_bytes, read_json, sha256, whole_file, whole_folder, write_json
 
 
 def names(folder):

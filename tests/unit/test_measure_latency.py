@@ -8,11 +8,12 @@ import os
 import numpy as np
 import pytest
 
-from edgemin.config.study import Latency
-from edgemin.measure import blocks, host
+from edgemin.data.tokenizing import write_tokens
+from edgemin.data.tokens import Tokens
+from edgemin.measure import blocks, host, latency_job
 from edgemin.measure.latency import plan, single_stream, take_turns, throughput
 from edgemin.measure.latency_job import measure
-from edgemin.tasks import store
+from edgemin.study.measuring import Latency
 
 SIMULATIONS = 200
 THREE_SD = 3 * np.sqrt(0.95 * 0.05 / SIMULATIONS)  # of a share of hits that is 95 % in truth: 0.046
@@ -148,22 +149,55 @@ def test_a_process_is_bound_to_the_last_of_its_processors(allowed):
     assert not allowed or os.sched_getaffinity(0) == {allowed[-1]}
 
 
+def timed_in(runtime, folder, data, tokens, protocol):
+    """A job that measures a model against itself."""
+    models = dict.fromkeys(("model", "reference"), (folder, tokens / "test.arrow"))
+    spec = {"protocol": protocol.model_dump(), "max_length": 16, "threads": 1}
+    return measure(models, runtime, data / "test.arrow", spec)
+
+
 @pytest.mark.usefixtures("allowed")
-def test_a_latency_job_summarises_what_it_timed(exported, data):
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "torch"])
+def test_a_latency_job_summarises_what_it_timed(exported, data, tokens, runtime):
     """Two models, 4 blocks of 3 sentences; 24 test sentences are 3 batches of 8, and 4 blocks of one batch are timed."""
     protocol = Latency(warmup=1, calls=12, minimum_calls=12, seconds=1, blocks=4, batch_size=8, batches=4)
-    summary, table = measure(
-        {"model": exported, "reference": exported}, "onnxruntime", store.read_split(data, "test"), 16, 1, protocol
-    )
+    summary, table = timed_in(runtime, exported, data, tokens, protocol)
+    scenarios = [("single_stream", 12)] + ([("throughput", 4)] if runtime != "torch" else [])
     counts = table.groupby(["scenario", "model"]).size().to_dict()
-    assert counts == {(s, m): n for s, n in (("single_stream", 12), ("throughput", 4)) for m in ("model", "reference")}
+    assert counts == {(s, m): n for s, n in scenarios for m in ("model", "reference")}
     timed = {
         model: rows.pivot(index="block", columns="call", values="seconds").to_numpy()
         for model, rows in table[table["scenario"] == "single_stream"].groupby("model")
     }
     assert summary["single_stream"]["p50_ms"]["value"] == pytest.approx(1e3 * np.median(timed["model"]))
     assert summary["single_stream"]["speedup_over_reference"] == blocks.ratio(timed["reference"], timed["model"]).as_dict()
-    assert (summary["single_stream"]["calls"], summary["throughput"]["calls"], summary["throughput"]["batch_size"]) == (12, 4, 8)
-    assert (summary["runtime"], summary["threads"], summary["host"]["threads"]) == ("onnxruntime", 1, 1)
-    torch_summary, _ = measure({"model": exported}, "torch", store.read_split(data, "test"), 16, 1, protocol)
-    assert "throughput" not in torch_summary
+    assert summary["single_stream"]["calls"] == 12
+    if runtime == "torch":
+        assert "throughput" not in summary
+    else:
+        assert (summary["throughput"]["calls"], summary["throughput"]["batch_size"]) == (4, 8)
+    assert (summary["runtime"], summary["threads"], summary["host"]["threads"]) == (runtime, 1, 1)
+    assert 0 < summary["tokenisation_p50_ms"] < 1000
+
+
+@pytest.mark.usefixtures("allowed")
+def test_models_that_are_compared_read_the_same_texts_in_the_order_of_the_seed(exported, data, tokens, monkeypatch):
+    """Each by its own tokens: those of the reference are made with room for 4."""
+    short = tokens / "short.arrow"
+    write_tokens(data / "test.arrow", exported, 4, short)
+    read = {}
+
+    def opened(folder, runtime, threads):
+        log = read.setdefault(len(read), [])
+        return lambda inputs: log.append(inputs["input_ids"].tolist())
+
+    monkeypatch.setattr(latency_job, "open_model", opened)
+    protocol = Latency(warmup=24, calls=4, minimum_calls=4, seconds=1, blocks=4, batch_size=32, batches=4, seed=7)
+    models = {"model": (exported, tokens / "test.arrow"), "reference": (exported, short)}
+    spec = {"protocol": protocol.model_dump(), "max_length": 16, "threads": 1}
+    summary, _ = measure(models, "onnxruntime", data / "test.arrow", spec)
+    order = np.random.default_rng(7).permutation(24).tolist()
+    for log, file in zip(read.values(), (tokens / "test.arrow", short), strict=True):
+        texts = Tokens.read(file)
+        assert [ids for [ids] in log[:24]] == [texts[index]["input_ids"].tolist() for index in order]
+    assert "throughput" not in summary  # 24 sentences are no batch of 32

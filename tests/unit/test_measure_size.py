@@ -8,11 +8,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import BertConfig
 
-from edgemin.config.variants import Int8Dynamic
+from edgemin.core.errors import EdgeminError
 from edgemin.encoders import checkpoint
-from edgemin.errors import EdgeminError
 from edgemin.measure import size
-from edgemin.quantize import onnxruntime_dynamic, torch_dynamic
+from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.stage import quantize
+from edgemin.methods.schemes.int8_dynamic import Int8Dynamic, in_torch
+from edgemin.runtimes.torch import stored
 
 V, P, D, M, WIDTHS = 100, 48, 16, 24, (12, 4)  # vocabulary, positions, width, FFN, attention widths after the cut
 LOGICAL = {
@@ -29,8 +31,8 @@ TOTAL = sum(LOGICAL.values())
 def int8(exported, tmp_path_factory):
     """Folders of the exported model in INT8, by runtime."""
     folders = {"torch": tmp_path_factory.mktemp("torch"), "onnxruntime": tmp_path_factory.mktemp("onnxruntime")}
-    for backend, quantize in (("torch", torch_dynamic.quantize_folder), ("onnxruntime", onnxruntime_dynamic.quantize_folder)):
-        quantize(exported, folders[backend], {"variant": Int8Dynamic(backend=backend).model_dump()})
+    for backend, folder in folders.items():
+        quantize(Given(exported, folder, {"variant": Int8Dynamic(backend=backend).model_dump()}))
     return folders
 
 
@@ -72,9 +74,9 @@ def test_int8_weights_count_and_some_become_zero(exported, int8, runtime):
 
 def test_the_naive_count_is_what_torch_says_of_the_packed_model(exported, int8):
     """Linear weights and biases vanish from it, though none is gone."""
-    packed = torch_dynamic.load(int8["torch"])
+    packed = in_torch.load(int8["torch"])
     said = sum(parameter.numel() for parameter in packed.parameters())
-    assert size.naive(int8["torch"]) == size.measure(int8["torch"], "torch", exported)["naive"] == said == TOTAL - LINEAR
+    assert stored.naive(int8["torch"]) == size.measure(int8["torch"], "torch", exported)["naive"] == said == TOTAL - LINEAR
 
 
 @pytest.mark.parametrize(
@@ -105,11 +107,11 @@ def test_a_six_layer_minilm_before_and_after_int8(save, tmp_path):
         for parameter in model.parameters():
             parameter.fill_(1)
     assert sum(parameter.numel() for parameter in model.parameters()) == 22_713_986
-    packed = torch_dynamic.pack(model, per_channel=True)
+    packed = in_torch.pack(model, per_channel=True)
     assert sum(parameter.numel() for parameter in packed.parameters()) == 11_927_808 == 22_713_986 - 10_786_178
     save(model, tmp_path / "float")
     (tmp_path / "int8").mkdir()
-    torch_dynamic.save(packed, tmp_path / "int8", Int8Dynamic(backend="torch"))
+    in_torch.save(packed, tmp_path / "int8", Int8Dynamic(backend="torch"))
     (tmp_path / "int8" / "tokenizer.json").write_text("{}")
     found = size.measure(tmp_path / "int8", "torch", tmp_path / "float")
     assert (found["naive"], found["logical"], found["nonzero"]) == (11_927_808, 22_713_986, 22_713_986)

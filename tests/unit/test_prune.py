@@ -1,3 +1,5 @@
+"""Magnitudes of heads in closed form, and prune jobs of every structure."""
+
 from __future__ import annotations
 
 import math
@@ -5,20 +7,24 @@ import math
 import pandas as pd
 import pytest
 import torch
+from prunes import prune_into, pruned
 
+from edgemin.core.files import read_json
+from edgemin.core.provenance import check_provenance
+from edgemin.data import store
+from edgemin.data.tokenizing import write_tokens
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import FAMILIES, family_of, layers_of
-from edgemin.encoders.structure import Structure
+from edgemin.encoders.blocks import layers_of
 from edgemin.encoders.surgery import keep_heads
-from edgemin.errors import EdgeminError
-from edgemin.files import read_json
-from edgemin.provenance import check_provenance
-from edgemin.prune.criteria import magnitude
-from edgemin.prune.selection import kept_layers, select
-from edgemin.prune.stage import prune
-from edgemin.prune.units import units_of
-from edgemin.prune.weights import linear_weights
-from edgemin.tasks import store
+from edgemin.encoders.weights import read_weights
+from edgemin.methods.criteria.magnitude.score import units as magnitude
+from edgemin.methods.prune.given import Given
+from edgemin.methods.prune.units import units_of
+from edgemin.methods.structures.weights.cut import linear_weights
+from edgemin.study.family import family_of
+from edgemin.study.registry import FAMILIES, KINDS
+from edgemin.study.structure import Structure
+from edgemin.study.variants import prune_variant
 
 ROUNDING = 1e-12  # float64
 
@@ -35,7 +41,7 @@ def scores(model, p: int) -> torch.Tensor:
     return torch.stack(magnitude(model, "heads", p))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 @pytest.mark.parametrize(("p", "first"), [(1, 64 * (1 + 2 + 3 + 4)), (2, math.sqrt(64 * (1 + 4 + 9 + 16)))])
 def test_head_magnitude_in_closed_form(tiny, family, p, first):
     """Head h of layer l: 64 weights each of size 1, 2, 3 and 4 in Q, K, V and O, times (h + 1)(l + 1), of either sign."""
@@ -80,50 +86,7 @@ def test_heads_that_are_left_keep_their_scores(tiny):
     torch.testing.assert_close(left[1], before[1, [1]], rtol=ROUNDING, atol=0)
 
 
-@pytest.mark.parametrize(
-    ("scores", "ratio", "scope", "kept"),
-    [
-        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.25, "per_layer", [[0, 2, 3], [0, 1, 2]]),
-        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.5, "per_layer", [[0, 2], [0, 1]]),
-        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.25, "global", [[0, 2], [0, 1, 2, 3]]),
-        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.5, "global", [[0], [0, 1, 2]]),  # layer 0 keeps its best, layer 1 loses 5 in its place
-        ([[4, 1, 3, 2], [8, 7, 6, 5]], 0.75, "global", [[0], [0]]),
-        ([[1, 9], [1, 2, 3, 4, 5, 6]], 0.5, "global", [[1], [3, 4, 5]]),  # layers of unlike sizes: 4 of 8 go
-        ([[1, 9], [1, 2, 3, 4, 5, 6]], 0.5, "per_layer", [[1], [3, 4, 5]]),
-        ([[1, 1, 1, 1], [1, 1, 1, 1]], 0.5, "per_layer", [[2, 3], [2, 3]]),  # ties: the first go
-        ([[1, 1, 1, 1], [1, 1, 1, 1]], 0.25, "global", [[2, 3], [0, 1, 2, 3]]),
-        ([[2, 1, 2, 1]], 0.75, "global", [[2]]),
-        ([[1, 2, 3, 4]] * 3, 0.29, "global", [[1, 2, 3]] * 3),  # round(3.48) = 3
-    ],
-)
-def test_selection_by_hand(scores, ratio, scope, kept):
-    assert select(scores, ratio, scope) == kept
-
-
-def test_a_floor_is_kept_and_the_next_lowest_goes_elsewhere():
-    assert select([[1, 2, 3], [4, 5, 6]], 0.34, "global", floor=2) == [[1, 2], [1, 2]]
-    with pytest.raises(EdgeminError, match=r"ratio 0.5 cuts 3 heads, a floor of 2 per layer allows 2; lower the ratio"):
-        select([[1, 2, 3], [4, 5, 6]], 0.5, "global", floor=2)
-
-
-@pytest.mark.parametrize(
-    ("scores", "ratio", "scope", "message"),
-    [
-        ([[1, 2], [3, 4]], 0.9, "per_layer", "ratio 0.9 would leave 0 of 2 heads in layer 0, the floor is 1; lower the ratio"),
-        ([[1, 2], [3, 4]], 0.75, "global", "ratio 0.75 cuts 3 heads, a floor of 1 per layer allows 2; lower the ratio"),
-        ([[1, 2], [3, 4]], 0.1, "global", "ratio 0.1 of 4 heads cuts none; raise the ratio"),
-        ([[1], [1]], 0.4, "per_layer", "ratio 0.4 of 2 heads cuts none; raise the ratio"),
-    ],
-)
-def test_a_ratio_that_cannot_be_met_is_told(scores, ratio, scope, message):
-    with pytest.raises(EdgeminError, match=message):
-        select(scores, ratio, scope)
-
-
-SPEC = {"max_length": 16, "metric": "accuracy", "seed": 0, "precision": "fp32", "threads": 1}
-
-
-def test_a_prune_job_cuts_the_lowest_heads_and_says_which(tiny, save, data, tmp_path):
+def test_a_prune_job_cuts_the_lowest_heads_and_says_which(tiny, save, tokens, tmp_path):
     """A quarter of eight heads, twice: the heads are counted as in the unpruned model."""
     model = tiny()
     for layer, factors in enumerate(((8, 1, 7, 3), (5, 2, 6, 4))):
@@ -132,7 +95,7 @@ def test_a_prune_job_cuts_the_lowest_heads_and_says_which(tiny, save, data, tmp_
     parent, found = save(model, tmp_path / "model"), []
     for number in range(2):
         out = tmp_path / f"pruned{number}"
-        prune(parent, parent, None, [], data, out, tmp_path / "scratch", {**SPEC, "variant": {"ratio": 0.25, "p": 1}})
+        prune_into(out, parent, tokens, {"ratio": 0.25, "p": 1})
         found.append(Structure.of(checkpoint.load(out).config).heads)
         parent = out
     assert found == [((0, 2, 3), (0, 2, 3)), ((0, 2), (0, 2))]  # those of factors 1 and 2; then of 6 / 4, so 2: 3 and 4
@@ -142,36 +105,57 @@ def test_a_prune_job_cuts_the_lowest_heads_and_says_which(tiny, save, data, tmp_
 
 
 @pytest.mark.parametrize("recovers", [True, False])
-def test_a_recovery_trains_on_the_transfer_set(tiny, save, data, tmp_path, recovers):
-    """40 rows, a quarter of them without a label, in batches of 16: three updates. Without a recovery nothing reads them."""
+def test_a_recovery_trains_on_the_texts_that_it_is_given(tiny, save, data, tokens, source, tmp_path, recovers):
+    """40 rows of a transfer set, a quarter of them without a label, in batches of 16: three updates. Without a recovery none."""
     rows = store.read_split(data, "train")[:40].astype({"label": "Int64"})
     rows.loc[rows.index[::4], "label"] = pd.NA
-    rows.to_parquet(tmp_path / "transfer.parquet", index=False)
+    names = store.label_names(data)
+    store.write_dataset(store.to_dataset(rows, KINDS["classification"], names), tmp_path / "rows.arrow", label_names=names)
+    write_tokens(tmp_path / "rows.arrow", source, 16, tmp_path / "transfer.arrow")
     variant: dict = {"ratio": 0.25}
     if recovers:
         variant["recovery"] = [{"epochs": 1, "batch_size": 16, "terms": [{"objective": "labels"}]}]
     parent, out = save(tiny(), tmp_path / "model"), tmp_path / "pruned"
-    prune(parent, parent, tmp_path / "transfer.parquet", [], data, out, tmp_path / "scratch", {**SPEC, "variant": variant})
-    phases = read_json(out / "history.json")["phases"]
+    texts = tmp_path / "transfer.arrow" if recovers else tokens / "train.arrow"
+    phases = prune_into(out, parent, tokens, variant, texts)["phases"]
     assert [(phase["updates"], phase["examples_seen"]) for phase in phases] == [(3, 40)] * recovers
     parents = check_provenance(out)["parents"]
-    assert (str(tmp_path / "transfer.parquet") in parents) == recovers
-    assert (str(data / "train.parquet") in parents) != recovers
+    assert (str(tmp_path / "transfer.arrow") in parents) == recovers
+    assert (str(tokens / "train.arrow") in parents) != recovers
     assert str(parent / "model.safetensors") in parents
 
 
-def pruned(model, save, data, folder, variant) -> tuple[Structure, dict]:
-    """The structure that a prune job leaves, and what it tells."""
-    parent = save(model, folder / "model")
-    prune(parent, parent, None, [], data, folder / "out", folder / "scratch", {**SPEC, "variant": variant})
-    return Structure.of(checkpoint.load(folder / "out").config), read_json(folder / "out" / "history.json")
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {"ratio": 0.5},
+        {"structure": "ffn", "ratio": 0.5, "criterion": "random"},
+        {"structure": "layers", "drop": 1},
+        {"structure": "width", "ratio": 0.5},
+        {"structure": "weights", "ratio": 0.5},
+    ],
+)
+def test_sentences_are_read_only_by_who_needs_them(tiny, variant):
+    def read():
+        raise AssertionError("read")
+
+    model = tiny()
+    before = sum(int((parameter != 0).sum()) for parameter in model.parameters())
+    prune_variant(variant).cut(Given(model, KINDS["classification"], read, seed=0))
+    assert sum(int((parameter != 0).sum()) for parameter in model.parameters()) < before
+    needs = {"structure": variant.get("structure", "heads"), "criterion": "activation", "ratio": 0.5}
+    if variant.get("structure") == "layers":
+        needs = {**variant, "strategy": "contribution"}
+    if variant.get("structure") != "weights":  # which no criterion ranks by sentences
+        with pytest.raises(AssertionError, match="read"):
+            prune_variant(needs).cut(Given(tiny(), KINDS["classification"], read, seed=0))
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "gradient", "taylor", "michel", "activation", "random"])
-def test_neurons_go_by_every_criterion(tiny, save, data, tmp_path, criterion):
+def test_neurons_go_by_every_criterion(tiny, save, tokens, tmp_path, criterion):
     """Half of 48 neurons, and each layer keeps a multiple of four; the same job twice cuts the same."""
     variant = {"structure": "ffn", "ratio": 0.5, "multiple": 4, "criterion": criterion, "sentences": 40}
-    found = [pruned(tiny(), save, data, tmp_path / str(number), variant) for number in range(2)]
+    found = [pruned(tiny(), save, tokens, tmp_path / str(number), variant) for number in range(2)]
     structure, history = found[0]
     assert structure == found[1][0]
     assert history["pruning"] == found[1][1]["pruning"]
@@ -181,8 +165,8 @@ def test_neurons_go_by_every_criterion(tiny, save, data, tmp_path, criterion):
     assert [len(layer) for layer in history["pruning"]["scores"]] == [24, 24]
 
 
-def test_the_oracle_scores_heads_in_a_job(tiny, save, data, tmp_path):
-    structure, history = pruned(tiny(), save, data, tmp_path, {"ratio": 0.25, "criterion": "oracle", "sentences": 40})
+def test_the_oracle_scores_heads_in_a_job(tiny, save, tokens, tmp_path):
+    structure, history = pruned(tiny(), save, tokens, tmp_path, {"ratio": 0.25, "criterion": "oracle", "sentences": 40})
     assert structure.kept_heads == 6
     lowest = sorted(
         (score, layer, head) for layer, row in enumerate(history["pruning"]["scores"]) for head, score in enumerate(row)
@@ -191,60 +175,39 @@ def test_the_oracle_scores_heads_in_a_job(tiny, save, data, tmp_path):
 
 
 @pytest.mark.parametrize(("scope", "iterations"), [("global", 2), ("global", 3), ("per_layer", 2), ("per_layer", 5)])
-def test_steps_end_at_the_same_share(tiny, save, data, tmp_path, scope, iterations):
-    structure, history = pruned(tiny(), save, data, tmp_path, {"ratio": 0.5, "scope": scope, "iterations": iterations})
+def test_steps_end_at_the_same_share(tiny, save, tokens, tmp_path, scope, iterations):
+    structure, history = pruned(tiny(), save, tokens, tmp_path, {"ratio": 0.5, "scope": scope, "iterations": iterations})
     assert structure.kept_heads == 4
     assert [len(layer) for layer in history["pruning"]["scores"]] == [4, 4]  # the first step's
 
 
-def test_steps_score_anew(tiny, save, data, tmp_path, monkeypatch):
+def test_steps_score_anew(tiny, save, tokens, tmp_path, monkeypatch):
     counts = []
 
-    def counted(model, kind, p, output_only):
-        counts.append([layer.count for layer in units_of(model, kind)])
-        return magnitude(model, kind, p, output_only)
+    def counted(model, structure, p, output_only):
+        counts.append([layer.count for layer in units_of(model, structure)])
+        return magnitude(model, structure, p, output_only)
 
-    monkeypatch.setattr("edgemin.prune.criteria.magnitude", counted)
-    pruned(tiny(), save, data, tmp_path, {"ratio": 0.5, "scope": "per_layer", "iterations": 2})
+    monkeypatch.setattr("edgemin.methods.criteria.magnitude.score.units", counted)
+    pruned(tiny(), save, tokens, tmp_path, {"ratio": 0.5, "scope": "per_layer", "iterations": 2})
     assert counts == [[4, 4], [3, 3]]
 
 
-def test_a_ratio_of_zero_is_the_control(tiny, save, data, tmp_path):
+def test_a_ratio_of_zero_is_the_control(tiny, save, tokens, tmp_path):
     recovery = [{"epochs": 1, "batch_size": 32, "terms": [{"objective": "labels"}]}]
-    structure, history = pruned(tiny(), save, data, tmp_path, {"ratio": 0, "recovery": recovery})
+    structure, history = pruned(tiny(), save, tokens, tmp_path, {"ratio": 0, "recovery": recovery})
     assert structure.kept_heads == 8
     assert [phase["updates"] for phase in history["phases"]] == [3]
 
 
-@pytest.mark.parametrize(
-    ("strategy", "drop", "kept"),
-    [
-        ("top", 2, [0, 1, 2, 3]),
-        ("bottom", 2, [2, 3, 4, 5]),
-        ("symmetric", 2, [0, 1, 4, 5]),
-        ("symmetric", 3, [0, 1, 5]),
-        ("alternate", 3, [1, 3, 5]),
-        ("alternate", 4, [1, 3]),
-        ("contribution", 2, [0, 2, 3, 5]),
-    ],
-)
-def test_layers_that_stay(strategy, drop, kept):
-    assert kept_layers(6, drop, strategy, [0.1, 0.9, 0.2, 0.3, 0.8, 0.4]) == kept
-
-
-def test_no_layer_left_is_refused():
-    with pytest.raises(EdgeminError, match=r"drop: 6 of 6 layers would leave none; lower it"):
-        kept_layers(6, 6, "top")
-
-
 @pytest.mark.parametrize("strategy", ["top", "contribution"])
-def test_a_job_that_drops_a_layer(tiny, save, data, tmp_path, strategy):
+def test_a_job_that_drops_a_layer(tiny, save, tokens, tmp_path, strategy):
     """What is left is a stock model of one layer."""
-    structure, history = pruned(tiny(), save, data, tmp_path, {"structure": "layers", "strategy": strategy, "drop": 1})
+    structure, history = pruned(tiny(), save, tokens, tmp_path, {"structure": "layers", "strategy": strategy, "drop": 1})
     (kept,) = history["pruning"]["layers_kept"]
     assert len(structure.heads) == 1
     assert "edgemin" not in read_json(tmp_path / "out" / "config.json")
-    weights = [checkpoint.read_weights(tmp_path / folder / "model.safetensors") for folder in ("model", "out")]
+    weights = [read_weights(tmp_path / folder / "model.safetensors") for folder in ("model", "out")]
     name = "bert.encoder.layer.{}.intermediate.dense.weight"
     assert torch.equal(weights[0][name.format(kept)], weights[1][name.format(0)])
     if strategy == "top":
@@ -253,36 +216,18 @@ def test_a_job_that_drops_a_layer(tiny, save, data, tmp_path, strategy):
         assert kept == min((0, 1), key=lambda layer: history["pruning"]["similarity"][layer])
 
 
-@pytest.mark.parametrize(
-    ("counts", "ratio", "scope", "floor", "multiple", "kept"),
-    [
-        ((24, 24), 0.5, "per_layer", 1, 8, (16, 16)),  # 12 lies between 8 and 16: to even multiples
-        ((24, 24), 0.25, "per_layer", 1, 8, (16, 16)),  # 18
-        ((24, 24), 0.9, "per_layer", 1, 8, (8, 8)),  # 2, and none is not left
-        ((24, 24), 0.6, "per_layer", 12, 8, (16, 16)),  # 10, and the floor needs 16
-        ((20, 20), 0.05, "per_layer", 1, 8, (16, 16)),
-    ],
-)
-def test_kept_counts_are_multiples(counts, ratio, scope, floor, multiple, kept):
-    scores = [list(range(count)) for count in counts]
-    if floor > 1:  # the floor is of what the ratio says, too
-        with pytest.raises(EdgeminError, match="neurons"):
-            select(scores, ratio, scope, floor * 2, multiple, "neurons")
-    assert tuple(map(len, select(scores, ratio, scope, floor, multiple, "neurons"))) == kept
-
-
 def zeros(folder) -> list[int]:
     return [int((weight == 0).sum()) for weight in linear_weights(checkpoint.load(folder))]
 
 
 @pytest.mark.parametrize("scope", ["global", "per_layer"])
 @pytest.mark.parametrize("criterion", ["magnitude", "random"])
-def test_weights_become_zero_and_stay_so(tiny, save, data, tmp_path, scope, criterion):
+def test_weights_become_zero_and_stay_so(tiny, save, tokens, tmp_path, scope, criterion):
     """The smallest of each layer's four 16 x 16 and two 16 x 24 matrices; training moves the others alone."""
     recovery = [{"epochs": 1, "batch_size": 32, "learning_rate": 1e-2, "terms": [{"objective": "labels"}]}]
     variant = {"structure": "weights", "ratio": 0.4, "scope": scope, "criterion": criterion}
-    pruned(tiny(), save, data, tmp_path / "cut", variant)
-    pruned(tiny(), save, data, tmp_path / "recovered", {**variant, "recovery": recovery})
+    pruned(tiny(), save, tokens, tmp_path / "cut", variant)
+    pruned(tiny(), save, tokens, tmp_path / "recovered", {**variant, "recovery": recovery})
     cut, recovered = (tmp_path / name / "out" for name in ("cut", "recovered"))
     assert zeros(cut) == zeros(recovered)
     assert sum(zeros(cut)) == (round(0.4 * 2 * (4 * 256 + 2 * 384)) if scope == "global" else 2 * (4 * 102 + 2 * 154))
@@ -296,10 +241,10 @@ def test_weights_become_zero_and_stay_so(tiny, save, data, tmp_path, scope, crit
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "activation", "random"])
-def test_a_job_that_cuts_the_width(tiny, save, data, tmp_path, criterion):
+def test_a_job_that_cuts_the_width(tiny, save, tokens, tmp_path, criterion):
     """Half of 16 dimensions, to a multiple of the four heads."""
     variant = {"structure": "width", "ratio": 0.5, "multiple": 2, "criterion": criterion, "sentences": 40}
-    structure, history = pruned(tiny(), save, data, tmp_path, variant)
+    structure, history = pruned(tiny(), save, tokens, tmp_path, variant)
     assert len(history["pruning"]["width_kept"]) == 8
     model = checkpoint.load(tmp_path / "out")
     assert model.config.hidden_size == model.bert.embeddings.word_embeddings.embedding_dim == 8

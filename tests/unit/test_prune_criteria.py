@@ -7,21 +7,33 @@ from contextlib import ExitStack
 import pytest
 import torch
 
-from edgemin.config.variants import Ffn, Heads
-from edgemin.deploy.onnx_export import random_inputs
-from edgemin.encoders.families import FAMILIES, layers_of
+from edgemin.core.errors import EdgeminError
+from edgemin.encoders.blocks import layers_of
+from edgemin.encoders.onnx_export import random_inputs
 from edgemin.encoders.surgery import keep_heads, keep_layers, keep_neurons
-from edgemin.prune.criteria import contexts, gradients, magnitude, masked, oracle, score
-from edgemin.prune.layers import similarities
-from edgemin.prune.units import units_of
+from edgemin.methods.criteria.activation import score as activation
+from edgemin.methods.criteria.gradient import score as gradient
+from edgemin.methods.criteria.magnitude import score as magnitude
+from edgemin.methods.criteria.michel import score as michel
+from edgemin.methods.criteria.oracle import score as oracle
+from edgemin.methods.criteria.taylor import score as taylor
+from edgemin.methods.prune.cuts import scores_of
+from edgemin.methods.prune.scoring import Sample, evaluating, masked
+from edgemin.methods.prune.units import units_of
+from edgemin.methods.structures.ffn import Ffn
+from edgemin.methods.structures.heads import Heads
+from edgemin.methods.structures.layers.cut import similarities
+from edgemin.study.criterion import criterion_of, ranking
+from edgemin.study.registry import CRITERIA, FAMILIES, KINDS
 from edgemin.training.data import read_examples, sampled
-from edgemin.training.labels import labels_loss
 
-KINDS = ("heads", "ffn")
+UNITS = ("heads", "ffn")
+LOSS = KINDS["classification"].losses().loss
+NOTHING = Sample([], LOSS)
 TINY = 1e-10  # float64
 
 
-def batches_of(model, sizes=((3, 7), (2, 5)), seed=0):
+def sample_of(model, sizes=((3, 7), (2, 5)), seed=0) -> Sample:
     """Batches (rows, length) of random tokens with labels; the last two tokens of the first row are padding."""
     torch.manual_seed(seed)
     found = []
@@ -30,7 +42,7 @@ def batches_of(model, sizes=((3, 7), (2, 5)), seed=0):
         inputs["attention_mask"] = torch.ones(rows, length, dtype=torch.long)
         inputs["attention_mask"][0, -2:] = 0
         found.append({"inputs": inputs, "labels": torch.randint(0, 2, (rows,))})
-    return found
+    return Sample(found, LOSS)
 
 
 def gate_gradients(model, kind, batch):
@@ -44,32 +56,32 @@ def gate_gradients(model, kind, batch):
                 multiply = lambda module, x, gate=gate, width=layer.width: (x[0] * gate.repeat_interleave(width),)  # noqa: E731
                 stack.callback(layer.read_by.register_forward_pre_hook(multiply).remove)
             inputs = {name: values[row : row + 1] for name, values in batch["inputs"].items()}
-            loss = labels_loss(model(**inputs).logits, batch["labels"][row : row + 1])
-        for number, gradient in enumerate(torch.autograd.grad(loss, gates)):
-            found[number].append(gradient)
+            loss = LOSS(model(**inputs).logits, batch["labels"][row : row + 1])
+        for number, change in enumerate(torch.autograd.grad(loss, gates)):
+            found[number].append(change)
     return [torch.stack(rows) for rows in found]
 
 
-@pytest.mark.parametrize("family", ["bert", "mpnet", "distilbert"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", FAMILIES.names())
+@pytest.mark.parametrize("kind", UNITS)
 def test_michel_and_taylor_are_gate_gradients(tiny, family, kind):
     """Michel's is the mean size over examples; Taylor's of the output's weights the size of the mean."""
     model = tiny(family).double().eval()
-    batches = batches_of(model)
-    gates = [torch.cat(rows) for rows in zip(*(gate_gradients(model, kind, batch) for batch in batches), strict=True)]
-    michel, taylor = contexts(model, kind, batches, "michel"), gradients(model, kind, batches, "taylor", output_only=True)
-    for gate, one, other in zip(gates, michel, taylor, strict=True):
+    sample = sample_of(model)
+    gates = [torch.cat(rows) for rows in zip(*(gate_gradients(model, kind, batch) for batch in sample.batches), strict=True)]
+    found = michel.units(model, kind, sample), taylor.units(model, kind, sample, output_only=True)
+    for gate, one, other in zip(gates, *found, strict=True):
         torch.testing.assert_close(one, gate.abs().mean(0), rtol=TINY, atol=TINY)
         torch.testing.assert_close(other, gate.mean(0).abs(), rtol=TINY, atol=TINY)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", UNITS)
 def test_gradient_is_the_norm_of_the_mean_gradient(tiny, kind):
     model = tiny().double().eval()
-    batches = batches_of(model)
-    found, output = (gradients(model, kind, batches, "gradient", output_only) for output_only in (False, True))
+    sample = sample_of(model)
+    found, output = (gradient.units(model, kind, sample, output_only) for output_only in (False, True))
     assert all(parameter.grad is None for parameter in model.parameters())
-    total = sum(labels_loss(model(**batch["inputs"]).logits, batch["labels"]) * len(batch["labels"]) for batch in batches) / 5
+    total = sum(LOSS(model(**batch["inputs"]).logits, batch["labels"]) * len(batch["labels"]) for batch in sample.batches) / 5
     total.backward()
     for number, layer in enumerate(units_of(model, kind)):
         out = layer.read_by.weight.grad.T.reshape(layer.count, -1)
@@ -78,17 +90,17 @@ def test_gradient_is_the_norm_of_the_mean_gradient(tiny, kind):
         torch.testing.assert_close(found[number], torch.cat([out, *rows], 1).norm(dim=1), rtol=TINY, atol=TINY)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", UNITS)
 def test_activation_is_the_mean_norm_over_real_tokens(tiny, kind):
     model = tiny().double().eval()
-    batches = batches_of(model)
-    found = contexts(model, kind, batches, "activation")
+    sample = sample_of(model)
+    found = activation.units(model, kind, sample)
     layer, seen = units_of(model, kind)[1], []
     handle = layer.read_by.register_forward_pre_hook(lambda module, x: seen.append(x[0]))
-    for batch in batches:
+    for batch in sample.batches:
         model(**batch["inputs"])
     handle.remove()
-    real = torch.cat([x[batch["inputs"]["attention_mask"].bool()] for x, batch in zip(seen, batches, strict=True)])
+    real = torch.cat([x[batch["inputs"]["attention_mask"].bool()] for x, batch in zip(seen, sample.batches, strict=True)])
     assert len(real) == 3 * 7 + 2 * 5 - 4
     expected = real.unflatten(-1, (layer.count, layer.width)).norm(dim=-1).mean(0)
     torch.testing.assert_close(found[1], expected, rtol=TINY, atol=TINY)
@@ -97,13 +109,13 @@ def test_activation_is_the_mean_norm_over_real_tokens(tiny, kind):
 def test_the_oracle_is_the_loss_of_the_model_without_the_head(tiny):
     """Against surgery: the head cut out, not masked."""
     model = tiny().double().eval()
-    batches = batches_of(model)
-    found = oracle(model, "heads", batches)
+    sample = sample_of(model)
+    found = oracle.units(model, "heads", sample)
 
     @torch.no_grad()
     def loss(cut):
         return (
-            sum(float(labels_loss(cut(**batch["inputs"]).logits, batch["labels"]) * len(batch["labels"])) for batch in batches)
+            sum(float(LOSS(cut(**batch["inputs"]).logits, batch["labels"]) * len(batch["labels"])) for batch in sample.batches)
             / 5
         )
 
@@ -119,12 +131,12 @@ def test_ffn_magnitude_by_hand(tiny):
     with torch.no_grad():
         layer.made_by[0].weight[3] = 2.0
         layer.read_by.weight[:, 3] = -1.0
-    assert float(magnitude(model, "ffn", 1)[0][3]) == pytest.approx(16 * 2 + 16)
-    assert float(magnitude(model, "ffn", 2)[0][3]) == pytest.approx((16 * 4 + 16) ** 0.5)
-    assert float(magnitude(model, "ffn", 2, output_only=True)[0][3]) == pytest.approx(4)
+    assert float(magnitude.units(model, "ffn", 1)[0][3]) == pytest.approx(16 * 2 + 16)
+    assert float(magnitude.units(model, "ffn", 2)[0][3]) == pytest.approx((16 * 4 + 16) ** 0.5)
+    assert float(magnitude.units(model, "ffn", 2, output_only=True)[0][3]) == pytest.approx(4)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_masked_is_sliced(tiny, family):
     """Heads, neurons and a layer at once, position bias and all: the cut model answers as the masked one."""
     model, cut = tiny(family), tiny(family)
@@ -162,19 +174,19 @@ def test_a_neuron_costs_twice_the_width_and_one(tiny):
 
 @pytest.mark.parametrize("variant", [Heads(ratio=0.5, criterion="random"), Ffn(structure="ffn", ratio=0.5, criterion="random")])
 def test_random_scores_are_a_function_of_the_seed(tiny, variant):
-    one, again, other = (score(tiny(), variant, [], seed) for seed in (1, 1, 2))
+    one, again, other = (scores_of(variant, tiny(), NOTHING, seed) for seed in (1, 1, 2))
     assert [len(layer) for layer in one] == ([4, 4] if variant.structure == "heads" else [24, 24])
-    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not any(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert one == again
+    assert not any(a == b for a, b in zip(one, other, strict=True))
 
 
 def test_normalised_scores_have_norm_one_per_layer(tiny):
-    for layer in score(tiny(), Heads(ratio=0.5, normalise="layer"), [], 0):
-        assert float(layer.norm()) == pytest.approx(1)
+    for layer in scores_of(Heads(ratio=0.5, normalise="layer"), tiny(), NOTHING, 0):
+        assert sum(score**2 for score in layer) == pytest.approx(1)
 
 
-def test_a_sample_is_drawn_by_the_seed_without_repeats(data, source):
-    examples = read_examples(data, "train", source, 16)
+def test_a_sample_is_drawn_by_the_seed_without_repeats(tokens, source):
+    examples = read_examples(tokens / "train.arrow", KINDS["classification"], source)
     batches = sampled(examples, 40, 3)
     assert [len(batch["labels"]) for batch in batches] == [32, 8]
     again = sampled(examples, 40, 3)
@@ -193,6 +205,52 @@ def test_similarity_is_one_for_a_layer_that_passes_on_what_it_gets(tiny):
                     parameter.fill_(1.0 if name.endswith("weight") else 0.0)
                 elif number == 1:
                     parameter.zero_()
-    first, second = similarities(model, batches_of(model))
+    first, second = similarities(model, sample_of(model).batches)
     assert second == pytest.approx(1, abs=1e-6)
     assert first < 0.99
+
+
+def test_a_width_is_scored_by_its_mean_size_over_real_tokens(tiny):
+    """Of what enters the first layer and what leaves each of the two."""
+    model = tiny().eval()
+    sample, states = sample_of(model), []
+    for batch in sample.batches:
+        found = model(**batch["inputs"], output_hidden_states=True).hidden_states
+        states += [state[batch["inputs"]["attention_mask"].bool()] for state in found]
+    states = torch.cat(states).double()
+    assert states.shape == (3 * (3 * 7 + 2 * 5 - 4), 16)
+    torch.testing.assert_close(activation.width(model, sample), states.abs().mean(0), rtol=TINY, atol=TINY)
+
+
+def test_scores_are_taken_without_dropout_and_the_mode_comes_back(tiny):
+    model = tiny().train()
+    with evaluating(model):
+        assert not model.training
+    assert model.training
+    sample = sample_of(model)
+    for name in CRITERIA.names():
+        variant = Heads(ratio=0.5, criterion=name)
+        assert scores_of(variant, model, sample, 0) == scores_of(variant, model, sample, 0)
+        assert model.training
+
+
+@pytest.mark.parametrize(
+    ("name", "ranks", "reads_data"),
+    [
+        ("magnitude", {"heads", "ffn", "weights", "width"}, False),
+        ("random", {"heads", "ffn", "weights", "width"}, False),
+        ("activation", {"heads", "ffn", "width"}, True),
+        *((name, {"heads", "ffn"}, True) for name in ("gradient", "taylor", "michel", "oracle")),
+    ],
+)
+def test_a_criterion_says_what_it_ranks_and_reads(name, ranks, reads_data):
+    assert {structure for structure in ("heads", "ffn", "weights", "width") if name in ranking(structure)} == ranks
+    assert (CRITERIA[name].reads_data, CRITERIA[name].slow) == (reads_data, name == "oracle")
+
+
+def test_what_a_criterion_does_not_rank_is_told():
+    assert criterion_of("michel", "heads").name == "michel"
+    with pytest.raises(EdgeminError, match=r"^criterion 'michel' does not rank weights; known: .*magnitude, .*random"):
+        criterion_of("michel", "weights")
+    with pytest.raises(EdgeminError, match=r"^criterion 'size' does not rank heads; known: activation, "):
+        criterion_of("size", "heads")

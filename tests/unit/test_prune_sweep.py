@@ -6,19 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import write_json
 from edgemin.encoders import checkpoint
 from edgemin.encoders.surgery import keep_heads
-from edgemin.errors import EdgeminError
-from edgemin.files import write_json
-from edgemin.prune import criteria
-from edgemin.prune.selection import select
-from edgemin.prune.sweep import sweep
-from edgemin.report import plot_pruning
-from edgemin.tasks.metrics import compute
+from edgemin.measure.sweep import sweep
+from edgemin.methods.prune import cuts
+from edgemin.methods.structures.selection import select
+from edgemin.study.registry import KINDS, PLOTS, TABLES
 from edgemin.training.data import read_examples
-from edgemin.training.loop import predict
+from edgemin.training.predict import predict
 
-SPEC = {"ratios": [0, 0.25, 0.5], "max_length": 16, "metric": "accuracy", "seed": 0, "threads": 1}
+SPEC = {"ratios": [0, 0.25, 0.5], "metric": "accuracy", "seed": 0, "threads": 1}
 LAYER = 4 * (16 * 16 + 16) + 2 * 16 * 24 + 24 + 16 + 4 * 16
 
 
@@ -27,30 +26,37 @@ def parent(tiny, save, tmp_path):
     return save(tiny(), tmp_path / "model")
 
 
+@pytest.fixture
+def swept(parent, tokens):
+    """swept(variant): what the sweep of a variant finds."""
+    return lambda variant: sweep(parent, tokens / "train.arrow", tokens / "validation.arrow", {**SPEC, "variant": variant})
+
+
 def variant(structure="heads", criterion="magnitude"):
     return {"structure": structure, "criterion": criterion, "ratio": 0.5} | ({} if structure == "weights" else {"sentences": 40})
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "michel", "oracle"])
-def test_a_sweep_scores_once_and_cuts_by_it(parent, data, monkeypatch, criterion):
-    calls, real = [], criteria.score
-    monkeypatch.setattr("edgemin.prune.sweep.score", lambda *given: calls.append(1) or real(*given))
-    found = sweep(parent, data, {**SPEC, "variant": variant(criterion=criterion)})
+def test_a_sweep_scores_once_and_cuts_by_it(parent, tokens, swept, monkeypatch, criterion):
+    calls, real = [], cuts.scores_of
+    monkeypatch.setattr(cuts, "scores_of", lambda *given: calls.append(1) or real(*given))
+    found = swept(variant(criterion=criterion))
     assert len(calls) == 1
-    validation = read_examples(data, "validation", parent, 16)
+    kind = KINDS["classification"]
+    validation, accuracy = read_examples(tokens / "validation.arrow", kind, parent), kind.scores().score("accuracy")
     for point in found["points"]:
         model = checkpoint.load(parent)
         if point["ratio"]:
             keep_heads(model, select(found["scores"], point["ratio"], "global"))
-        assert point["value"] == pytest.approx(compute("accuracy", validation.labels, predict(model, validation)))
+        assert point["value"] == pytest.approx(accuracy(validation.labels, predict(model, validation)))
         heads_gone = round(8 * point["ratio"])
         assert point["parameters"] == 2 * LAYER - heads_gone * (4 * 16 * 4 + 3 * 4)
 
 
-def test_sweeps_of_neurons_and_weights(parent, data):
-    neurons = sweep(parent, data, {**SPEC, "variant": variant("ffn", "activation")})["points"]
+def test_sweeps_of_neurons_and_weights(swept):
+    neurons = swept(variant("ffn", "activation"))["points"]
     assert [point["parameters"] for point in neurons][::2] == [2 * LAYER, 2 * LAYER - neurons_gone(neurons[2]) * 33]
-    weights = sweep(parent, data, {**SPEC, "variant": variant("weights")})
+    weights = swept(variant("weights"))
     count = 2 * (4 * 256 + 2 * 384)
     assert [point["parameters"] for point in weights["points"]] == [2 * LAYER - round(count * ratio) for ratio in SPEC["ratios"]]
     assert weights["scores"] == []
@@ -71,10 +77,15 @@ def made_up(folder, criterion, structure="heads", seed=0, scores=((1, 2), (4, 3)
     return {"task": "t", "seed": seed, "file": str(file)}
 
 
+def table(sweeps, folder) -> pd.DataFrame:
+    """Written to a folder, and read again."""
+    TABLES["sensitivity"].write({"study": "smoke", "rows": [{"cell": None, "seeds": sweeps}]}, folder)
+    return pd.read_csv(folder / "sensitivity.csv")
+
+
 def test_the_table_has_every_point(tmp_path):
     sweeps = [made_up(tmp_path, "magnitude", seed=seed) for seed in (0, 1)] + [made_up(tmp_path, "random", "ffn")]
-    plot_pruning.write_table(sweeps, str(tmp_path / "s.csv"))
-    found = pd.read_csv(tmp_path / "s.csv")
+    found = table(sweeps, tmp_path)
     assert found[["structure", "criterion", "seed", "ratio"]].to_numpy().tolist() == [
         ["heads", "magnitude", 0, 0.0],
         ["heads", "magnitude", 0, 0.5],
@@ -85,7 +96,7 @@ def test_the_table_has_every_point(tmp_path):
     ]
     np.testing.assert_allclose(found["value"], [0.9, 0.65, 0.89, 0.64, 0.9, 0.65])
     with pytest.raises(EdgeminError, match="sensitivity: the study has no such key; add it"):
-        plot_pruning.table([])
+        table([], tmp_path)
 
 
 def test_the_plots_say_what_the_files_say(tmp_path):
@@ -95,12 +106,13 @@ def test_the_plots_say_what_the_files_say(tmp_path):
         made_up(tmp_path, "magnitude", scores=((4, 3), (1, 2))),
         made_up(tmp_path, "random", "ffn"),
     ]
-    plot_pruning.write_table(sweeps, str(tmp_path / "s.csv"))
+    table(sweeps, tmp_path)
     files = [str(tmp_path / name) for name in ("s.png", "s.svg")]
-    plot_pruning.plot_sensitivity(str(tmp_path / "s.csv"), files)
+    PLOTS["sensitivity"].draw({}, [str(tmp_path / "sensitivity.csv")], files)
+    assert (tmp_path / "s.png").read_bytes().startswith(b"\x89PNG")
     svg = (tmp_path / "s.svg").read_text()
     assert all(
         text in svg for text in ("attention heads", "FFN neurons", "oracle", "magnitude", "random", "validation accuracy %")
     )
-    plot_pruning.plot_importance([sweep["file"] for sweep in sweeps[:2]], [str(tmp_path / "h.svg")])
+    PLOTS["head_importance"].draw({}, [sweep["file"] for sweep in sweeps[:2]], [str(tmp_path / "h.svg")])
     assert "magnitude: ρ = -1.00" in (tmp_path / "h.svg").read_text()

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import string
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
+from prunes import SPEC, prune_into
 
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json, write_json
+from edgemin.core.provenance import write_provenance
+from edgemin.data import store
+from edgemin.data.tokenizer import load_tokenizer, tokenize
+from edgemin.data.tokenizing import write_tokens
 from edgemin.encoders import checkpoint
-from edgemin.errors import EdgeminError
-from edgemin.files import read_json
-from edgemin.prune.stage import prune
-from edgemin.prune.vocabulary import kept_pieces, write_tokenizer
-from edgemin.tasks import store
-from edgemin.tasks.tokens import load_tokenizer, tokenize
+from edgemin.methods.distill.teachers import Lessons, cache
+from edgemin.methods.structures.vocabulary.cut import keep_pieces
+from edgemin.methods.structures.vocabulary.tokenizer import KEPT, kept_pieces, write_tokenizer
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.plan import Plan
+from edgemin.study.read import parse_study
+from edgemin.study.registry import KINDS
+from edgemin.study.term import needs_of
+from edgemin.study.variants import prune_variant
 
-SPEC = {
-    "max_length": 16,
-    "metric": "accuracy",
-    "seed": 0,
-    "precision": "fp32",
-    "threads": 1,
-    "variant": {"structure": "vocabulary"},
-}
+VARIANT = {"structure": "vocabulary"}
 
 
 @pytest.fixture
@@ -35,28 +40,69 @@ def parent(tiny, save, source, tmp_path):
     return save(tiny(vocab_size=size, max_position_embeddings=32), tmp_path / "model")
 
 
+def rows_file(texts, file):
+    """Unlabelled rows with these texts."""
+    rows = pd.DataFrame({"id": [str(number) for number in range(len(texts))], "text": list(texts)})
+    names = ["negative", "positive"]
+    store.write_dataset(store.to_dataset(rows, KINDS["classification"], names), file, label_names=names)
+    return file
+
+
 @pytest.fixture
 def few(data, tmp_path):
-    """A copy of the task whose training split has five sentences."""
-    folder = tmp_path / "few"
-    folder.mkdir()
-    for split in ("validation", "test"):
-        store.read_split(data, split).to_parquet(folder / f"{split}.parquet", index=False)
-    store.read_split(data, "train").iloc[[0, 1, 30, 60, 90]].to_parquet(folder / "train.parquet", index=False)
-    (folder / "data.json").write_text((data / "data.json").read_text())
-    return folder
+    """Rows of five sentences of the training split."""
+    return rows_file(store.read_split(data, "train")["text"].iloc[[0, 1, 30, 60, 90]], tmp_path / "few.arrow")
 
 
-def test_covered_sentences_get_the_same_logits(parent, few, tmp_path):
-    prune(parent, parent, None, [], few, tmp_path / "out", tmp_path / "scratch", SPEC)
-    before, after = checkpoint.load(parent), checkpoint.load(tmp_path / "out")
-    rows = store.read_split(few, "train")
-    told = read_json(tmp_path / "out" / "history.json")["pruning"]
-    assert told["pieces_kept"] == after.config.vocab_size == len(load_tokenizer(tmp_path / "out")) < told["pieces_before"]
-    pairs = zip(*(tokenize(load_tokenizer(folder), rows, 16) for folder in (parent, tmp_path / "out")), strict=True)
+def taught(teacher, rows, folder, needs) -> Lessons:
+    """What a teacher says of rows, in its own tokens."""
+    tokens = folder / "teacher.arrow"
+    write_tokens(rows, teacher, 16, tokens)
+    caches = [folder / f"{need}.json" for need in needs]
+    for need, manifest in zip(needs, caches, strict=True):
+        cache(Lessons(teacher, tokens), need, manifest, {**SPEC, "limit_gb": 1})
+    return Lessons(teacher, tokens, caches)
+
+
+@pytest.fixture
+def cut(data, parent, tmp_path):
+    """cut(*rows, texts, name): the parent pruned for the texts of files of rows, with the tokenizer that the tokenizer's job made of
+    their tokens; texts: rows of the job that prunes. terms: of a recovery that follows the parent. Returns the folder."""
+
+    def make(*rows, texts, name="out", terms=()):
+        made, folder = tmp_path / f"{name}-tokenizer", tmp_path / f"{name}-tokens"
+        made.mkdir()
+        folder.mkdir()
+        tokens = [folder / f"old{number}.arrow" for number in range(len(rows))]
+        for file, old in zip(rows, tokens, strict=True):
+            write_tokens(file, parent, 16, old)
+        prune_variant(VARIANT).write_tokenizer(parent, tokens, made)
+        shutil.copyfile(parent / "config.json", made / "config.json")
+        write_provenance(made, spec={})
+        write_tokens(texts, made, 16, folder / "train.arrow")
+        write_tokens(data / "validation.arrow", made, 16, folder / "validation.arrow")
+        variant, lessons = VARIANT, None
+        if terms:
+            variant = {**VARIANT, "recovery": [{"epochs": 1, "learning_rate": 1e-9, "dropout": 0, "terms": terms}]}
+            lessons = taught(parent, texts, folder, needs_of(prune_variant(variant).phases[0].terms))
+        prune_into(tmp_path / name, parent, folder, variant, tokenizer=made, lessons=lessons)
+        return tmp_path / name
+
+    return make
+
+
+def test_covered_sentences_get_the_same_logits(parent, few, cut, tmp_path):
+    out = cut(few, texts=few)
+    before, after = checkpoint.load(parent), checkpoint.load(out)
+    texts = store.read_rows(few)["text"].tolist()
+    told = read_json(out / "history.json")["pruning"]
+    kept = read_json(tmp_path / "out-tokenizer" / KEPT)
+    assert told["pieces_kept"] == after.config.vocab_size == len(load_tokenizer(out)) == len(kept) < told["pieces_before"]
+    pairs = zip(*(tokenize(load_tokenizer(folder), texts, None, 16) for folder in (parent, out)), strict=True)
     different = 0
     for one, other in pairs:
         different += one["input_ids"] != other["input_ids"]
+        assert one["input_ids"] == [kept[number] for number in other["input_ids"]]
         logits = [
             model(**{name: torch.tensor([values]) for name, values in tokens.items()}).logits
             for model, tokens in ((before, one), (after, other))
@@ -65,25 +111,66 @@ def test_covered_sentences_get_the_same_logits(parent, few, tmp_path):
     assert different  # they were renumbered
 
 
-def test_a_transfer_set_is_covered_too(parent, few, data, tmp_path):
-    store.read_split(data, "train").to_parquet(tmp_path / "wide.parquet", index=False)
+def test_a_transfer_set_is_covered_too(few, cut, data):
     sizes = []
-    for number, transfer in enumerate((None, tmp_path / "wide.parquet")):
-        out = tmp_path / f"out{number}"
-        prune(parent, parent, transfer, [], few, out, tmp_path / "scratch", SPEC)
-        sizes.append(checkpoint.load(out).config.vocab_size)
+    for name, rows in (("narrow", [few]), ("wide", [few, data / "train.arrow"])):
+        sizes.append(checkpoint.load(cut(*rows, texts=few, name=name)).config.vocab_size)
     assert sizes[0] < sizes[1]
 
 
-def test_any_text_still_tokenizes(source, tmp_path):
+def test_a_teacher_with_all_pieces_is_followed_with_fewer(parent, few, cut):
+    """Its signals are of the same pieces under other numbers: a student that is the parent but for those has nothing to learn."""
+    out = cut(few, texts=few, terms=[{"objective": "logits"}, {"objective": "minilmv2"}])
+    (record,) = read_json(out / "history.json")["phases"]
+    assert record["updates"] == 1
+    assert record["last_terms"]["logits"] == pytest.approx(0, abs=1e-9)
+    assert record["last_terms"]["minilmv2"] == pytest.approx(0, abs=1e-4)  # signals are stored in bfloat16
+
+
+def test_the_plan_has_a_transfer_set_covered_and_nothing_else_read_it(changed):
+    """Its tokens go into the tokenizer; they are trained on only if there is a recovery."""
+    recovery = [{"epochs": 1, "terms": [{"objective": "labels"}]}]
+    variants = {
+        "plain": VARIANT,
+        "wide": {**VARIANT, "transfer": "more"},
+        "trained": {**VARIANT, "transfer": "more", "recovery": recovery},
+    }
+    cells = {f"cells.{name}": {"chain": f"teacher/prune-{name}"} for name in variants}
+    study = changed({**cells, **{f"prune.{name}": variant for name, variant in variants.items()}})
+    study["transfer"] = {"more": {"augment": {"mask": 0.2, "replace": 0.2, "ngram": 0.1}, "rows": 192}}
+    jobs = Jobs(Plan(parse_study(study)))
+    covered, trained = {}, {}
+    for name in variants:
+        at = SimpleNamespace(task="snippets", seed="0", parent="teacher", variant=name, tokenizer="teacher")
+        covered[name] = [file.rpartition("/")[2] for file in jobs.cut_tokenizer.inputs(at)["tokens"]]
+        found = jobs.prune_structured.inputs(at)
+        trained[name] = found["tokens"].rpartition("/")[2]
+        assert found["sentences"].rpartition("/")[2] == "train.arrow"
+        assert any(file.endswith(f"--{name}/{KEPT}") for file in found["tokenizer"])
+    both = ["train.arrow", "transfer-more.arrow"]
+    assert covered == {"plain": ["train.arrow"], "wide": both, "trained": both}
+    assert trained == {"plain": "train.arrow", "wide": "train.arrow", "trained": "transfer-more.arrow"}
+
+
+@pytest.fixture
+def kept_of(tmp_path):
+    """kept_of(folder, text): the pieces of a tokenizer that a text keeps."""
+
+    def find(folder, text):
+        write_tokens(rows_file([text], tmp_path / "text.arrow"), folder, 16, tmp_path / "text-tokens.arrow")
+        return kept_pieces(folder, [tmp_path / "text-tokens.arrow"])
+
+    return find
+
+
+def test_any_text_still_tokenizes(source, kept_of, tmp_path):
     """Random words of characters that the vocabulary has: never unknown where they were not before."""
-    kept = kept_pieces(source, [pd.DataFrame({"text": ["a"]})])
+    kept = kept_of(source, "a")
     write_tokenizer(source, kept, tmp_path)
     before, after = load_tokenizer(source), load_tokenizer(tmp_path)
     draw = random.Random(0)
     words = ["".join(draw.choices(string.printable + "äß語🙂\u0301", k=draw.randint(1, 12))) for _ in range(500)]
-    rows = pd.DataFrame({"text": words})
-    for one, other in zip(tokenize(before, rows, 64), tokenize(after, rows, 64), strict=True):
+    for one, other in zip(tokenize(before, words, None, 64), tokenize(after, words, None, 64), strict=True):
         assert max(other["input_ids"]) < len(kept)
         unknown = [tokens["input_ids"].count(tokenizer.id_of("[UNK]")) for tokenizer, tokens in ((before, one), (after, other))]
         assert unknown[0] == unknown[1]
@@ -93,22 +180,46 @@ def test_any_text_still_tokenizes(source, tmp_path):
     assert after.pad_token_id == after.id_of("[PAD]")
 
 
-def test_post_processors_of_both_kinds_are_renumbered(source, tmp_path):
+def test_post_processors_of_both_kinds_are_renumbered(source, kept_of, tmp_path):
     folder = tmp_path / "roberta"
     folder.mkdir()
     written = json.loads((source / "tokenizer.json").read_text())
     ids = written["model"]["vocab"]
     written["post_processor"] = {"type": "BertProcessing", "sep": ["[SEP]", ids["[SEP]"]], "cls": ["[CLS]", ids["[CLS]"]]}
     (folder / "tokenizer.json").write_text(json.dumps(written))
-    (folder / "tokenizer_config.json").write_text((source / "tokenizer_config.json").read_text())
-    kept = kept_pieces(folder, [pd.DataFrame({"text": ["a"]})])
+    for name in ("tokenizer_config.json", "config.json"):
+        shutil.copyfile(source / name, folder / name)
+    kept = kept_of(folder, "a")
     write_tokenizer(folder, kept, tmp_path / "out")
     after = load_tokenizer(tmp_path / "out")
-    [example] = tokenize(after, pd.DataFrame({"text": ["a"]}), 16)
+    [example] = tokenize(after, ["a"], None, 16)
     assert example["input_ids"] == [kept.index(ids[piece]) for piece in ("[CLS]", "a", "[SEP]")]
 
 
 def test_other_kinds_of_tokenizer_are_refused(tmp_path):
-    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"type": "BPE"}}))
+    write_json(tmp_path / "tokenizer.json", {"model": {"type": "BPE"}})
     with pytest.raises(EdgeminError, match=r"vocabulary cuts WordPiece tokenizers, .* has BPE; leave this stage out"):
         kept_pieces(tmp_path, [])
+
+
+def test_tokens_of_another_tokenizer_are_refused(source, kept_of, tmp_path):
+    """They would keep other pieces than those that the texts need."""
+    kept = kept_of(source, "a")
+    write_tokenizer(source, kept, tmp_path / "other")
+    with pytest.raises(EdgeminError, match=r"text-tokens.arrow: made with another tokenizer than that of .*other"):
+        kept_pieces(tmp_path / "other", [tmp_path / "text-tokens.arrow"])
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_the_padding_token_stays_where_it_is(tiny, family):
+    """RoBERTa's position embeddings count from its id, which is 1."""
+    model = tiny(family)
+    padding, table = model.config.pad_token_id, model.get_input_embeddings().weight
+    model.config.sep_token_id = 7
+    with pytest.raises(EdgeminError, match=f"structure: vocabulary would move the padding token from id {padding}; leave this"):
+        keep_pieces(model, range(padding + 1, 50))
+    kept = [*range(padding + 1), 7, 9, 50]
+    keep_pieces(model, kept)
+    assert torch.equal(model.get_input_embeddings().weight, table[kept])
+    assert (model.config.vocab_size, model.config.pad_token_id) == (len(kept), padding)
+    assert model.config.sep_token_id == padding + 1

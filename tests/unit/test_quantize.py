@@ -11,24 +11,24 @@ import torch
 from onnx import numpy_helper
 from safetensors.torch import load_file, save_file
 
-from edgemin.config.variants import Int8Dynamic
-from edgemin.deploy.onnx_export import random_inputs
+from edgemin.core.errors import EdgeminError
+from edgemin.core.provenance import write_provenance
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import FAMILIES
-from edgemin.encoders.folder import CHECKPOINT_FILES
-from edgemin.encoders.structure import Structure
+from edgemin.encoders.onnx_export import random_inputs
 from edgemin.encoders.surgery import drop_sublayers, keep_heads
-from edgemin.errors import EdgeminError
-from edgemin.measure.runtimes import open_model
-from edgemin.provenance import write_provenance
-from edgemin.quantize import onnxruntime_dynamic, torch_dynamic
+from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.stage import quantize
+from edgemin.methods.schemes.int8_dynamic import Int8Dynamic, in_onnxruntime, in_torch
+from edgemin.study.registry import FAMILIES
+from edgemin.study.runtime import CHECKPOINT, open_model
+from edgemin.study.structure import Structure
 
 CUT = ((0, 2, 3), (1,))
 QUERY = "bert.encoder.layer.1.attention.self.query"
 
 
-def spec(backend: str, **options) -> dict:
-    return {"variant": Int8Dynamic(backend=backend, **options).model_dump()}
+def quantize_folder(parent, out, backend: str, **options) -> None:
+    quantize(Given(parent, out, {"variant": Int8Dynamic(backend=backend, **options).model_dump()}))
 
 
 def logits(model) -> torch.Tensor:
@@ -40,7 +40,7 @@ def logits(model) -> torch.Tensor:
 def floats(tiny, save, tmp_path_factory):
     """Checkpoints with cut heads, by family."""
     made = {}
-    for family in FAMILIES:
+    for family in FAMILIES.names():
         model = tiny(family)
         keep_heads(model, CUT)
         made[family] = save(model, tmp_path_factory.mktemp(family))
@@ -48,20 +48,20 @@ def floats(tiny, save, tmp_path_factory):
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_torch_int8_comes_back_to_the_bit(floats, tmp_path, family, per_channel):
-    packed = torch_dynamic.pack(checkpoint.load(floats[family]), per_channel)
-    torch_dynamic.quantize_folder(floats[family], tmp_path, spec("torch", per_channel=per_channel))
-    loaded = torch_dynamic.load(tmp_path)
+    packed = in_torch.pack(checkpoint.load(floats[family]), per_channel)
+    quantize_folder(floats[family], tmp_path, "torch", per_channel=per_channel)
+    loaded = in_torch.load(tmp_path)
     assert Structure.of(loaded.config).heads == CUT
     assert torch.equal(logits(loaded), logits(packed))
-    assert {path.name for path in tmp_path.iterdir()} == {*CHECKPOINT_FILES, "provenance.json"}
+    assert {path.name for path in tmp_path.iterdir()} == set(CHECKPOINT)
 
 
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_torch_int8_weights_are_rounded_to_their_scale(floats, tmp_path, per_channel):
     """Symmetric over -128 ... 127: the scale is max|w| / 127.5, and no weight moves by more than half of it."""
-    torch_dynamic.quantize_folder(floats["bert"], tmp_path, spec("torch", per_channel=per_channel))
+    quantize_folder(floats["bert"], tmp_path, "torch", per_channel=per_channel)
     weight = load_file(floats["bert"] / "model.safetensors")[f"{QUERY}.weight"].double()
     stored = load_file(tmp_path / "model.safetensors")
     integers, scale = stored[f"{QUERY}.weight"], stored[f"{QUERY}.weight_scale"]
@@ -76,14 +76,14 @@ def test_torch_int8_weights_are_rounded_to_their_scale(floats, tmp_path, per_cha
 def test_torch_int8_answers_are_near_the_float_ones(floats):
     """An int8 weight is off by up to 1/255 of its row's largest, an activation likewise: per cents of logits of order 1."""
     model = checkpoint.load(floats["bert"])
-    difference = (logits(torch_dynamic.pack(model, True)) - logits(model)).abs().max()
+    difference = (logits(in_torch.pack(model, True)) - logits(model)).abs().max()
     assert 0 < difference < 0.1
 
 
 def test_packing_leaves_the_float_model_alone(tiny):
     model = tiny()
     before = copy.deepcopy(model.state_dict())
-    torch_dynamic.pack(model, True)
+    in_torch.pack(model, True)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -91,7 +91,7 @@ def test_a_position_bias_is_cut_in_the_packed_copy_too(tiny):
     """MPNet's copied modules must call themselves, not the model that they were copied from."""
     model = tiny("mpnet")
     keep_heads(model, CUT)
-    packed = torch_dynamic.pack(model, True)
+    packed = in_torch.pack(model, True)
     before = logits(packed)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -111,27 +111,27 @@ def add_tensor(tensors: dict) -> None:
     ("damage", "message"), [(drop_scale, f"lacks '{QUERY}.weight_scale'"), (add_tensor, "do not fit its config.json")]
 )
 def test_an_int8_file_that_does_not_fit_is_named(floats, tmp_path, damage, message):
-    torch_dynamic.quantize_folder(floats["bert"], tmp_path, spec("torch"))
+    quantize_folder(floats["bert"], tmp_path, "torch")
     tensors = load_file(tmp_path / "model.safetensors")
     damage(tensors)
     save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(EdgeminError, match=f"^{tmp_path}/model.safetensors: its sha256 differs"):
-        torch_dynamic.load(tmp_path)
+        in_torch.load(tmp_path)
     write_provenance(tmp_path, spec={})
     with pytest.raises(EdgeminError, match=f"^{tmp_path}/model.safetensors: .*{message}"):
-        torch_dynamic.load(tmp_path)
+        in_torch.load(tmp_path)
 
 
 def test_a_float_checkpoint_is_no_int8_one(floats):
     with pytest.raises(EdgeminError, match=f"^{floats['bert']}/config.json: not a torch INT8 checkpoint"):
-        torch_dynamic.load(floats["bert"])
+        in_torch.load(floats["bert"])
 
 
 @pytest.fixture(scope="module", params=[None, False], ids=["embeddings", "float embeddings"])
 def int8(request, exported, tmp_path_factory):
     """The exported model in INT8 of ONNX Runtime: its folder, the `embeddings` asked for, and its initializers."""
     folder = tmp_path_factory.mktemp("int8")
-    onnxruntime_dynamic.quantize_folder(exported, folder, spec("onnxruntime", embeddings=request.param))
+    quantize_folder(exported, folder, "onnxruntime", embeddings=request.param)
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(folder / "model.onnx").graph.initializer}
     return folder, request.param, tensors
 
@@ -185,20 +185,20 @@ def test_residuals_and_layer_norms_stay_apart_in_what_the_runtime_makes_of_it(ex
 
 def test_a_damaged_graph_is_named(exported, tmp_path):
     with pytest.raises(EdgeminError, match=f"^{tmp_path}/none.onnx: not a readable ONNX model"):
-        onnxruntime_dynamic.quantize(tmp_path / "none.onnx", tmp_path / "out.onnx", Int8Dynamic(backend="onnxruntime"))
+        in_onnxruntime.quantize(tmp_path / "none.onnx", tmp_path / "out.onnx", Int8Dynamic(backend="onnxruntime"))
     (tmp_path / "bad.onnx").write_bytes(b"\xff" * 50)
     with pytest.raises(EdgeminError, match=f"^{tmp_path}/bad.onnx: not a readable ONNX model"):
-        onnxruntime_dynamic.quantize(tmp_path / "bad.onnx", tmp_path / "out.onnx", Int8Dynamic(backend="onnxruntime"))
+        in_onnxruntime.quantize(tmp_path / "bad.onnx", tmp_path / "out.onnx", Int8Dynamic(backend="onnxruntime"))
     folder = shutil.copytree(exported, tmp_path / "copy")
     (folder / "model.onnx").write_bytes((exported / "model.onnx").read_bytes()[:-9])
     with pytest.raises(EdgeminError, match=f"^{folder}/model.onnx: its sha256 differs from onnx_provenance.json"):
-        onnxruntime_dynamic.quantize_folder(folder, tmp_path / "out", spec("onnxruntime"))
+        quantize_folder(folder, tmp_path / "out", "onnxruntime")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_a_model_without_some_blocks_is_packed_and_comes_back(tiny, save, tmp_path, family):
     model = tiny(family)
     drop_sublayers(model, attention=[0], ffn=[1])
     folder = save(model, tmp_path / "float")
-    torch_dynamic.quantize_folder(folder, tmp_path / "int8", spec("torch"))
-    assert torch.equal(logits(torch_dynamic.load(tmp_path / "int8")), logits(torch_dynamic.pack(model, True)))
+    quantize_folder(folder, tmp_path / "int8", "torch")
+    assert torch.equal(logits(in_torch.load(tmp_path / "int8")), logits(in_torch.pack(model, True)))

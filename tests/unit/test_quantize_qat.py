@@ -8,20 +8,27 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from graphs import answers
 from onnx import numpy_helper
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from edgemin.config.variants import AnyQuantize, Int8Qat, Int8Static
-from edgemin.deploy.onnx_export import export, random_inputs
-from edgemin.encoders.families import FAMILIES
-from edgemin.files import read_json
-from edgemin.measure.runtimes import open_model
-from edgemin.provenance import write_provenance
-from edgemin.quantize.fake_quant import FakeQuant, fake_quant_activation, fake_quant_weight
-from edgemin.quantize.onnxruntime_qat import quantize_aware
-from edgemin.quantize.onnxruntime_static import activation_parameters, quantize, weight_parameters
-from edgemin.quantize.ranges import input_ranges
+from edgemin.core.files import read_json
+from edgemin.core.provenance import write_provenance
+from edgemin.encoders.onnx_export import export, random_inputs
+from edgemin.methods.distill.teachers import Lessons
+from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.ranges import input_ranges
+from edgemin.methods.quantize.stage import quantize
+from edgemin.methods.schemes.int8_qat import Int8Qat
+from edgemin.methods.schemes.int8_qat.fake_quant import FakeQuant, fake_quant_activation, fake_quant_weight
+from edgemin.methods.schemes.int8_static import Int8Static
+from edgemin.methods.schemes.int8_static.in_onnxruntime import activation_parameters, weight_parameters
+from edgemin.methods.schemes.int8_static.in_onnxruntime import quantize as quantize_graph
+from edgemin.study.registry import FAMILIES
+from edgemin.study.runtime import open_model
+from edgemin.study.variants import AnyQuantize
+from edgemin.training.run import Files
 
 LEARN = {"epochs": 2, "learning_rate": 1e-3, "batch_size": 16, "terms": [{"objective": "labels"}]}
 
@@ -68,7 +75,7 @@ def batches(model, count: int = 3):
     return [{"inputs": random_inputs(model, 4, 9, seed), "labels": torch.zeros(4, dtype=torch.long)} for seed in range(count)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_the_integer_graph_computes_what_the_fake_quantized_model_does(tiny, family, tmp_path):
     model = tiny(family).eval()
     static = Int8Static(scheme="int8_static", backend="onnxruntime", embeddings=False)
@@ -80,12 +87,13 @@ def test_the_integer_graph_computes_what_the_fake_quantized_model_does(tiny, fam
         fake.remove()
         plain = model(**inputs).logits
     export(copy.deepcopy(model), tmp_path / "float.onnx")
-    quantize(tmp_path / "float.onnx", tmp_path / "model.onnx", static, found)
+    quantize_graph(tmp_path / "float.onnx", tmp_path / "model.onnx", static, found)
     write_provenance(tmp_path, spec={})
-    answered = open_model(tmp_path, "onnxruntime", 1)({name: values.numpy() for name, values in inputs.items()})
+    arrays = {name: values.numpy() for name, values in inputs.items()}
     rounding = float((expected - plain).abs().max())
     assert rounding > 1e-3
-    assert np.abs(answered - expected.numpy()).max() < max(0.5 * rounding, 0.02)  # the graph's head is INT8 too
+    for answered in answers(tmp_path, arrays).values():
+        assert np.abs(answered - expected.numpy()).max() < max(0.5 * rounding, 0.02)  # the graph's head is INT8 too
 
 
 def test_ranges_follow_what_is_seen_and_padding_does_not_count(tiny):
@@ -116,12 +124,14 @@ def test_learned_ranges_move_and_averages_have_no_gradient(tiny):
 
 
 @pytest.mark.parametrize("ranges", ["ema", "learned"])
-def test_a_job_trains_and_writes_an_integer_graph(tiny, save, data, tmp_path, ranges):
+def test_a_job_trains_and_writes_an_integer_graph(tiny, save, tokens, tmp_path, ranges):
     parent = save(tiny(), tmp_path / "parent")
-    spec = {"variant": variant(ranges=ranges, skip=["layer.0.attention"]).model_dump(mode="json"), "seed": 0, "max_length": 16}
+    spec = {"variant": variant(ranges=ranges, skip=["layer.0.attention"]).model_dump(mode="json"), "seed": 0}
     spec |= {"metric": "accuracy", "precision": "fp32", "threads": 1}
     out = tmp_path / "out"
-    quantize_aware(parent, parent, None, [], data, out, tmp_path / "scratch", spec)
+    train, validation = (tokens / f"{split}.arrow" for split in ("train", "validation"))
+    training = Files(train, validation, out, tmp_path / "scratch"), Lessons(parent, train)
+    quantize(Given(parent, out, spec, train, training))
     assert {path.name for path in out.iterdir()} >= {
         "model.onnx",
         "config.json",

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from graphs import answers
 from onnx import numpy_helper
 from pydantic import TypeAdapter, ValidationError
 
-from edgemin.config.variants import AnyQuantize, BFloat16, Int4, Int8Dynamic, Int8Static
-from edgemin.deploy.onnx_export import export, random_inputs
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json
+from edgemin.data.tokenizing import write_tokens
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import FAMILIES
-from edgemin.encoders.folder import TOKENIZER_FILES
-from edgemin.errors import EdgeminError
-from edgemin.files import read_json
-from edgemin.measure.runtimes import open_model
+from edgemin.encoders.onnx_export import export, export_checkpoint, random_inputs
 from edgemin.measure.size import measure as measure_size
-from edgemin.quantize import onnxruntime_dynamic, onnxruntime_int4, onnxruntime_static
-from edgemin.quantize.graphs import embedding_tables, linear_layers, read_graph, skips, split_gemms
-from edgemin.quantize.onnxruntime_int4 import blocks, pack
-from edgemin.quantize.onnxruntime_static import activation_parameters, weight_parameters
-from edgemin.quantize.ranges import entropy_range, input_ranges, percentile_range
-from edgemin.quantize.scan import divergence, part_of
-from edgemin.quantize.stage import quantize
-from edgemin.training.data import read_examples, sampled
+from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.graphs import embedding_tables, linear_layers, read_graph, skips, split_gemms
+from edgemin.methods.quantize.stage import quantize as quantize_given
+from edgemin.methods.schemes.int8_dynamic import Int8Dynamic
+from edgemin.study.registry import FAMILIES, SCHEMES
+from edgemin.study.runtime import TOKENIZER_FILES, open_model
+from edgemin.study.variants import AnyQuantize, quantize_variant
 
 STEP = 1.001  # rounding of float32 on top of half a step
 
@@ -36,7 +36,11 @@ def arrays(model, seed: int = 2) -> dict[str, np.ndarray]:
 
 
 def spec(**variant) -> dict:
-    return {"variant": TypeAdapter(AnyQuantize).validate_python(variant).model_dump(), "seed": 0, "max_length": 16}
+    return {"variant": TypeAdapter(AnyQuantize).validate_python(variant).model_dump(), "seed": 0}
+
+
+def quantize(parent, out, tokens, spec) -> None:
+    quantize_given(Given(parent, out, spec, tokens))
 
 
 def reference(model, graph) -> dict[str, torch.Tensor]:
@@ -57,99 +61,30 @@ def reference(model, graph) -> dict[str, torch.Tensor]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "scale", "zero"),
-    [(0, 2.55, 0.01, 0), (-1, 1.55, 0.01, 100), (1, 2.55, 0.01, 0), (-2.55, -1, 0.01, 255), (0, 0, 1, 0)],
-)
-def test_activation_parameters_by_hand(low, high, scale, zero):
-    assert activation_parameters(low, high) == (pytest.approx(scale), zero)
-
-
-def test_weights_are_rounded_to_127_steps_a_column():
-    values = np.array([[1.27, -0.5], [0.004, 2.54], [0, 0]], np.float32)
-    codes, scale = weight_parameters(values, per_channel=True)
-    assert scale == pytest.approx([0.01, 0.02])
-    assert codes.tolist() == [[127, -25], [0, 127], [0, 0]]
-    codes, scale = weight_parameters(values, per_channel=False)
-    assert (scale, codes[0, 0]) == (pytest.approx(0.02), 64)  # 63.5 to even
-
-
-def test_groups_of_four_bits_by_hand():
-    """The value of largest size is met exactly, so is zero; scales are it over -8."""
-    values = np.array([[0.8, -0.1, 0.0, 0.35, -1.6, 0.2]], np.float32)
-    codes, scales = blocks(values, 4)
-    assert scales.tolist() == [pytest.approx([-0.1, 0.2])]
-    assert codes.tolist() == [[[0, 9, 8, 4], [0, 9, 8, 8]]]  # 0.35 / -0.1 = -3.5 to even; the second group is padded
-    assert pack(codes).tolist() == [[[0 | 9 << 4, 8 | 4 << 4], [0 | 9 << 4, 8 | 8 << 4]]]
-
-
-@pytest.mark.parametrize("size", [16, 32])
-def test_the_error_of_a_group_is_at_most_its_step(size):
-    """Half a step, but a whole one opposite to the largest value, where 15 - 8 = 7 steps are all there are."""
-    values = np.random.default_rng(0).normal(size=(7, 50)).astype(np.float32)
-    codes, scales = blocks(values, size)
-    back = ((codes.astype(np.float32) - 8) * scales[..., None]).reshape(7, -1)[:, :50]
-    steps = np.repeat(np.abs(scales), size, axis=1)[:, :50]
-    assert (np.abs(back - values) <= steps * STEP).all()
-    assert np.median(np.abs(back - values) / steps) < 0.3
-
-
-def test_ranges_of_a_histogram_by_hand():
-    counts = np.array([1, 1, 1, 7, 7, 1, 1, 1.0])  # eight bins from -4 to 4, of 20 values; 10 % go on either side
-    assert percentile_range(counts, (-4, 4), 80) == pytest.approx((-2, 2))
-    assert percentile_range(counts, (0, 8), 80) == pytest.approx((0, 6))
-    assert percentile_range(np.array([0, 1.0]), (0, 2), 90) == pytest.approx((0, 1.95))
-
-
-def test_the_entropy_method_cuts_a_lonely_outlier_and_no_plateau():
-    even = np.ones(2048)
-    assert entropy_range(even, (-1, 1)) == pytest.approx((-1, 1), abs=0.05)
-    normal = np.histogram(np.random.default_rng(0).normal(size=200_000), 2048, (-40, 40))[0].astype(float)
-    normal[-1] = 1  # at 40 standard deviations
-    low, high = entropy_range(normal, (-40, 40))
-    assert 2.5 < high < 12
-    assert low == -high
-
-
 @pytest.fixture(scope="module", params=["bert", "mpnet"])
 def floats(request, tiny, save, tmp_path_factory):
     folder = save(tiny(request.param), tmp_path_factory.mktemp("float"))
-    from edgemin.deploy.onnx_export import export_checkpoint
-
     export_checkpoint(folder, {})
     return folder
 
 
 @pytest.fixture(scope="module")
-def batches(data, source):
-    return sampled(read_examples(data, "train", source, 16), 64, 0)
-
-
-def test_every_linear_layer_has_a_range_and_padding_none(tiny, batches):
-    model = tiny()
-    config = Int8Static(scheme="int8_static", backend="onnxruntime")
-    found = input_ranges(model, batches, config)
-    assert set(found) == {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
-    seen = torch.cat([hidden(model, batch)[batch["inputs"]["attention_mask"].bool()] for batch in batches])
-    assert found["bert.encoder.layer.0.attention.self.query"] == pytest.approx((float(seen.min()), float(seen.max())), rel=1e-6)
-    narrow = input_ranges(model, batches, config.model_copy(update={"calibration": "percentile", "percentile": 90.0}))
-    for name, (low, high) in narrow.items():
-        assert found[name][0] <= low <= 0 <= high <= found[name][1]
-    assert sum(high - low for low, high in narrow.values()) < 0.9 * sum(high - low for low, high in found.values())
-
-
-def hidden(model, batch) -> torch.Tensor:
-    with torch.no_grad():
-        return model.bert.embeddings(input_ids=batch["inputs"]["input_ids"], token_type_ids=batch["inputs"]["token_type_ids"])
+def train(floats, data, tmp_path_factory):
+    """Tokens of the training split for that model."""
+    file = tmp_path_factory.mktemp("tokens") / "train.arrow"
+    write_tokens(data / "train.arrow", floats, 16, file)
+    return file
 
 
 @pytest.mark.parametrize("calibration", ["minmax", "percentile", "entropy"])
-def test_static_int8_answers_nearly_as_the_float_graph(floats, data, tmp_path, calibration):
+def test_static_int8_answers_nearly_as_the_float_graph(floats, train, tmp_path, calibration):
     wanted = spec(scheme="int8_static", backend="onnxruntime", calibration=calibration, sentences=64)
-    quantize(floats, tmp_path, data, wanted)
+    quantize(floats, tmp_path, train, wanted)
     inputs = arrays(checkpoint.load(floats))
-    difference = np.abs(open_model(tmp_path, "onnxruntime", 1)(inputs) - open_model(floats, "onnxruntime", 1)(inputs)).max()
-    assert 0 < difference < {"minmax": 0.15, "percentile": 0.3, "entropy": 1.0}[calibration]
+    plain = open_model(floats, "onnxruntime", 1)(inputs)
+    assert open_model(tmp_path, "onnxruntime", 1)(inputs).shape == plain.shape
+    for answered in answers(tmp_path, inputs).values():
+        assert 0 < np.abs(answered - plain).max() < {"minmax": 0.15, "percentile": 0.3, "entropy": 1.0}[calibration]
     assert {path.name for path in tmp_path.iterdir()} == {
         "model.onnx",
         "config.json",
@@ -158,8 +93,8 @@ def test_static_int8_answers_nearly_as_the_float_graph(floats, data, tmp_path, c
     }
 
 
-def test_static_int8_becomes_integer_kernels_and_its_weights_reload(floats, data, tmp_path):
-    quantize(floats, tmp_path, data, spec(scheme="int8_static", backend="onnxruntime", sentences=64))
+def test_static_int8_becomes_integer_kernels_and_its_weights_reload(floats, train, tmp_path):
+    quantize(floats, tmp_path, train, spec(scheme="int8_static", backend="onnxruntime", sentences=64))
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 3
@@ -179,16 +114,28 @@ def test_static_int8_becomes_integer_kernels_and_its_weights_reload(floats, data
         assert ((weight - own).abs() <= step * STEP).all(), name
 
 
-def test_layers_that_are_skipped_stay_floats(floats, data, tmp_path):
+def test_layers_that_are_skipped_stay_floats(floats, train, tmp_path):
     base = next(name for name in ("bert", "mpnet") if (floats / "config.json").read_text().count(f'"{name}"'))
     skip = ["layer.1"]
-    quantize(floats, tmp_path / "static", data, spec(scheme="int8_static", backend="onnxruntime", sentences=64, skip=skip))
+    quantize(floats, tmp_path / "static", train, spec(scheme="int8_static", backend="onnxruntime", sentences=64, skip=skip))
     quantize(floats, tmp_path / "dynamic", None, spec(backend="onnxruntime", skip=skip))
     for kind in ("static", "dynamic"):
         names = {tensor.name for tensor in onnx.load(tmp_path / kind / "model.onnx").graph.initializer}
         quantized = {name for name in names if name.endswith("_quantized")}
         assert [name for name in quantized if f"{base}.encoder.layer.0." in name], kind
         assert not [name for name in quantized if f"{base}.encoder.layer.1." in name], kind
+
+
+def test_the_head_can_be_skipped_too(floats, train, tmp_path):
+    """Its layers are Gemm in the graph, the others MatMul. MPNet's are classifier.dense and classifier.out_proj, BERT's the pooler's too."""
+    skip = ["pooler", "classifier"]
+    quantize(floats, tmp_path / "static", train, spec(scheme="int8_static", backend="onnxruntime", sentences=64, skip=skip))
+    quantize(floats, tmp_path / "dynamic", None, spec(backend="onnxruntime", skip=skip))
+    for kind in ("static", "dynamic"):
+        names = {tensor.name for tensor in onnx.load(tmp_path / kind / "model.onnx").graph.initializer}
+        head = {name for name in names if ("pooler" in name or "classifier" in name) and "weight" in name}
+        assert len(head) == 2, kind
+        assert not [name for name in head if name.endswith("_quantized")], kind
 
 
 @pytest.mark.parametrize(
@@ -204,9 +151,9 @@ def test_what_is_skipped(wanted, module, expected):
     assert skips(wanted, module) is expected
 
 
-def test_too_few_sentences_are_refused(floats, data, tmp_path):
-    with pytest.raises(EdgeminError, match=r"sentences: 5000 to calibrate on, but the training split of .* has 96; lower it"):
-        quantize(floats, tmp_path / "out", data, spec(scheme="int8_static", backend="onnxruntime", sentences=5000))
+def test_too_few_sentences_are_refused(floats, train, tmp_path):
+    with pytest.raises(EdgeminError, match=r"sentences: 5000 to calibrate on, but the training split in .* has 96; lower it"):
+        quantize(floats, tmp_path / "out", train, spec(scheme="int8_static", backend="onnxruntime", sentences=5000))
     assert not (tmp_path / "out").exists()
 
 
@@ -241,7 +188,7 @@ def read_json_size(folder) -> int:
     return (folder / "model.onnx").stat().st_size
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_bfloat16_comes_back_to_the_bit(tiny, save, tmp_path, family):
     folder = save(tiny(family), tmp_path / "float")
     quantize(folder, tmp_path / "bf16", None, spec(scheme="bf16", backend="torch"))
@@ -289,6 +236,8 @@ def test_gemms_become_products_and_sums(tiny, tmp_path):
         {"scheme": "int8_static", "backend": "torch"},
         {"scheme": "int8_static", "backend": "onnxruntime", "sentences": 4},
         {"scheme": "int2", "backend": "onnxruntime"},
+        {"scheme": "int8_nncf", "backend": "onnxruntime"},
+        {"scheme": "int8_nncf", "sentences": 4},
         {"backend": "torch", "skip": ["layer.1"]},
     ],
 )
@@ -297,32 +246,24 @@ def test_what_cannot_be_is_refused(variant):
         TypeAdapter(AnyQuantize).validate_python(variant)
 
 
-def test_every_scheme_names_its_module():
-    assert Int8Dynamic(backend="torch").module == "torch_dynamic"
-    assert Int4(scheme="int4", backend="onnxruntime").module == onnxruntime_int4.__name__.rsplit(".", 1)[1]
-    assert Int8Static(scheme="int8_static", backend="onnxruntime").module == onnxruntime_static.__name__.rsplit(".", 1)[1]
-    assert Int8Dynamic(backend="onnxruntime").module == onnxruntime_dynamic.__name__.rsplit(".", 1)[1]
-    assert BFloat16(scheme="bf16", backend="torch").module == "torch_bf16"
-
-
 @pytest.mark.parametrize(
-    ("module", "kind", "part"),
-    [
-        ("bert.encoder.layer.10.attention.self.query", "bert", "layer 10 attention"),
-        ("bert.encoder.layer.1.attention.output.dense", "bert", "layer 1 attention"),
-        ("bert.encoder.layer.1.output.dense", "bert", "layer 1 ffn"),
-        ("mpnet.encoder.layer.3.attention.attn.o", "mpnet", "layer 3 attention"),
-        ("distilbert.transformer.layer.2.ffn.lin1", "distilbert", "layer 2 ffn"),
-        ("bert.pooler.dense", "bert", "head"),
-        ("classifier", "bert", "head"),
-    ],
+    ("scheme", "backend"),
+    [(name, backend) for name, one in SCHEMES.all().items() for backend in one.model_fields["backend"].annotation.__args__],
 )
-def test_parts_of_a_model(module, kind, part):
-    assert part_of(module, {"model_type": kind}) == part
+def test_every_scheme_has_a_module_for_each_backend(monkeypatch, scheme, backend):
+    """And goes there, with the settings and what is given."""
+    said = []
+    module = import_module(f"{SCHEMES.module(scheme)}.in_{backend}")
+    for name in ("quantize_folder", "quantize_aware"):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, lambda *given: said.append(given))
+    learn = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "terms": [{"objective": "labels"}]}
+    variant = {"scheme": scheme, "backend": backend, **({"learn": learn} if SCHEMES[scheme].trains else {})}
+    given = Given(Path("parent"), Path("out"), {"variant": variant})
+    quantize_given(given)
+    assert said == [(quantize_variant(variant), given)]
+    assert quantize_variant(variant).scheme == scheme
 
 
-def test_divergence_by_hand():
-    half, third = np.log([[0.5, 0.5]]), np.log([[0.25, 0.75]])
-    assert divergence(half, third + 3) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
-    assert divergence(half, half) == pytest.approx(0)
-    assert divergence(np.array([[1.0], [2.0]]), np.array([[2.0], [4.0]])) == 2.5
+def test_a_variant_without_a_scheme_is_dynamic():
+    assert quantize_variant({"backend": "torch"}) == Int8Dynamic(backend="torch")

@@ -11,10 +11,11 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from edgemin.files import read_json, write_json
-from edgemin.report import statistics
-from edgemin.report.distillation import NOTE, distillation, shown, write_tables
-from edgemin.report.plot_distillation import plot
+from edgemin.core.files import read_json, write_json
+from edgemin.report.statistics import intervals
+from edgemin.report.tables import distillation
+from edgemin.report.tables.distillation import NOTE, frame
+from edgemin.study import registry
 
 GOLD = [0, 1, 1, 0, 1]
 LOGITS = {  # by seed: four and three, three and two, five and four of the five examples right
@@ -86,10 +87,15 @@ def spec(measured):
     return {"study": "s", "runtime": "torch", "out_of_domain": {"t": ["tweets"]}, "blocks": blocks}
 
 
+def shown(table):
+    """What a person reads of it."""
+    return pd.DataFrame(distillation.shown(table))
+
+
 @pytest.fixture
 def table(spec, monkeypatch):
-    monkeypatch.setattr(statistics, "RESAMPLES", 200)
-    return distillation(spec)
+    monkeypatch.setattr(intervals, "RESAMPLES", 200)
+    return frame(spec)
 
 
 def test_a_change_is_paired_with_the_control_of_its_block(table):
@@ -145,7 +151,7 @@ def test_quality_elsewhere_is_a_mean_over_seeds(table):
 
 
 def test_a_regression_has_no_decisions_to_agree_on(measured, spec, monkeypatch):
-    monkeypatch.setattr(statistics, "RESAMPLES", 20)
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
     values = [0.1, 0.5, 0.2, 0.4, 0.9]
     monkeypatch.setattr("test_report_distillation.GOLD", values)
     monkeypatch.setattr(
@@ -154,7 +160,7 @@ def test_a_regression_has_no_decisions_to_agree_on(measured, spec, monkeypatch):
     for cell in ("labels", "tiny"):
         measured(cell, 0), measured(cell, 1)
     block = {**spec["blocks"][0], "metric": "pearson"}
-    table = distillation({**spec, "out_of_domain": {"t": []}, "blocks": [block]})
+    table = frame({**spec, "out_of_domain": {"t": []}, "blocks": [block]})
     assert table["quality"].tolist() == pytest.approx([1, 1])
     assert table[["agreement", "kl_to_teacher"]].isna().all(axis=None)
     text = shown(table)
@@ -189,10 +195,10 @@ def cells_of(line: str) -> list[str]:
 
 
 def test_the_three_files_say_the_same(spec, tmp_path, monkeypatch):
-    monkeypatch.setattr(statistics, "RESAMPLES", 200)
-    write_tables(spec, tmp_path)
+    monkeypatch.setattr(intervals, "RESAMPLES", 200)
+    registry.TABLES["distillation"].write(spec, tmp_path)
     table = pd.read_csv(tmp_path / "distillation.csv")
-    assert table["kl_to_teacher"].tolist() == distillation(spec)["kl_to_teacher"].tolist()
+    assert table["kl_to_teacher"].tolist() == frame(spec)["kl_to_teacher"].tolist()
     markdown, tex = ((tmp_path / f"distillation.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
     assert markdown.startswith("# Distillation: s\n\n| control ")
     assert f"\n\n{NOTE} Runtime of the predictions: torch. 2 seeds. p: exact sign-flip test over seeds; " in markdown
@@ -210,10 +216,10 @@ def test_the_three_files_say_the_same(spec, tmp_path, monkeypatch):
 
 
 def test_unequal_compute_is_said(spec, tmp_path, monkeypatch):
-    monkeypatch.setattr(statistics, "RESAMPLES", 20)
+    monkeypatch.setattr(intervals, "RESAMPLES", 20)
     for seed in spec["blocks"][1]["rows"][0]["seeds"]:
         write_json(seed["history"], {"phases": read_json(seed["history"])["phases"][1:]})
-    write_tables(spec, tmp_path)
+    registry.TABLES["distillation"].write(spec, tmp_path)
     said = "Not at equal compute: the numbers of updates differ in the block of kd."
     for form in ("md", "tex"):
         assert said in (tmp_path / f"distillation.{form}").read_text(encoding="utf-8")
@@ -225,7 +231,7 @@ def test_the_plot_is_the_same_bytes_each_time_and_names_every_cell(table, tmp_pa
     table.to_csv(tmp_path / "distillation.csv", index=False)
     files = [tmp_path / f"{number}.{form}" for number in range(2) for form in ("png", "svg")]
     for pair in (files[:2], files[2:]):
-        plot(str(tmp_path / "distillation.csv"), list(map(str, pair)))
+        registry.PLOTS["distillation"].draw({}, [str(tmp_path / "distillation.csv")], list(map(str, pair)))
     assert files[0].read_bytes() == files[2].read_bytes()
     assert files[1].read_bytes() == files[3].read_bytes()
     words = re.findall(r"<text[^>]*>([^<]+)</text>", files[1].read_text(encoding="utf-8"))

@@ -1,69 +1,29 @@
-"""The page: facts by hand, what must be escaped, and what a browser would be asked to load."""
+"""The page: facts by hand, and what it reads."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import os
 import re
-import subprocess
-import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from pages import HOSTILE, SHA, tree
+from pages import SHA, written
 
-import edgemin
-from edgemin.config import parse_study
-from edgemin.errors import EdgeminError
-from edgemin.plan import Plan
-from edgemin.report import page
-from edgemin.report.page_links import chains_of, machines_of
-from edgemin.report.page_points import points_of, shown
-from edgemin.report.page_summary import summaries
-from edgemin.report.page_tables import parse_markdown, point_estimate, read_table
-from edgemin.reports import Reports
-
-
-class Elements(HTMLParser):
-    """All elements with their attributes, and the text of each script."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self.inside = False
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        self.inside = tag == "script"
-        if self.inside:
-            self.scripts.append("")
-
-    def handle_endtag(self, tag):
-        self.inside = False
-
-    def handle_data(self, data):
-        if self.inside:
-            self.scripts[-1] += data
+from edgemin.core.errors import EdgeminError
+from edgemin.plan import page
+from edgemin.plan.plan import Plan
+from edgemin.report.page import render
+from edgemin.report.page.links import chains_of, machines_of
+from edgemin.report.page.points import points_of, shown
+from edgemin.report.page.summary import summaries
+from edgemin.report.page.tables import parse_markdown, point_estimate, read_table
+from edgemin.study.read import parse_study
 
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
-    before = Path.cwd()
-    os.chdir(folder)
-    yield tree(folder)
-    os.chdir(before)
-
-
-@pytest.fixture(scope="module")
-def html(spec):
-    return page.render(spec)
+    with written(tmp_path_factory.mktemp("page")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +145,11 @@ def test_a_bar_in_a_cell_does_no_harm():
     assert (title, columns, rows, note) == ("A: b", ["x", "y"], [["a|b", "1"]], "Two\nlines.")
 
 
+def test_a_markdown_form_without_a_table_is_refused():
+    with pytest.raises(EdgeminError, match="a table's Markdown form has no pipe table; delete it and run snakemake again"):
+        parse_markdown("# A: b\n\nNo table.\n")
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [
@@ -207,84 +172,14 @@ def test_a_bound_sorts_below_what_it_bounds():
     assert 0.000999 < point_estimate("<0.001 (0.001)") < 0.001
 
 
-def test_nothing_hostile_becomes_an_element(html):
-    """It is in questions, in the recommendation's Markdown and in the name of a CPU."""
-    elements = Elements(html)
-    assert [tag for tag, _ in elements.found].count("script") == 3
-    images = [attributes for tag, attributes in elements.found if tag == "img"]
-    assert len(images) == 3
-    assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
-    assert "window.hurt" not in "".join(elements.scripts)
-    assert html.count("window.hurt") >= 2 * 5
-    data = json.loads(elements.scripts[0])
-    assert len(data["points"]) == 8
-
-
-def test_nothing_is_loaded(html):
-    elements = Elements(html)
-    addresses = [
-        value for _, found in elements.found for name, value in found.items() if name in ("src", "href", "srcset", "data")
-    ]
-    assert addresses
-    assert all(address.startswith(("#", "data:")) for address in addresses)
-    assert {tag for tag, _ in elements.found}.isdisjoint({"iframe", "object", "embed", "base", "audio", "video"})
-    style = html[html.index("<style>") : html.index("</style>")]
-    assert "url(" not in style
-    assert "@import" not in style
-
-
-def test_the_policy_names_the_scripts_that_stand_there(html):
-    elements = Elements(html)
-    policy = next(found["content"] for tag, found in elements.found if found.get("http-equiv") == "Content-Security-Policy")
-    hashes = {base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in elements.scripts[1:]}
-    assert set(re.findall(r"'sha256-([^']+)'", policy)) == hashes
-    assert policy.startswith("default-src 'none'; img-src data:;")
-    assert "unsafe-eval" not in policy
-    assert "script-src 'unsafe-inline'" not in policy
-
-
-def test_markdown_of_a_recommendation_makes_no_link_and_no_image(tmp_path):
-    text = "# Title\n\n<b onclick=x>no</b> ![i](http://a/b.png) [l](javascript:x) <http://a>\n\n| a |\n|---|\n| `b` |\n"
-    (tmp_path / "recommendation.md").write_text(text, encoding="utf-8")
-    html = page._recommendation(tmp_path)
-    assert {tag for tag, _ in Elements(html).found} == {"h3", "p", "div", "table", "thead", "tbody", "tr", "th", "td", "code"}
-    assert "&lt;b onclick=x&gt;" in html
-
-
-def test_the_same_input_gives_the_same_bytes(spec, html):
-    page._vega.cache_clear()
-    assert page.render(spec) == html
-
-
-def test_the_page_is_written_whole(spec, html, tmp_path):
-    page.write_page(spec, tmp_path / "new" / "index.html")
-    assert (tmp_path / "new" / "index.html").read_text(encoding="utf-8") == html
-
-
-def test_rendering_imports_neither_torch_nor_transformers():
-    code = "import sys, edgemin.report.page as p; p._vega(); print(sorted({'torch', 'transformers'} & {*sys.modules}))"
-    environment = {**os.environ, "PYTHONPATH": str(Path(edgemin.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_every_text_is_there_for_people(html):
-    """What a reader without JavaScript has: commands, digests, notes, the recommendation."""
-    assert "snakemake --cores all cell_edgemin<" in html
-    assert SHA in html
-    assert "<h3>Recommendation: smoke</h3>" in html
-    assert "&lt;/script&gt;&lt;script&gt;" in html
-    assert HOSTILE not in html
-
-
 def test_a_table_on_the_page_makes_its_cells_default_ones(changed):
     links = {"cells.ffn": "teacher/distill-minilmv2/prune-ffn50", "tables.pruning": {"kd": ["ffn"]}}
     assert "ffn" not in parse_study(changed(links)).default_cells()
     study = parse_study(changed(links | {"page": ["stagewise", "pruning"]}))
     assert "ffn" in study.default_cells()
-    reports = Reports(Plan(study))
-    assert reports.page()["tables"] == {"stagewise": None, "pruning": "onnxruntime"}
-    files = reports.page_files()
+    plan = Plan(study)
+    assert page.spec(plan)["tables"] == {"stagewise": None, "pruning": "onnxruntime"}
+    files = page.files(plan)
     assert "results/smoke/tables/pruning.md" in files["tables"]
     model = "results/smoke/models/snippets/seed0/teacher/distill-minilmv2/prune-ffn50"
     assert {f"{model}/{name}.json" for name in ("provenance", "history", "onnx_provenance")} <= set(files["models"])
@@ -292,9 +187,21 @@ def test_a_table_on_the_page_makes_its_cells_default_ones(changed):
     assert [file for file in files["models"] if file.startswith(quantized)] == [f"{quantized}/provenance.json"]
 
 
+def test_the_page_reads_each_file_once_and_graphs_only_where_they_are_run(changed):
+    told = page.files(Plan(parse_study(changed())))
+    files = [file for group in told.values() for file in group]
+    assert len(files) == len(set(files))
+    assert told["plots"] == [f"results/smoke/plots/{name}.svg" for name in render.PLOTS]
+    ladder = {"torch": ["teacher", "kd", "kd_prune", "edgemin_torch"]}
+    study = changed({"runtimes": ["torch"], "tables": {"stagewise": ladder}})
+    study["cells"].pop("edgemin")
+    models = page.files(Plan(parse_study(study)))["models"]
+    assert [file for file in models if file.endswith("onnx_provenance.json")] == []
+
+
 def test_a_sweep_has_no_markdown_form(changed):
     study = parse_study(changed({"page": ["sensitivity"], "sensitivity": {"cell": "kd"}}))
-    files = Reports(Plan(study)).page_files()["tables"]
+    files = page.files(Plan(study))["tables"]
     assert files == ["results/smoke/tables/results.csv", "results/smoke/tables/sensitivity.csv"]
 
 

@@ -1,12 +1,30 @@
+"""Plots: what nothing beats, and that the names of points can be read. Of runtimes: test_report_runtimes."""
+
 from __future__ import annotations
 
+import json
 import re
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
+from matplotlib.text import Text
 
-from edgemin.report.plots import frontier, plot_pareto
+from edgemin.core.errors import EdgeminError
+from edgemin.plan.plan import Plan
+from edgemin.report.labels import frontier
+from edgemin.study import registry
+from edgemin.study.read import parse_study
+
+
+def plot_size(results, file):
+    registry.PLOTS["pareto_size"].draw({}, [str(results)], [str(file)])
+
+
+def texts_of(svg):
+    return re.findall(r"<text[^>]*>([^<]+)</text>", svg.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -46,10 +64,9 @@ def test_a_plot_is_the_same_bytes_each_time_and_names_every_cell(tmp_path):
     )
     files = [tmp_path / f"{number}.svg" for number in range(2)]
     for file in files:
-        plot_pareto(str(tmp_path / "results.csv"), "size", [str(file)])
+        plot_size(tmp_path / "results.csv", file)
     assert files[0].read_bytes() == files[1].read_bytes()
-    texts = re.findall(r"<text[^>]*>([^<]+)</text>", files[0].read_text(encoding="utf-8"))
-    assert {"teacher", "kd", "kd_prune"} < set(texts)
+    assert {"teacher", "kd", "kd_prune", "size, MB (all files needed, log scale)", "test accuracy %"} < set(texts_of(files[0]))
 
 
 def test_in_a_crowd_the_line_is_named_and_the_rest_where_there_is_room(tmp_path):
@@ -63,7 +80,66 @@ def test_in_a_crowd_the_line_is_named_and_the_rest_where_there_is_room(tmp_path)
         rows.append({**common, "metric": "bytes", "value": x})
     columns = ["task", "cell", "runtime", "seed", "split", "scenario", "metric", "value"]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "results.csv", index=False)
-    plot_pareto(str(tmp_path / "results.csv"), "size", [str(tmp_path / "plot.svg")])
-    texts = re.findall(r"<text[^>]*>([^<]+)</text>", (tmp_path / "plot.svg").read_text(encoding="utf-8"))
+    plot_size(tmp_path / "results.csv", tmp_path / "plot.svg")
+    texts = texts_of(tmp_path / "plot.svg")
     assert {"best", "worst"} < set(texts)
     assert sum(text.startswith("crowded") for text in texts) < 40
+
+
+def test_names_cover_neither_each_other_nor_marks(tmp_path, monkeypatch):
+    """Eight float cells that are close together in three runtimes."""
+    rows = []
+    for runtime, times in (("onnxruntime", 1.0), ("torch", 1.2), ("openvino", 0.9)):
+        for number, p50 in enumerate((60, 11, 9.6, 9.2, 9.0, 8.6, 8.1, 7.9)):
+            common = {"task": "t", "cell": f"cell_{number}", "runtime": runtime, "seed": 0}
+            rows.append({**common, "split": "test", "metric": "accuracy", "value": 0.9 - 0.003 * number})
+            rows.append({**common, "scenario": "single_stream", "metric": "p50", "value": p50 * times})
+    pd.DataFrame(rows).to_csv(tmp_path / "results.csv", index=False)
+    figures = []
+    monkeypatch.setattr("edgemin.report.pareto.save", lambda figure, files: figures.append(figure))
+    registry.PLOTS["pareto_latency"].draw({}, [str(tmp_path / "results.csv")], [])
+    axis = figures[0].axes[0]
+    boxes = [Text.get_window_extent(text) for text in axis.texts]
+    marks = [place for line in axis.lines[1:] for place in axis.transData.transform(line.get_xydata())]
+    pyplot.close(figures[0])
+    assert len(boxes) == len(marks) == 24
+    assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+    assert not [mark for mark in marks for box in boxes if box.contains(*mark)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "said"),
+    [
+        ("classification", "accuracy", "divergence from the float model: mean KL, nats"),
+        ("classification", "matthews", "divergence from the float model: mean KL, nats"),
+        ("regression", "pearson", "divergence from the float model: mean squared difference"),
+    ],
+)
+def test_a_scan_says_what_its_divergence_is(tmp_path, kind, metric, said):
+    points = [{"part": part, "value": 0.5, "divergence": 0.25} for part in ("embeddings", "head", "all")]
+    (tmp_path / "scan.json").write_text(json.dumps({"metric": metric, "sentences": 12, "float": 0.75, "points": points}))
+    spec = {"scans": [{"task": "t", "file": str(tmp_path / "scan.json")}], "kinds": {"t": kind}}
+    registry.PLOTS["layer_sensitivity"].draw(spec, [], [str(tmp_path / "plot.svg")])
+    assert {said, "embeddings", "head", "all", "t: dynamic INT8 of one part alone"} < set(texts_of(tmp_path / "plot.svg"))
+
+
+@pytest.mark.parametrize(
+    ("plot", "spec", "said"),
+    [
+        ("head_importance", {}, r"sensitivity\.heads: the study has none; name criteria \(config/README\.md\)"),
+        (
+            "layer_sensitivity",
+            {"scans": [], "kinds": {}},
+            r"layer_sensitivity: the study has none; name a float cell \(config/README\.md\)",
+        ),
+    ],
+)
+def test_a_plot_of_nothing_is_refused(tmp_path, plot, spec, said):
+    with pytest.raises(EdgeminError, match=said):
+        registry.PLOTS[plot].draw(spec, [], [str(tmp_path / "plot.svg")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_of_a_scan_says_the_kinds_of_its_tasks(changed):
+    plan = Plan(parse_study(changed({"layer_sensitivity": {"cell": "kd"}})))
+    assert registry.PLOTS["layer_sensitivity"].spec(plan)["kinds"] == {"snippets": "classification"}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from edgemin.config import parse_study
-from edgemin.errors import EdgeminError
-from edgemin.files import write_json
-from edgemin.plan import Plan
-from edgemin.report import pruning
-from edgemin.reports import Reports
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import write_json
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.plan import Plan
+from edgemin.report.tables import pruning
+from edgemin.study import registry
+from edgemin.study.read import parse_study
 
 
 def plan(changed, **more):
@@ -27,11 +28,20 @@ def plan(changed, **more):
         f"prune.{name}": spec for name, spec in variants.items()
     }
     tables = {"stagewise": {"torch": ["teacher", "kd"]}, "pruning": {"kd": ["half", "top", "uncut", "blocks", "masks"]}} | more
-    return Reports(Plan(parse_study(changed({**changes, "tables": tables}))))
+    return Plan(parse_study(changed({**changes, "tables": tables})))
+
+
+def spec_of(plan):
+    return registry.TABLES["pruning"].spec(plan)
+
+
+def files_of(plan):
+    """What the job of the table reads."""
+    return Jobs(plan).tables["pruning"].inputs(None)["measured"]
 
 
 def test_the_plan_tells_what_each_link_cut(changed):
-    found = plan(changed).pruning()
+    found = spec_of(plan(changed))
     about = {row["cell"]: row["about"] for row in found["blocks"][0]["rows"]}
     assert about["kd"] == {"structure": None, "cut": None, "criterion": None, "recovered": None}
     assert about["half"] == {"structure": "ffn", "cut": "50 %", "criterion": "michel", "recovered": False}
@@ -43,15 +53,15 @@ def test_the_plan_tells_what_each_link_cut(changed):
 
 
 def test_the_table_waits_for_what_masks_have_reached(changed):
-    spec = plan(changed)
+    planned = plan(changed)
     history = "results/smoke/models/snippets/seed0/teacher/distill-minilmv2/prune-masks/history.json"
-    histories = {row["cell"]: row["seeds"][0]["history"] for row in spec.pruning()["blocks"][0]["rows"]}
+    histories = {row["cell"]: row["seeds"][0]["history"] for row in spec_of(planned)["blocks"][0]["rows"]}
     assert histories == {"kd": None, "half": None, "top": None, "uncut": None, "blocks": None, "masks": history}
-    assert [file for file in spec.files("pruning") if file.endswith("history.json")] == [history]
+    assert [file for file in files_of(planned) if file.endswith("history.json")] == [history]
 
 
 def test_its_files_are_those_of_the_first_runtime_each_once(changed):
-    files = plan(changed, pruning={"kd": ["half"], "top": ["half"]}).files("pruning")
+    files = files_of(plan(changed, pruning={"kd": ["half"], "top": ["half"]}))
     assert len(files) == len(set(files)) == 3 * 5
     assert all("/onnxruntime/" in file for file in files)
 
@@ -75,7 +85,7 @@ def test_what_cannot_stand_in_it_is_refused(changed, block, message):
 
 def test_no_table_without_blocks():
     with pytest.raises(EdgeminError, match=r"tables.pruning: the study has none; add a reference and cells"):
-        pruning.pruning({"blocks": []})
+        pruning.frame({"blocks": []})
 
 
 def test_columns_for_people():
@@ -100,7 +110,7 @@ def test_columns_for_people():
     }
     first = {"structure": None, "cut": None, "criterion": None, "recovered": None, "quality_change": None, "p": None}
     second = {"structure": "weights", "cut": "50 %", "criterion": "magnitude", "recovered": True}
-    text = pruning.shown(pd.DataFrame([row | first, row | second]))
+    text = pd.DataFrame(pruning.shown(pd.DataFrame([row | first, row | second])))
     assert text.loc[0, ["structure", "cut", "by", "recovered", "change"]].tolist() == ["–"] * 5
     assert text.loc[1, ["structure", "cut", "by", "recovered"]].tolist() == ["weights", "50 %", "magnitude", "yes"]
     assert text.loc[1, "accuracy %"] == "50.0 [50.0, 50.0]"

@@ -5,30 +5,32 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from pydantic import TypeAdapter
+from snakemake.iocontainers import Wildcards
 
-from edgemin.config import parse_study
-from edgemin.config.variants import AnyQuantize
-from edgemin.errors import EdgeminError
-from edgemin.plan import Plan
-from edgemin.report import parameters, plot_quantization, quantization
-from edgemin.reports import Reports
+from edgemin.core.errors import EdgeminError
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.plan import Plan
+from edgemin.report.tables import parameters, quantization
+from edgemin.study import registry
+from edgemin.study.read import parse_study
+from edgemin.study.variants import AnyQuantize
 
 KD = "teacher/distill-minilmv2"
 
 
 def plan(changed, **changes):
     tables = {"stagewise": {"torch": ["teacher", "kd"]}, "quantization": {"kd_prune": ["edgemin", "edgemin_torch"]}}
-    return Reports(Plan(parse_study(changed({"tables": tables, **changes}))))
+    return Plan(parse_study(changed({"tables": tables, **changes})))
 
 
 def test_a_block_for_each_runtime_with_the_float_cell_first(changed):
-    blocks = plan(changed).quantization()["blocks"]
+    blocks = registry.TABLES["quantization"].spec(plan(changed))["blocks"]
     assert [(block["runtime"], [row["cell"] for row in block["rows"]]) for block in blocks] == [
         ("onnxruntime", ["kd_prune", "edgemin"]),
         ("torch", ["kd_prune", "edgemin_torch"]),
     ]
     assert [row["about"]["scheme"] for row in blocks[0]["rows"]] == [None, "int8_dynamic"]
-    assert len(plan(changed).files("quantization")) == 4 * 5
+    assert len(Jobs(plan(changed)).tables["quantization"].inputs(None)["measured"]) == 4 * 5
 
 
 def test_parameters_are_those_of_the_ladder_of_quantization_and_what_is_named(changed):
@@ -37,7 +39,7 @@ def test_parameters_are_those_of_the_ladder_of_quantization_and_what_is_named(ch
         "quantization": {"kd_prune": ["edgemin"]},
         "parameters": ["edgemin_torch"],
     }
-    rows = [(row["runtime"], row["cell"]) for row in plan(changed, tables=tables).parameters()["rows"]]
+    rows = [(row["runtime"], row["cell"]) for row in registry.TABLES["parameters"].spec(plan(changed, tables=tables))["rows"]]
     assert rows == [
         ("torch", "teacher"),
         ("torch", "kd"),
@@ -65,6 +67,19 @@ def test_parameters_are_those_of_the_ladder_of_quantization_and_what_is_named(ch
         ),
         ({"quantization": {"kd_prune": ["x"]}}, "tables.quantization.kd_prune: 'x' is not a cell"),
         ({"parameters": ["x"]}, "tables.parameters: 'x' is not a cell"),
+        (
+            {"combinations": {"kd": ["edgemin_torch"]}},
+            "tables.combinations.kd: cell 'edgemin_torch' is not measured in onnxruntime, the first of runtimes, in which this table",
+        ),
+        (
+            {"orders": {"kd": ["kd_prune"]}},
+            "tables.orders.kd: cell 'kd_prune' has other stages than 'kd'; that is no question of order",
+        ),
+        ({"stagewise": {"torch": ["kd"]}}, "tables.stagewise.torch: lists no cell with the chain 'teacher', the reference"),
+        (
+            {"subsets": {"torch": ["teacher", "edgemin"]}},
+            "tables.subsets.torch: cell 'edgemin' is not measured in torch",
+        ),
     ],
 )
 def test_what_cannot_stand_in_them_is_refused(changed, tables, message):
@@ -74,7 +89,7 @@ def test_what_cannot_stand_in_them_is_refused(changed, tables, message):
 
 def test_a_study_without_them_is_told_so():
     with pytest.raises(EdgeminError, match=r"tables.quantization: the study has none; add a float cell and quantized ones"):
-        quantization.quantization({"blocks": []})
+        quantization.frame({"blocks": []})
 
 
 @pytest.mark.parametrize(
@@ -90,12 +105,14 @@ def test_details_are_what_differs_from_the_defaults(variant, details):
     assert TypeAdapter(AnyQuantize).validate_python(variant).details == details
 
 
+def bundles(plan):
+    return Jobs(plan).make_bundle.files()
+
+
 def test_bundles_are_of_the_ladders_last_cell_unless_others_are_named(changed):
     tables = {"stagewise": {"onnxruntime": ["teacher", "kd", "edgemin"], "torch": ["teacher", "edgemin_torch"]}}
-    assert {file.rsplit("/", 1)[0] for file in plan(changed, tables=tables).plan.bundles()} == {
-        "results/smoke/deploy/edgemin/seed0"
-    }
-    more = plan(changed, deploy=["kd", "edgemin"], seeds=[0, 1]).plan.bundles()
+    assert {file.rsplit("/", 1)[0] for file in bundles(plan(changed, tables=tables))} == {"results/smoke/deploy/edgemin/seed0"}
+    more = bundles(plan(changed, deploy=["kd", "edgemin"], seeds=[0, 1]))
     assert {file.rsplit("/", 1)[0] for file in more} == {
         f"results/smoke/deploy/{cell}/seed{n}" for cell in ("kd", "edgemin") for n in (0, 1)
     }
@@ -108,11 +125,11 @@ def test_bundles_are_of_the_ladders_last_cell_unless_others_are_named(changed):
 def test_with_several_tasks_bundles_have_a_folder_for_each(changed):
     task = changed()["tasks"]["snippets"]
     several = plan(changed, tasks={"snippets": task, "others": task})
-    assert several.plan.bundle("others", "edgemin", 0) == "results/smoke/deploy/others/edgemin/seed0"
+    assert several.bundle("others", "edgemin", 0) == "results/smoke/deploy/others/edgemin/seed0"
 
 
 def test_the_sources_of_a_bundle_are_those_of_its_chain(changed):
-    spec = plan(changed).plan.spec_bundle("snippets", "edgemin", 0)
+    spec = Jobs(plan(changed)).make_bundle.about(Wildcards(fromdict={"cell": "edgemin", "seed": "0"}))
     assert spec["sources"] == ["teacher: random weights", "data of task snippets: local files of whoever ran the study"]
     assert spec["command"] == "snakemake --cores all results/smoke/deploy/edgemin/seed0/model.onnx"
 
@@ -141,7 +158,7 @@ def test_a_plot_of_two_schemes(tmp_path):
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
     files = [tmp_path / "plot.svg", tmp_path / "plot.png"]
-    plot_quantization.plot(str(tmp_path / "table.csv"), map(str, files))
+    registry.PLOTS["quantization"].draw({}, [str(tmp_path / "table.csv")], map(str, files))
     text = files[0].read_text(encoding="utf-8")
     assert "q_one" in text
     assert "q_two" in text

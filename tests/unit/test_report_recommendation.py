@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from edgemin.files import write_json
-from edgemin.report import combinations, literature, recommendation
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import write_json
 from edgemin.report.recommendation import candidates, choose, text
+from edgemin.report.tables import combinations
+from edgemin.study import registry
 
 # cell: chain, right of 40 on validation, right of 40 on test, bytes, p90
 CELLS = {
@@ -85,6 +90,22 @@ def test_what_the_page_says_of_a_choice(block):
     assert "`slow`" not in page.split("The Pareto set")[1]
 
 
+def test_no_loss_is_no_loss_below_nothing(block):
+    """`kd` answers as the teacher does."""
+    folders = {row["cell"]: Path(row["seeds"][0]["folder"]) for row in block["rows"]}
+    shutil.copy(folders["teacher"] / "predictions.parquet", folders["kd"])
+    wanted = limits(drop=0.06, size=30_000_000)
+    page = text(block, candidates(block, wanted), wanted, {})
+    assert "- Its loss against the teacher on test: 0.00 [0.00, 0.00]; the whole interval is within the limit." in page
+
+
+def test_what_has_no_bundle_has_no_command_for_one(block):
+    block["bundles"] = {}
+    page = text(block, candidates(block, limits()), limits(), {})
+    assert "## Ship `small`" in page
+    assert "bundle" not in page
+
+
 def test_where_no_cell_fits_what_binds_and_what_is_nearest(block):
     """Within 10 MB only `small` is, at a drop of 0.1: the limit of 0.01 on drops binds, and so does that on bytes."""
     wanted = limits(drop=0.01, size=10_000_000)
@@ -103,28 +124,35 @@ def test_where_no_cell_fits_what_binds_and_what_is_nearest(block):
 
 def test_the_files(block, tmp_path):
     spec = {"study": "s", "limits": limits(size=10_000_000), "questions": {}, "blocks": [block]}
-    recommendation.write_tables(spec, tmp_path)
+    registry.TABLES["recommendation"].write(spec, tmp_path)
     assert (tmp_path / "recommendation.md").read_text(encoding="utf-8").startswith("# Recommendation: s\n\nLimits (onnxruntime)")
     table = pd.read_csv(tmp_path / "recommendation.csv")
     assert table.set_index("cell")["qualifies"].to_dict() == {"teacher": False, "kd": False, "small": True, "slow": False}
     assert r"\toprule" in (tmp_path / "recommendation.tex").read_text(encoding="utf-8")
 
 
+def test_without_a_teacher_there_is_nothing_to_drop_below(block, tmp_path):
+    spec = {"study": "s", "limits": limits(), "questions": {}, "blocks": [block | {"rows": block["rows"][1:]}]}
+    said = r"^recommend: no cell with the chain 'teacher' is measured in onnxruntime, and drops are below it; add one$"
+    with pytest.raises(EdgeminError, match=said):
+        registry.TABLES["recommendation"].write(spec, tmp_path)
+
+
 def test_combinations_by_hand(block, tmp_path):
     """Against the first row: bytes, p50 and quality."""
     spec = {"study": "s", "table": "combinations", "runtime": "onnxruntime", "threads": 1, "blocks": [block]}
-    table = combinations.combinations(spec).set_index("cell")
+    table = combinations.frame(spec).set_index("cell")
     assert table["bytes_ratio"].to_dict() == {"teacher": 1, "kd": 0.25, "small": 0.0625, "slow": 0.25}
     assert table["p50_ratio"]["small"] == 3 / 8
     assert table["quality_change"]["kd"] == pytest.approx(-0.05)
     assert table["recipe"].tolist()[:2] == ["the teacher itself", "distill-k"]
-    combinations.write_tables(spec, tmp_path)
+    registry.TABLES["combinations"].write(spec, tmp_path)
     assert "| small   | distill-k → prune-x |" in (tmp_path / "combinations.md").read_text(encoding="utf-8")
 
 
 def test_published_figures_stand_apart(block, tmp_path):
     block["rows"] = [row | {"about": {"runtime": "onnxruntime"}} for row in block["rows"]]
-    literature.write_tables({"study": "s", "blocks": [block]}, tmp_path)
+    registry.TABLES["literature"].write({"study": "s", "blocks": [block]}, tmp_path)
     table = pd.read_csv(tmp_path / "literature.csv")
     ours = table["metric"].notna()
     assert ours.sum() == 4
@@ -133,3 +161,5 @@ def test_published_figures_stand_apart(block, tmp_path):
     assert table.loc[~ours, "source"].notna().all()
     lines = (tmp_path / "literature.md").read_text(encoding="utf-8").splitlines()
     assert next(line for line in lines if "this study: kd" in line).count("85.0 [") == 1
+    unsaid = next(line for line in lines if "re-implemented" in line)  # its source claims no speed-up
+    assert [cell.strip() for cell in unsaid.split("|")][2:4] == ["29.8", "–"]

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
-from edgemin.report import adjust, blocks, statistics
-from edgemin.report.significance import holm, mcnemar, seeds_needed, sign_flip, smallest_effect
-from edgemin.report.statistics import difference, scorer
+from edgemin.report import blocks
+from edgemin.report.statistics import adjust, intervals
+from edgemin.report.statistics.intervals import difference
+from edgemin.report.statistics.judge import Judge
+from edgemin.report.statistics.significance import holm, mcnemar, seeds_needed, sign_flip, smallest_effect
+
+ACCURACY = Judge.of({"metric": "accuracy"})
 
 
 @pytest.mark.parametrize(("differences", "p"), [([1.0], 1), ([1, 2], 0.5), ([1, 2, 3, 4, 5, 6], 2 / 64), ([0, 0, 0], 1)])
@@ -38,12 +43,30 @@ def test_many_seeds_draw_the_signs():
 
 def test_mcnemar_is_the_binomial_test_of_the_discordant():
     """Eight examples that only one gets right, two that only the other does: 2 (1 + 10 + 45) / 2^10."""
-    labels = np.zeros(30, dtype=int)
-    right, wrong = np.array([1.0, 0.0]), np.array([0.0, 1.0])
-    one = np.array([right] * 28 + [wrong] * 2)
-    other = np.array([wrong] * 8 + [right] * 22)
-    assert mcnemar(labels, one, other) == pytest.approx(2 * 56 / 1024)
-    assert mcnemar(labels, one, one) == 1
+    one = np.array([True] * 28 + [False] * 2)
+    other = np.array([False] * 8 + [True] * 22)
+    assert mcnemar(one, other) == pytest.approx(2 * 56 / 1024)
+    assert mcnemar(one, other) == pytest.approx(binomtest(2, 10).pvalue)
+    assert mcnemar(one, one) == 1
+
+
+def test_mcnemar_asks_which_answers_are_right():
+    """The columns of a comparison of two checkpoints: their answers, not their logits."""
+    labels = np.arange(30) % 2
+    one, other = (np.eye(2)[np.where(hits, labels, 1 - labels)][None] * 3 for hits in (np.arange(30) < 28, np.arange(30) >= 8))
+    found = blocks.change_columns(ACCURACY, labels, one, other)
+    assert (found["p"], found["p_test"]) == (pytest.approx(2 * 56 / 1024), "McNemar")
+
+
+def test_a_regression_has_no_answers_that_are_right():
+    """One seed: no test at all; two: of their correlations, 1 and 1 against -1 and -1."""
+    labels = np.arange(6.0)
+    ours, theirs = np.tile(labels[:, None], (2, 1, 1)), np.tile(-labels[:, None], (2, 1, 1))
+    pearson = Judge.of({"metric": "pearson"})
+    one = blocks.change_columns(pearson, labels, ours[:1], theirs[:1])
+    assert (one["p"], one["mcnemar_by_seed"]) == (None, "")
+    both = blocks.change_columns(pearson, labels, ours, theirs)
+    assert (both["p"], both["quality_change"]) == (0.5, pytest.approx(2))
 
 
 def test_holm_by_hand():
@@ -68,7 +91,7 @@ def test_the_smallest_effect_of_a_test_set():
     one, other = np.zeros(count, dtype=int), np.zeros(count, dtype=int)
     one[: discordant // 2] = 1
     other[discordant // 2 : discordant] = 1
-    found = difference(scorer("accuracy"), labels, np.eye(2)[one][None], np.eye(2)[other][None])
+    found = difference(ACCURACY, labels, np.eye(2)[one][None], np.eye(2)[other][None])
     assert smallest_effect(found.low, found.high) == pytest.approx(2.80 * np.sqrt(discordant / count / count), rel=0.08)
 
 
@@ -78,7 +101,7 @@ def test_the_crossed_interval_covers_at_twenty_seeds(monkeypatch):
     The percentile interval is known to be narrow by the factor sqrt((n - 1) / n): of 200 simulated, 95 % less 4 standard
     deviations of a binomial have to cover the truth.
     """
-    monkeypatch.setattr(statistics, "RESAMPLES", 300)
+    monkeypatch.setattr(intervals, "RESAMPLES", 300)
     random = np.random.default_rng(5)
     seeds, examples, covered, studies = 20, 300, 0, 200
     for _ in range(studies):
@@ -88,7 +111,7 @@ def test_the_crossed_interval_covers_at_twenty_seeds(monkeypatch):
             for level in (0.86, 0.85)
         )
         truth = _mean_difference()
-        interval = statistics._mean(ours.astype(float) - theirs)
+        interval = intervals._mean(ours.astype(float) - theirs)
         covered += interval.low <= truth <= interval.high
     assert covered / studies >= 0.95 - 4 * np.sqrt(0.95 * 0.05 / studies)
 
@@ -121,25 +144,25 @@ def told(tmp_path):
 
 
 def test_the_columns_of_a_comparison(told):
-    rows = [one.row for one in blocks.judged("accuracy", told)]
+    rows = [one.row for one in blocks.judged(ACCURACY, told)]
     assert [row["quality_change"] for row in rows[1:]] == [-0.25, -0.5]
     assert rows[1]["change_by_seed"] == "-0.25 -0.25"
     assert rows[1]["quality_by_seed"] == "0.75 0.75"
     assert (rows[1]["p"], rows[1]["p_test"]) == (0.5, "sign-flip")
     assert rows[1]["mcnemar_by_seed"] == " ".join([f"{2 / 2**10:.6g}"] * 2)
     assert [row["best"] for row in rows] == [True, False, False]
-    stepwise = [one.row for one in blocks.judged("accuracy", told, stepwise=True)]
+    stepwise = [one.row for one in blocks.judged(ACCURACY, told, stepwise=True)]
     assert stepwise[2]["quality_change"] == -0.25
 
 
 def test_nothing_is_best_among_equals(told):
-    assert not any(one.row["best"] for one in blocks.judged("accuracy", [told[0], told[0], told[2]]))
-    assert not blocks.judged("accuracy", told[:1])[0].row["best"]
+    assert not any(one.row["best"] for one in blocks.judged(ACCURACY, [told[0], told[0], told[2]]))
+    assert not blocks.judged(ACCURACY, told[:1])[0].row["best"]
 
 
 def test_one_seed_speaks_of_checkpoints(told):
     one = [(names, folders[:1]) for names, folders in told]
-    table = adjust.adjusted(pd.DataFrame([judged.row for judged in blocks.judged("accuracy", one)]))
+    table = adjust.adjusted(pd.DataFrame([judged.row for judged in blocks.judged(ACCURACY, one)]))
     assert table["p"].tolist()[1:] == pytest.approx([2 / 2**10, 2 / 2**20])
     assert table["p_holm"].tolist()[1:] == pytest.approx([2 / 2**10, 4 / 2**20])
     said = adjust.said(table)
@@ -152,7 +175,7 @@ def test_one_seed_speaks_of_checkpoints(told):
 
 def test_too_few_seeds_are_said(told):
     """Two seeds: 2/2^2 = 0.5; two comparisons need seven."""
-    table = adjust.adjusted(pd.DataFrame([judged.row for judged in blocks.judged("accuracy", told)]))
+    table = adjust.adjusted(pd.DataFrame([judged.row for judged in blocks.judged(ACCURACY, told)]))
     said = adjust.said(table)
     assert (
         "With 2 seeds none of 2 comparisons can be significant at 0.05 after correction: the smallest p is 0.5; 7 seeds could."

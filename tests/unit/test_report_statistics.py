@@ -1,11 +1,15 @@
+"""Intervals of qualities, by hand and by simulation."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from edgemin.report import statistics
-from edgemin.report.statistics import difference, quality, scorer
-from edgemin.tasks.metrics import compute
+from edgemin.report.statistics import intervals
+from edgemin.report.statistics.intervals import by_seed, difference, quality
+from edgemin.report.statistics.judge import Judge
+from edgemin.study import registry
 
 LABELS = np.array([0, 1, 1, 0])
 
@@ -17,7 +21,7 @@ def logits(*right: str) -> np.ndarray:
 
 
 A, B = logits("1111", "1100"), logits("1010", "1000")
-ACCURACY = scorer("accuracy")
+ACCURACY = Judge.of({"metric": "accuracy"})
 
 
 def test_point_estimates_by_hand():
@@ -54,16 +58,44 @@ def test_differences_stay_paired():
     assert quality(ACCURACY, labels, one).high - quality(ACCURACY, labels, one).low > 0.1
 
 
-def test_quick_accuracy_is_the_metric():
+@pytest.mark.parametrize(
+    ("metric", "oracle"),
+    [
+        ("accuracy", accuracy_score),
+        ("macro_f1", lambda gold, found: f1_score(gold, found, average="macro")),
+        ("matthews", matthews_corrcoef),
+    ],
+)
+def test_a_quality_is_the_metric(metric, oracle, monkeypatch):
+    """Its estimate is the mean of scikit-learn's over seeds, whether or not it is a mean over examples."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 10)  # the ends are not looked at
     random = np.random.default_rng(1)
-    labels, values = random.integers(0, 3, 50), random.standard_normal((50, 3))
-    assert ACCURACY(labels, values) == compute("accuracy", labels, values)
-    assert scorer("macro_f1")(labels, values) == compute("macro_f1", labels, values)
+    labels, values = random.integers(0, 3, 50), random.standard_normal((2, 50, 3))
+    expected = [oracle(labels, one.argmax(-1)) for one in values]
+    judge = Judge.of({"metric": metric})
+    assert by_seed(judge, labels, values) == pytest.approx(expected)
+    assert quality(judge, labels, values).value == pytest.approx(np.mean(expected))
+    assert difference(judge, labels, values[:1], values[1:]).value == pytest.approx(expected[0] - expected[1])
+
+
+def test_a_metric_that_is_a_mean_is_looked_up_and_not_computed_anew():
+    """Both ways draw alike: the interval of accuracy is the same by either."""
+    random = np.random.default_rng(3)
+    labels, values = random.integers(0, 2, 30), random.standard_normal((2, 30, 2))
+    score = ACCURACY.scores.score("accuracy")
+    anew = intervals.crossed_bootstrap(lambda s, e: float(np.mean([score(labels[e], values[i][e]) for i in s])), 2, 30)
+    assert quality(ACCURACY, labels, values).as_dict() == pytest.approx(anew.as_dict())
+
+
+def test_who_judges_follows_from_the_metric_or_is_said():
+    assert ACCURACY.kind is registry.KINDS["classification"]
+    assert Judge.of({"metric": "pearson"}).kind is registry.KINDS["regression"]
+    assert Judge.of({"metric": "pearson", "kind": "classification"}).kind is registry.KINDS["classification"]
 
 
 def test_one_seeds_interval_covers_the_truth(monkeypatch):
     """200 answers, each right with probability 0.85. Of 300 simulated 95 % intervals 3.8 points are three binomial SDs."""
-    monkeypatch.setattr(statistics, "RESAMPLES", 400)  # enough for an end to a hundredth, and quick
+    monkeypatch.setattr(intervals, "RESAMPLES", 400)  # enough for an end to a hundredth, and quick
     random = np.random.default_rng(2)
     labels, covered = np.zeros(200, dtype=int), 0
     for _ in range(300):

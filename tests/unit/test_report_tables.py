@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from edgemin.files import write_json
-from edgemin.report import markup, statistics
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import write_json
+from edgemin.report import markup
+from edgemin.report.blocks import frame_of
 from edgemin.report.collect import COLUMNS, collect, write
-from edgemin.report.stagewise import shown, stagewise, write_tables
+from edgemin.report.statistics import intervals
+from edgemin.report.tables.stagewise import shown
+from edgemin.study import registry
 
 GOLD = [0, 1, 1, 0]
 CHAINS = {"teacher": "teacher", "kd": "teacher/distill-kd", "small": "teacher/distill-kd/quantize-int8"}
@@ -71,6 +76,12 @@ def spec(tmp_path):
     return {"study": "s", "table": "stagewise", "threads": 1, "blocks": blocks}
 
 
+@pytest.fixture
+def text(spec):
+    """What a person reads of the stage-wise table."""
+    return pd.DataFrame(shown(frame_of(spec["blocks"], stepwise=True)))
+
+
 def test_every_number_has_a_row(spec):
     table = collect(spec["blocks"][0]["rows"][1]["seeds"][:1])
     assert list(table.columns) == COLUMNS
@@ -111,7 +122,7 @@ def test_a_written_table_reads_back(spec, tmp_path):
 
 def test_the_stagewise_table_by_hand(spec):
     """Means over two seeds: 7/8, 5/8, 3/4; each against the row above; and the standard deviation of 3/4 and 1, 1/2 and 3/4."""
-    table = stagewise(spec).set_index("cell")
+    table = frame_of(spec["blocks"], stepwise=True).set_index("cell")
     assert table["quality"].tolist() == [0.875, 0.625, 0.75]
     assert table["quality_change"].tolist()[1:] == [-0.25, 0.125]
     assert math.isnan(table["quality_change"]["teacher"])
@@ -125,15 +136,20 @@ def test_the_stagewise_table_by_hand(spec):
     assert (table["quality"] <= table["quality_high"]).all()
 
 
-def test_subsets_are_compared_with_the_teacher(spec):
-    table = stagewise({**spec, "table": "subsets"})
+def test_subsets_are_compared_with_the_teacher(spec, tmp_path):
+    table = frame_of(spec["blocks"])
     assert table["quality_change"].tolist()[1:] == [-0.25, -0.125]
-    text = shown(table, subsets=True)
+    text = pd.DataFrame(shown(table, stages=True))
     assert text[["distill", "prune", "quantize"]].to_numpy().tolist() == [["", "", ""], ["yes", "", ""], ["yes", "", "yes"]]
+    registry.TABLES["subsets"].write(spec, tmp_path)
+    assert pd.read_csv(tmp_path / "subsets.csv")["quality_change"].tolist()[1:] == [-0.25, -0.125]
+    markdown = (tmp_path / "subsets.md").read_text(encoding="utf-8")
+    assert markdown.startswith("# Subsets of the stages: s\n")
+    assert "| distill | prune | quantize |" in markdown
+    assert "a change is paired with the teacher." in markdown
 
 
-def test_numbers_as_people_read_them(spec):
-    text = shown(stagewise(spec))
+def test_numbers_as_people_read_them(text):
     assert [cell.split(" ")[0] for cell in text["accuracy %"]] == ["87.5", "62.5", "75.0"]
     assert [cell.split(" ")[0] for cell in text["change"]] == ["–", "−25.00", "+12.50"]
     assert text["naive M"].tolist() == ["0.90", "0.90", "–"]
@@ -146,18 +162,19 @@ def test_numbers_as_people_read_them(spec):
 
 def test_a_correlation_is_no_percentage(spec, monkeypatch):
     """Matthews of the teacher's seeds: (2 1 - 1 0) / sqrt(2 2 3 1), the wrong one being a 0 taken for a 1, and 1."""
-    monkeypatch.setattr(statistics, "RESAMPLES", 10)  # the interval is not looked at
+    monkeypatch.setattr(intervals, "RESAMPLES", 10)  # the interval is not looked at
     spec["blocks"][0]["metric"] = "matthews"
-    text = shown(stagewise(spec))
+    text = shown(frame_of(spec["blocks"], stepwise=True))
     assert text["matthews"][0].split(" ")[0] == f"{(2 / math.sqrt(12) + 1) / 2:.3f}"
 
 
 def test_the_three_files_say_the_same(spec, tmp_path):
-    write_tables(spec, tmp_path)
+    registry.TABLES["stagewise"].write(spec, tmp_path)
     table = pd.read_csv(tmp_path / "stagewise.csv")
     assert table["quality"].tolist() == [0.875, 0.625, 0.75]
     markdown, tex = ((tmp_path / f"stagewise.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
     assert markdown.startswith("# Stage by stage: s\n\n| runtime ")
+    assert "a change is paired with the row above." in markdown
     assert "Machine: Some & CPU; 1 inference thread(s). 2 seeds. p: exact sign-flip test over seeds; in brackets" in markdown
     assert r"Machine: Some \& CPU; 1 inference thread(s). 2 seeds. p: exact" in tex
     for mark in ("62.5 [", "−25.00 [", "2.50× [2.00, 3.00]"):
@@ -165,7 +182,7 @@ def test_the_three_files_say_the_same(spec, tmp_path):
         assert markup.tex_escape(mark) in tex
     rows = [line for line in tex.splitlines() if line.endswith(r" \\")]
     assert len(rows) == 1 + 3
-    assert {row.count(" & ") for row in rows} == {len(shown(table).columns) - 1}
+    assert {row.count(" & ") for row in rows} == {len(shown(table)) - 1}
 
 
 @pytest.mark.parametrize(
@@ -195,3 +212,26 @@ def test_latex_by_hand():
     lines = markup.latex(pd.DataFrame({"a_b %": ["1×", "–"]}), "10^6 & more").splitlines()
     assert lines[1:7] == [r"\begin{tabular}{l}", r"\toprule", r"a\_b \% \\", r"\midrule", r"1$\times$ \\", r"-- \\"]
     assert lines[-1] == r"{\footnotesize 10\textasciicircum{}6 \& more}"
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "said"),
+    [
+        ("distillation", {"blocks": []}, "tables.distillation: the study has none; add control and cells (config/README.md)"),
+        (
+            "combinations",
+            {"blocks": []},
+            "tables.combinations: the study has none; add a first cell and others (config/README.md)",
+        ),
+        ("orders", {"blocks": []}, "tables.orders: the study has none; add a first cell and others (config/README.md)"),
+        (
+            "sensitivity",
+            {"rows": [{"seeds": []}]},
+            "sensitivity: the study has no such key; add it, with the cell to cut (config/README.md)",
+        ),
+    ],
+)
+def test_a_table_of_nothing_is_refused(tmp_path, name, spec, said):
+    with pytest.raises(EdgeminError, match=f"^{re.escape(said)}$"):
+        registry.TABLES[name].write({"study": "s", "table": name, **spec}, tmp_path)
+    assert list(tmp_path.iterdir()) == []

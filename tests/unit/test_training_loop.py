@@ -1,6 +1,10 @@
+"""The training loop: killed and resumed, its best epoch, dropout, and the weighted sum of its terms."""
+
 from __future__ import annotations
 
+import logging
 import math
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -10,21 +14,20 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import set_seed
 
-from edgemin.config.variants import Labels, Phase
-from edgemin.deploy.onnx_export import random_inputs
+from edgemin.core.errors import EdgeminError
 from edgemin.encoders import checkpoint
-from edgemin.encoders.families import FAMILIES
-from edgemin.errors import EdgeminError
-from edgemin.files import read_json
-from edgemin.provenance import check_provenance
-from edgemin.tasks.metrics import compute
-from edgemin.training import loop
+from edgemin.encoders.onnx_export import random_inputs
+from edgemin.study.phases import Phase
+from edgemin.study.registry import FAMILIES, KINDS
+from edgemin.training import phase as loop
+from edgemin.training import trainer
 from edgemin.training.data import read_examples
-from edgemin.training.labels import NO_LABEL, LabelsTerm, labels_loss
-from edgemin.training.precision import bf16_here, resolve
-from edgemin.training.run import train_and_save
-from edgemin.training.teacher import train_teacher
+from edgemin.training.predict import predict
+from edgemin.training.sampler import LengthGroupedSampler
+from edgemin.training.settings import Given, Settings
+from edgemin.training.supervised import Supervised
 
+KIND = KINDS["classification"]
 BATCH, PER_EPOCH = 16, 6  # 96 sentences
 
 
@@ -56,19 +59,20 @@ class Normalised(Term):
 
 
 @pytest.fixture
-def train(source, data, tmp_path):
+def train(source, tokens, tmp_path):
     """train(meddle, epochs, phases, scratch): a student that always starts from the same weights; returns (student, history)."""
-    train_set, validation = (read_examples(data, split, source, 16) for split in ("train", "validation"))
+    train_set, validation = (read_examples(tokens / f"{split}.arrow", KIND, source) for split in ("train", "validation"))
 
     def run(meddle=lambda call, loss: loss, epochs=3, phases=1, scratch="scratch", rate=0.02, dropout=None, term=Term):
         set_seed(0)
-        student = checkpoint.load_source(source, labels=["negative", "positive"], finetuned=False)
+        student = checkpoint.load_source(source, kind=KIND, labels=["negative", "positive"], finetuned=False)
         phase = Phase.model_validate(
             {"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "terms": [{"objective": "labels"}], "dropout": dropout}
         )
-        settings = loop.Settings("accuracy", seed=0, precision="fp32", scratch=tmp_path / scratch)
+        settings = Settings("accuracy", KIND, seed=0, precision="fp32", scratch=tmp_path / scratch)
         calls = []
-        history = loop.train(student, [phase] * phases, lambda config: term(meddle, calls), train_set, validation, settings)
+        given = Given(train_set, validation, settings)
+        history = loop.train(student, [phase] * phases, lambda config: term(meddle, calls), given)
         return student, history
 
     run.validation = validation
@@ -90,12 +94,17 @@ def power_cut(at: int):
 
 
 @pytest.mark.parametrize("at", [2 * PER_EPOCH + 2, 3 * PER_EPOCH + 1, 5 * PER_EPOCH + 4])
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(train, at):
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(train, at, caplog):
     """Two phases of three epochs, with dropout, killed in the third, fourth and sixth epoch: equal to the bit."""
     undisturbed, history = train(phases=2, scratch="undisturbed")
     with pytest.raises(KeyboardInterrupt):
         train(power_cut(at), phases=2)
+    caplog.set_level(logging.INFO)
     resumed, again = train(phases=2)
+    first_is_done = "train, phase 1 of 2: already done, going on after it" in caplog.text
+    assert first_is_done == (at > 3 * PER_EPOCH)
+    number, done = 1 + first_is_done, (at - 1) // PER_EPOCH % 3 * PER_EPOCH  # of the running phase's 18 updates
+    assert (f"train, phase {number} of 2: resumed at step {done} of 18" in caplog.text) == (done > 0)
     assert equal(undisturbed, resumed)
     for phase, other in zip(history["phases"], again["phases"], strict=True):
         assert phase["validation"] == other["validation"]
@@ -144,7 +153,7 @@ def test_the_best_epoch_by_validation_is_kept(train):
     assert len(scores) == 6
     assert scores[-1] < max(scores)
     assert phase["selected_epoch"] == 1 + scores.index(max(scores)) <= 3
-    kept = compute("accuracy", train.validation.labels, loop.predict(student, train.validation))
+    kept = KIND.scores().score("accuracy")(train.validation.labels, predict(student, train.validation))
     assert kept == max(scores)
 
 
@@ -165,7 +174,7 @@ def test_dropout_of_a_phase_is_that_of_its_training(train, dropout, same):
     assert {module.p for module in usual.modules() if isinstance(module, nn.Dropout)} == {0.1}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.names())
 def test_no_dropout_leaves_nothing_to_chance(tiny, family):
     """In attention too, which reads the probability from its module. Two passes in training mode, equal to the bit."""
     model = tiny(family).train()
@@ -219,7 +228,7 @@ class Sum(nn.Module):
 
 def test_the_loss_is_the_weighted_sum_of_the_terms(tiny):
     student = tiny()
-    model = loop.Supervised(student, [("labels", 0.25, Sum("student")), ("logits", 3.0, Sum("logits"))])
+    model = Supervised(student, [("labels", 0.25, Sum("student")), ("logits", 3.0, Sum("logits"))])
     inputs = {"input_ids": torch.tensor([[2, 7, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}
     with torch.no_grad():
         loss = model(inputs, torch.tensor([0]), {"logits": torch.tensor([[1.0, 2.0]])})["loss"]
@@ -235,128 +244,39 @@ class Parts(Sum):
 
 
 def test_parts_of_a_term_stand_beside_it(tiny):
-    model = loop.Supervised(tiny(), [("tinybert", 1.0, Parts("logits"))])
+    model = Supervised(tiny(), [("tinybert", 1.0, Parts("logits"))])
     inputs = {"input_ids": torch.tensor([[2, 7, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.long)}
     model(inputs, torch.tensor([0]), {"logits": torch.tensor([[1.0, 2.0]])})
     assert model.raw == {"tinybert": 3, "tinybert.first": 1.5, "tinybert.second": 2}
 
 
-def test_predictions_come_in_the_order_of_the_examples(source, data):
-    """Sorted, batched and padded inside; one by one and unpadded outside: float32 rounding between."""
+def test_values_are_learned_by_the_same_loop(source, tokens, tmp_path):
+    """The labels as numbers, one output: validation is Pearson's r of what the model then says."""
+    kind = KINDS["regression"]
+    train_set, validation = (read_examples(tokens / f"{split}.arrow", kind, source) for split in ("train", "validation"))
     set_seed(0)
-    model = checkpoint.load_source(source, labels=["a", "b"], finetuned=False)
-    given = read_examples(data, "train", source, 16)
-    with torch.no_grad():
-        singly = [
-            model(**{name: torch.tensor([ids]) for name, ids in example.items()}).logits[0].numpy() for example in given.tokens
-        ]
-    np.testing.assert_allclose(loop.predict(model, given), np.stack(singly), rtol=0, atol=1e-5)
+    student = checkpoint.load_source(source, kind=kind, labels=None, finetuned=False)
+    schedule = {"epochs": 4, "batch_size": BATCH, "learning_rate": 0.02}
+    phase = Phase.model_validate({**schedule, "terms": [{"objective": "labels"}]})
+    given = Given(train_set, validation, Settings("pearson", kind, seed=0, precision="fp32", scratch=tmp_path))
+    history = loop.train(student, [phase], lambda term: term.build(student, None, kind), given)
+    values = predict(student, validation)
+    assert values.shape == (24, 1)
+    best = max(history["phases"][0]["validation"])
+    assert best == pytest.approx(np.corrcoef(validation.labels, values[:, 0])[0, 1], rel=1e-6)
+    assert best > 0.8
 
 
-def test_batches_carry_inputs_labels_and_signals(source, data):
-    given = read_examples(data, "train", source, 16)
-
-    class Signals:
-        def batch(self, indices, length):
-            return {"asked": (list(indices), length)}
-
-    batch = given.collate([5, 0], Signals())
-    assert {name: tuple(values.shape) for name, values in batch["inputs"].items()} == dict.fromkeys(
-        ("input_ids", "token_type_ids", "attention_mask"), (2, 8 if max(given.lengths[i] for i in (5, 0)) <= 8 else 16)
-    )
-    assert batch["labels"].tolist() == [given.labels[5], given.labels[0]]
-    assert batch["teacher"]["asked"] == ([5, 0], batch["inputs"]["input_ids"].shape[1])
-
-
-def test_gold_labels_by_hand():
-    """-log(e^2 / (e^2 + 1)) for the first row, log 2 for the second; for values (1 - 3)^2 and 0."""
-    logits = torch.tensor([[2.0, 0.0], [1.0, 1.0]])
-    expected = (math.log(1 + math.exp(-2)) + math.log(2)) / 2
-    assert labels_loss(logits, torch.tensor([0, 1])).item() == pytest.approx(expected, rel=1e-6)  # float32
-    assert labels_loss(torch.tensor([[1.0], [2.0]]), torch.tensor([3.0, 2.0])).item() == 2
-    term = LabelsTerm(Labels(objective="labels"), nn.Linear(1, 1))
-    assert term(logits, torch.ones(2, 1), torch.tensor([0, 1]), {}).item() == labels_loss(logits, torch.tensor([0, 1])).item()
-
-
-def test_examples_without_a_label_do_not_count():
-    """Class -100, value NaN: neither in the sum, nor in the number that it is divided by, nor in the gradient."""
-    logits = torch.tensor([[2.0, 0.0], [9.0, -9.0], [1.0, 1.0], [7.0, 7.0]], requires_grad=True)
-    loss = labels_loss(logits, torch.tensor([0, NO_LABEL, 1, NO_LABEL]))
-    assert loss.item() == labels_loss(logits[[0, 2]], torch.tensor([0, 1])).item()
-    loss.backward()
-    assert logits.grad.abs().sum(1).tolist() == [pytest.approx(1 / (1 + math.exp(2)), rel=1e-6), 0, 0.5, 0]  # (p - 1) / 2, twice
-    values = torch.tensor([[1.0], [5.0], [2.0]], requires_grad=True)
-    loss = labels_loss(values, torch.tensor([3.0, math.nan, 2.5]))
-    assert loss.item() == (4 + 0.25) / 2
-    loss.backward()
-    assert values.grad.flatten().tolist() == [-2, 0, -0.5]  # 2 (z - y) / 2
-
-
-@pytest.mark.parametrize("gold", [torch.full((2,), NO_LABEL), torch.full((2,), math.nan)], ids=["classes", "values"])
-def test_a_batch_without_labels_costs_nothing(gold):
-    logits = torch.ones(2, 1 if gold.is_floating_point() else 3, requires_grad=True)
-    loss = labels_loss(logits, gold)
-    loss.backward()
-    assert loss.item() == 0
-    assert not logits.grad.any()
-
-
-def test_with_every_label_it_is_the_plain_mean():
-    logits, gold = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 2, 1, 1, 0, 2])
-    assert labels_loss(logits, gold).item() == pytest.approx(F.cross_entropy(logits, gold).item(), rel=1e-6)
-    values = logits[:, 0]
-    assert labels_loss(logits[:, 1:2], values).item() == pytest.approx(F.mse_loss(logits[:, 1], values).item(), rel=1e-6)
-
-
-def test_precision_auto_is_what_the_device_computes_in():
-    assert [resolve(name) for name in ("fp32", "bf16", "auto")] == ["fp32", "bf16", "bf16" if bf16_here() else "fp32"]
-
-
-SPEC = {"max_length": 16, "metric": "accuracy", "seed": 0, "precision": "fp32", "threads": 1}
-
-
-@pytest.mark.parametrize("epochs", [0, 1])
-def test_a_training_job_leaves_a_checkpoint_and_no_scratch(source, data, tmp_path, epochs):
-    """Without phases the model is written as it is."""
-    set_seed(0)
-    student = checkpoint.load_source(source, labels=["a", "b"], finetuned=False)
-    before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
-    phases = [Phase.model_validate({"epochs": 1, "terms": [{"objective": "labels"}]})] * epochs
-    train_and_save(
-        student,
-        phases,
-        lambda config: LabelsTerm(config, student),
-        data=data,
-        tokenizer_folder=source,
-        out=tmp_path / "out",
-        scratch=tmp_path / "scratch",
-        spec=SPEC,
-        parents=[source / "model.safetensors"],
-        name="test",
-        facts=lambda: {"note": 7},
-    )
-    loaded = checkpoint.load(tmp_path / "out").state_dict()
-    assert all(torch.equal(loaded[name], before[name]) for name in before) == (not epochs)
-    parents = check_provenance(tmp_path / "out")["parents"]
-    assert list(parents) == [str(source / "model.safetensors"), str(data / "train.parquet"), str(data / "validation.parquet")]
-    history = read_json(tmp_path / "out" / "history.json")
-    assert (len(history["phases"]), history["precision"], history["note"]) == (epochs, "fp32", 7)
-    assert not list((tmp_path / "scratch").glob("*"))
-
-
-def test_a_teacher_that_came_finetuned_is_taken_as_it_is(tiny, save, data, tmp_path):
-    model = tiny()
-    spec = {**SPEC, "teacher": {"source": {"path": "x"}, "training": "none"}}
-    train_teacher(save(model, tmp_path / "source"), data, tmp_path / "out", tmp_path / "scratch", spec)
-    assert equal(checkpoint.load(tmp_path / "out"), model)
-
-
-def test_a_teacher_learns_its_task(source, data, tmp_path):
-    """The adjective gives the label away: from a coin's toss to nearly all right, and the same from the same seed."""
-    phases = [{"epochs": 4, "batch_size": 16, "learning_rate": 0.02}]
-    spec = {**SPEC, "teacher": {"source": {"path": "x"}, "training": phases}}
-    for out in ("one", "other"):
-        train_teacher(source, data, tmp_path / out, tmp_path / f"scratch {out}", spec)
-    [phase] = read_json(tmp_path / "one" / "history.json")["phases"]
-    assert max(phase["validation"]) > 0.9
-    assert equal(*(checkpoint.load(tmp_path / out) for out in ("one", "other")))
+def test_progress_is_told_now_and_then_with_the_time_that_is_left(monkeypatch, caplog):
+    """Resumed at step 10 of 100, two seconds a step: nothing within 15 seconds; at step 18, 82 steps are left."""
+    caplog.set_level(logging.INFO)
+    now, state = [1000.0], SimpleNamespace(global_step=10, max_steps=100)
+    monkeypatch.setattr(trainer.time, "monotonic", lambda: now[0])
+    progress = trainer.Progress("distill", LengthGroupedSampler([5] * 20, 2, seed=0))
+    progress.on_train_begin(None, state, None)
+    assert caplog.messages == ["distill: resumed at step 10 of 100"]
+    for _ in range(10):
+        state.global_step += 1
+        now[0] += 2
+        progress.on_step_end(None, state, None)
+    assert caplog.messages[1:] == ["distill: step 18 of 100, 2.00 s a step, 2:44 left"]

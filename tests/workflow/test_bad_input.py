@@ -112,7 +112,7 @@ def _edited(change: Change) -> Callable[[Copy], None]:
     return lambda copy: str(copy.edit(change)) and None
 
 
-DATA = "results/smoke/data/snippets/train.parquet"
+DATA = "results/smoke/data/snippets/train.arrow"
 TEACHER = "results/smoke/models/snippets/seed0/teacher/model.safetensors"
 # (preparation, target, what the message has to name)
 BAD_INPUTS: dict[str, tuple[Callable[[Copy], None], str, list[str]]] = {

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT, Copy
+from edgemin.data import store
 
 BUNDLE = "results/smoke/deploy/edgemin/seed0"
 PACKAGES = ("onnxruntime", "tokenizers", "numpy")
@@ -41,7 +42,7 @@ def test_three_packages_give_the_predictions_that_the_study_recorded(
 ) -> None:
     measured = next(finished.folder.glob("results/smoke/measurements/*/seed0/**/quantize-int8_dynamic_ort/onnxruntime"))
     recorded = pd.read_parquet(measured / "predictions.parquet").query("split == 'test'")
-    rows = pd.read_parquet(finished.folder / "results/smoke/data/snippets/test.parquet").set_index("id").loc[recorded["id"]]
+    rows = store.read_split(finished.folder / "results/smoke/data/snippets", "test").set_index("id").loc[recorded["id"]]
     (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in rows["text"]), encoding="utf-8")
     found = subprocess.run(
         [python, "-I", bundle / "predict.py", "--file", tmp_path / "texts.txt"],

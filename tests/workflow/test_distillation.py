@@ -9,7 +9,10 @@ import pandas as pd
 import pytest
 
 from conftest import Copy
-from edgemin.tasks.splits import keys_of
+from edgemin.data.arrow import read_rows
+from edgemin.data.keys import keys_of
+from edgemin.data.store import read_split
+from edgemin.study.task import SPLITS
 
 RESULTS = "results/smoke"
 
@@ -51,8 +54,8 @@ def test_the_table_has_a_row_per_cell_and_agrees_with_the_predictions(compared: 
 
 def test_a_transfer_set_holds_the_training_rows_and_nothing_held_out(compared: Copy) -> None:
     folder = compared.folder / RESULTS
-    wide = pd.read_parquet(folder / "transfer/snippets/wide.parquet")
-    train, *held_out = (pd.read_parquet(folder / f"data/snippets/{split}.parquet") for split in ("train", "validation", "test"))
+    wide = read_rows(folder / "transfer/snippets/wide.arrow")
+    train, *held_out = (read_split(folder / "data/snippets", split) for split in SPLITS)
     assert len(wide) == 192
     assert wide["id"].head(len(train)).tolist() == train["id"].tolist()
     assert wide["label"].isna().tolist() == [False] * len(train) + [True] * (192 - len(train))
@@ -62,8 +65,7 @@ def test_a_transfer_set_holds_the_training_rows_and_nothing_held_out(compared: C
 
 
 def _transfer_of_test(study: dict) -> None:
-    held_out = f"{RESULTS}/data/snippets/test.parquet"
-    study["transfer"]["wide"]["unlabelled"] = [{"source": {"files": {"train": held_out}}, "text": "text"}]
+    study["transfer"]["wide"]["unlabelled"] = [{"source": {"files": {"train": "held_out.csv"}}, "text": "text"}]
 
 
 def _first_phase(study: dict, term: dict) -> None:
@@ -99,6 +101,7 @@ REFUSED: dict[str, tuple[Callable[[dict], object], list[str]]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_work_is_refused_before_any_training(compared: Copy, name: str) -> None:
     change, told = REFUSED[name]
+    read_split(compared.folder / f"{RESULTS}/data/snippets", "test").to_csv(compared.folder / "held_out.csv", index=False)
     study = compared.edit(change, to="config/changed.yaml")
     run = compared.run("--", f"{RESULTS}/tables/distillation.md", study=study)
     assert run.code != 0

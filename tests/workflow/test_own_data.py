@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
 from conftest import ROOT, Copy
+from edgemin.data import store
 
 GOOD, BAD = ["warm", "funny", "clever", "moving", "fresh"], ["dull", "cold", "clumsy", "noisy", "empty"]
 THINGS = ["film", "story", "cast", "script", "score", "ending", "plot", "tone", "pace", "scene"]
@@ -86,7 +87,7 @@ def test_the_worked_example_of_the_docs(copy: Copy) -> None:
     kept = load_file(folder / "model.safetensors")
     assert kept.keys() == weights.keys()
     assert all(torch.equal(kept[name], weights[name]) for name in weights)  # training: none leaves it as it came
-    assert len(pd.read_parquet(copy.folder / "results/mine/data/reviews/test.parquet")) == 100
+    assert len(store.read_split(copy.folder / "results/mine/data/reviews", "test")) == 100
 
     # The same model with its classes named the other way round is refused as the DAG is built: its config is here by now.
     def swapped(study: dict) -> None:

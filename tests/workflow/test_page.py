@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pages import tree
+from pages import written
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from edgemin.report.page import write_page
+from edgemin.report.page.render import write_page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
@@ -21,16 +21,21 @@ POINT = "#chart path[aria-roledescription=point]"
 CELLS = ".table[data-table=cells]"
 
 
+def _page_in(folder: Path, *runtimes: str) -> Path:
+    with written(folder, runtimes=runtimes) as spec:
+        write_page(spec, "index.html")
+    return folder / "index.html"
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        write_page(tree(folder), "index.html")
-    finally:
-        os.chdir(before)
-    return folder / "index.html"
+    return _page_in(tmp_path_factory.mktemp("page"), "onnxruntime", "torch")
+
+
+@pytest.fixture(scope="module")
+def of_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a study that is measured in every runtime."""
+    return _page_in(tmp_path_factory.mktemp("three"), "onnxruntime", "torch", "openvino")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +46,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[Page]:
+    with _opened(browser, file) as page:
+        yield page
+
+
+@contextmanager
+def _opened(browser: Browser, file: Path) -> Iterator[Page]:
     """The page, drawn; at the end it must have logged nothing and asked for nothing but itself."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
     logged: list[str] = []
@@ -252,6 +263,22 @@ def test_a_narrow_window_never_scrolls_sideways(page: Page, width: int) -> None:
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
     scrolls = page.locator(f"{CELLS} .scroll").evaluate("box => box.scrollWidth > box.clientWidth")
     assert scrolls  # the table does, inside its box
+
+
+def test_a_third_runtime_has_a_shape_and_a_filter_of_its_own(browser: Browser, of_three: Path) -> None:
+    """The colour of a point is that of its last stage in every runtime."""
+    with _opened(browser, of_three) as page:
+        assert len(_labels(page)) == 11
+        teachers = page.locator(f"{POINT}[aria-label*='cell: teacher;']").all()
+        assert len(teachers) == 3
+        assert len({point.get_attribute("d") for point in teachers}) == 3
+        assert len({point.get_attribute("fill") for point in teachers}) == 1
+        texts = page.locator("#chart .role-legend-label text").all_text_contents()
+        assert texts[-3:] == ["ONNX Runtime", "PyTorch", "OpenVINO"]
+        assert page.locator(".ladder h3").last.inner_text().startswith("In OpenVINO: from teacher to edgemin_nncf")
+        page.get_by_role("checkbox", name="OpenVINO").uncheck()
+        _until(page, f"document.querySelectorAll('{POINT}').length === 7")
+        assert set(_column(page, 1)) == {"onnxruntime", "torch"}
 
 
 def test_without_javascript_the_texts_are_there(browser: Browser, file: Path) -> None:

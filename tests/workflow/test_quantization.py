@@ -19,7 +19,7 @@ def quantized(finished: Copy) -> Copy:
     assert run.code == 0, run.output[-5000:]
     assert {"train_teacher", "distill_student"}.isdisjoint(run.jobs)
     assert (run.jobs["quantize_model_onnxruntime"], run.jobs["quantize_model_torch"]) == (2, 1)  # the ladder has its own
-    assert run.jobs["quantize_aware"] == 1
+    assert run.jobs["quantize_aware_onnxruntime"] == 1
     return finished
 
 

@@ -17,7 +17,7 @@ import pytest
 from safetensors import safe_open
 
 from conftest import Copy
-from edgemin.provenance import check_provenance
+from edgemin.core.provenance import check_provenance
 
 RESULTS = "results/smoke"
 KD = f"{RESULTS}/models/snippets/seed0/teacher/distill-minilmv2"
@@ -94,6 +94,7 @@ def test_nothing_is_pickled_and_everything_is_as_recorded(finished: Copy) -> Non
         ".json",
         ".onnx",
         ".parquet",
+        ".arrow",
         ".csv",
         ".md",
         ".tex",
@@ -110,7 +111,7 @@ def test_nothing_is_pickled_and_everything_is_as_recorded(finished: Copy) -> Non
     assert not list(folder.rglob("*.partial"))
     assert not any((folder / "scratch").iterdir())
     for path in found:  # the benchmarks and logs of a run are about this machine; what it makes is not
-        if path.suffix in (".onnx", ".safetensors", ".json", ".csv", ".parquet", ".html"):
+        if path.suffix in (".onnx", ".safetensors", ".json", ".csv", ".parquet", ".arrow", ".html"):
             written = path.read_bytes()
             assert bytes(finished.folder) not in written, path
             assert os.fsencode(sys.prefix) not in written, path
@@ -139,7 +140,16 @@ def test_a_second_run_does_nothing(finished: Copy) -> None:
 
 
 PRUNE_AND_AFTER = {"prune_structured", "quantize_model_onnxruntime", "quantize_model_torch", "export_onnx"}
-REPORT = {"collect_results", "table_stagewise", "plot_stagewise", "plot_pareto", "page", "tables", "write_study"}
+REPORT = {
+    "collect_results",
+    "table_stagewise",
+    "plot_stagewise",
+    "plot_pareto_latency",
+    "plot_pareto_size",
+    "page",
+    "tables",
+    "write_study",
+}
 MEASURE = {"measure_quality", "measure_size", "measure_latency"}
 
 
@@ -181,10 +191,10 @@ def test_a_change_re_runs_what_depends_on_it(finished: Copy, change: Callable[[d
 
 
 def test_editing_the_pruning_code_re_runs_pruning_and_what_follows(finished: Copy) -> None:
-    source = finished.folder / "workflow/edgemin/prune/criteria.py"
+    source = finished.folder / "workflow/edgemin/methods/criteria/magnitude/score.py"
     text = source.read_text()
     try:
-        source.write_text(text + "\n# edited\n")
+        source.write_text(f"{text}\n\nEDITED = True\n")
         jobs = finished.dry().jobs
     finally:
         source.write_text(text)
@@ -238,6 +248,7 @@ def test_a_killed_distillation_goes_on_where_it_was(finished: Copy, tmp_path: Pa
     process = subprocess.Popen(
         copy.command("--", target, study=study),
         cwd=copy.folder,
+        env=copy.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

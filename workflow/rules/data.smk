@@ -1,36 +1,37 @@
-"""Downloads, task data and encoders: first of all, so that what is wrong with them shows before any training."""
+"""Downloads, task data, encoders and token ids: first of all, so that what is wrong with them shows before any training."""
 
 
 rule download_source:
     """The only jobs that touch the network."""
     output:
-        directory(f"{DOWNLOADS}/{{pin}}"),
+        directory(JOBS.download_source.outputs),
     log:
-        f"{LOGS}/download/{{pin}}.log",
+        JOBS.download_source.log,
     priority: 100
     retries: 2
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     params:
-        partial=f"{DOWNLOADS}/.partial",
-        pin=lambda wildcards: PLAN.pins[wildcards.pin],
+        partial=download(".partial"),
+        spec=JOBS.download_source.spec,
     script:
         "../scripts/download_source.py"
 
 
 rule prepare_data:
+    """results/{study}/data/{task}/{split}.arrow"""
     input:
-        unpack(lambda wildcards: PLAN.task_inputs(wildcards.task)),
+        unpack(JOBS.prepare_data.inputs),
     output:
-        PLAN.data_files("{task}"),
+        JOBS.prepare_data.outputs,
     log:
-        f"{LOGS}/data/{{task}}.log",
+        JOBS.prepare_data.log,
     priority: 100
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     params:
-        spec=lambda wildcards: PLAN.spec_data(wildcards.task),
-        downloads=lambda wildcards: PLAN.task_inputs(wildcards.task)["downloads"],
+        spec=JOBS.prepare_data.spec,
+        downloads=JOBS.prepare_data.downloads,
     script:
         "../scripts/prepare_data.py"
 
@@ -38,65 +39,87 @@ rule prepare_data:
 rule prepare_transfer:
     """Training rows, texts without a label and augmented sentences, for teachers to speak about."""
     input:
-        unpack(
-            lambda wildcards: PLAN.transfer_inputs(wildcards.task, wildcards.transfer)
-        ),
+        unpack(JOBS.prepare_transfer.inputs),
     output:
-        rows=f"{PLAN.root}/transfer/{{task}}/{{transfer}}.parquet",
-        told=f"{PLAN.root}/transfer/{{task}}/{{transfer}}.json",
+        **JOBS.prepare_transfer.outputs,
     log:
-        f"{LOGS}/transfer/{{task}}/{{transfer}}.log",
+        JOBS.prepare_transfer.log,
     priority: 100
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     params:
-        spec=lambda wildcards: PLAN.spec_transfer(wildcards.task, wildcards.transfer),
-        downloads=lambda wildcards: folders_of(
-            PLAN.transfer_sources(wildcards.task, wildcards.transfer)
-        ),
+        spec=JOBS.prepare_transfer.spec,
+        downloads=JOBS.prepare_transfer.downloads,
     script:
         "../scripts/prepare_transfer.py"
 
 
 rule prepare_out_of_domain:
+    """results/{study}/out_of_domain/{task}/{elsewhere}.arrow"""
     input:
-        unpack(
-            lambda wildcards: PLAN.out_of_domain_inputs(
-                wildcards.task, wildcards.elsewhere
-            )
-        ),
+        unpack(JOBS.prepare_out_of_domain.inputs),
     output:
-        f"{PLAN.root}/out_of_domain/{{task}}/{{elsewhere}}.parquet",
+        JOBS.prepare_out_of_domain.outputs,
     log:
-        f"{LOGS}/out_of_domain/{{task}}/{{elsewhere}}.log",
+        JOBS.prepare_out_of_domain.log,
     priority: 100
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     params:
-        spec=lambda wildcards: PLAN.spec_out_of_domain(
-            wildcards.task, wildcards.elsewhere
-        ),
-        downloads=lambda wildcards: folders_of(
-            [STUDY.tasks[wildcards.task].out_of_domain[wildcards.elsewhere].source]
-        ),
+        spec=JOBS.prepare_out_of_domain.spec,
+        downloads=JOBS.prepare_out_of_domain.downloads,
     script:
         "../scripts/prepare_out_of_domain.py"
 
 
 rule prepare_encoder:
+    """results/{study}/encoders/{task}/{encoder}/: a source of a model in one form, whatever it came as."""
     input:
-        unpack(lambda wildcards: PLAN.encoder_inputs(wildcards.task, wildcards.encoder)),
+        unpack(JOBS.prepare_encoder.inputs),
     output:
-        PLAN.checkpoint(f"{PLAN.root}/encoders/{{task}}/{{encoder}}"),
+        JOBS.prepare_encoder.outputs,
     log:
-        f"{LOGS}/encoders/{{task}}/{{encoder}}.log",
+        JOBS.prepare_encoder.log,
     priority: 100
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     params:
-        spec=lambda wildcards: PLAN.spec_encoder(wildcards.encoder),
-        downloads=lambda wildcards: PLAN.encoder_inputs(
-            wildcards.task, wildcards.encoder
-        )["downloads"],
+        spec=JOBS.prepare_encoder.spec,
+        downloads=JOBS.prepare_encoder.downloads,
     script:
         "../scripts/prepare_encoder.py"
+
+
+rule cut_tokenizer:
+    """results/{study}/tokenizers/{task}/{tokenizer}--{variant}/"""
+    input:
+        unpack(JOBS.cut_tokenizer.inputs),
+    output:
+        JOBS.cut_tokenizer.outputs,
+    log:
+        JOBS.cut_tokenizer.log,
+    wildcard_constraints:
+        variant=chains.one_of(STUDY.prune),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=JOBS.cut_tokenizer.spec,
+    script:
+        "../scripts/cut_tokenizer.py"
+
+
+rule tokenize_texts:
+    """results/{study}/tokens/{task}/{tokenizer}/{texts}.arrow: what every other job reads of the texts."""
+    input:
+        unpack(JOBS.tokenize_texts.inputs),
+    output:
+        JOBS.tokenize_texts.outputs,
+    log:
+        JOBS.tokenize_texts.log,
+    priority: 100
+    conda:
+        ENVIRONMENT
+    params:
+        spec=JOBS.tokenize_texts.spec,
+    script:
+        "../scripts/tokenize_texts.py"

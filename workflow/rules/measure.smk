@@ -1,89 +1,58 @@
-"""Quality, size and latency of every chain, in each runtime that it is measured in."""
+"""Quality, size and latency of every chain, in each runtime that it is measured in:
+results/{study}/measurements/{task}/seed{seed}/{chain}/{runtime}/"""
 
 
 rule measure_quality:
     input:
-        model=lambda wildcards: PLAN.artefact(
-            wildcards.task,
-            wildcards.seed,
-            Chain.parse(wildcards.chain),
-            wildcards.runtime,
-        ),
-        data=lambda wildcards: PLAN.data_files(wildcards.task),
+        unpack(JOBS.measure_quality.inputs),
     output:
-        quality=f"{MEASURED}/quality.json",
-        predictions=f"{MEASURED}/predictions.parquet",
+        **JOBS.measure_quality.outputs,
     log:
-        f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/quality.log",
+        JOBS.measure_quality.log,
     benchmark:
-        f"{PLAN.root}/benchmarks/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/quality.tsv"
+        JOBS.measure_quality.benchmark
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     threads: STUDY.threads.inference
     resources:
         mem_mb=4000,
         runtime=240,
     params:
-        spec=lambda wildcards: PLAN.spec_quality(
-            wildcards.task, Chain.parse(wildcards.chain), wildcards.runtime
-        ),
+        spec=JOBS.measure_quality.spec,
     script:
         "../scripts/measure_quality.py"
 
 
 rule measure_out_of_domain:
     input:
-        model=lambda wildcards: PLAN.artefact(
-            wildcards.task,
-            wildcards.seed,
-            Chain.parse(wildcards.chain),
-            wildcards.runtime,
-        ),
-        tests=lambda wildcards: [
-            PLAN.out_of_domain(wildcards.task, name)
-            for name in STUDY.tasks[wildcards.task].out_of_domain
-        ],
+        unpack(JOBS.measure_out_of_domain.inputs),
     output:
-        f"{MEASURED}/out_of_domain.json",
+        JOBS.measure_out_of_domain.outputs,
     log:
-        f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/out_of_domain.log",
+        JOBS.measure_out_of_domain.log,
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     threads: STUDY.threads.inference
     resources:
         mem_mb=4000,
         runtime=240,
     params:
-        spec=lambda wildcards: PLAN.spec_measure_out_of_domain(
-            wildcards.task, wildcards.runtime
-        ),
+        spec=JOBS.measure_out_of_domain.spec,
     script:
         "../scripts/measure_out_of_domain.py"
 
 
 rule measure_size:
     input:
-        model=lambda wildcards: PLAN.artefact(
-            wildcards.task,
-            wildcards.seed,
-            Chain.parse(wildcards.chain),
-            wildcards.runtime,
-        ),
-        floats=lambda wildcards: PLAN.checkpoint(
-            PLAN.model(
-                wildcards.task,
-                wildcards.seed,
-                PLAN.float_of(Chain.parse(wildcards.chain)),
-            )
-        ),
+        unpack(JOBS.measure_size.inputs),
     output:
-        f"{MEASURED}/size.json",
+        JOBS.measure_size.outputs,
     log:
-        f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/size.log",
+        JOBS.measure_size.log,
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     params:
-        spec={"code": code_digest("edgemin.measure.size")},
+        spec=JOBS.measure_size.spec,
     script:
         "../scripts/measure_size.py"
 
@@ -91,28 +60,20 @@ rule measure_size:
 rule measure_latency:
     """Runs alone, whatever number of threads it uses: it takes every core that Snakemake has, on a cluster a node of its own."""
     input:
-        unpack(
-            lambda wildcards: PLAN.latency_inputs(
-                wildcards.task,
-                wildcards.seed,
-                Chain.parse(wildcards.chain),
-                wildcards.runtime,
-            )
-        ),
+        unpack(JOBS.measure_latency.inputs),
     output:
-        latency=f"{MEASURED}/latency.json",
-        timings=f"{MEASURED}/timings.parquet",
+        **JOBS.measure_latency.outputs,
     log:
-        f"{LOGS}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/latency.log",
+        JOBS.measure_latency.log,
     benchmark:
-        f"{PLAN.root}/benchmarks/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}/latency.tsv"
+        JOBS.measure_latency.benchmark
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     threads: lambda wildcards: workflow.cores if workflow.local_exec else STUDY.threads.inference
     resources:
         mem_mb=4000,
         slurm_extra="--exclusive",
     params:
-        spec=lambda wildcards: PLAN.spec_latency(wildcards.task, wildcards.runtime),
+        spec=JOBS.measure_latency.spec,
     script:
         "../scripts/measure_latency.py"

@@ -1,112 +1,93 @@
-"""Stage 3, quantization: any float parent -> parent/quantize-variant, always last. One rule per backend, whose files differ, and one for
-what trains."""
+"""The graph beside every float checkpoint; Stage 3, always last: for each runtime a rule, whose files differ, and one for what trains."""
 
 
-rule quantize_model_onnxruntime:
+rule export_onnx:
+    """results/{study}/models/{task}/seed{seed}/{parent}/model.onnx"""
     input:
-        graph=f"{MODELS}/{{parent}}/model.onnx",
-        provenance=f"{MODELS}/{{parent}}/onnx_provenance.json",
-        parent=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
-        data=lambda wildcards: PLAN.calibration(wildcards.task, wildcards.variant),
+        unpack(JOBS.export_onnx.inputs),
     output:
-        [f"{MODELS}/{{parent}}/quantize-{{variant}}/{name}" for name in QUANTIZED_ONNX],
+        JOBS.export_onnx.outputs,
     log:
-        f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/quantize-{{variant}}.log",
-    wildcard_constraints:
-        variant=PLAN.variants_regex("quantize", "onnxruntime"),
-    conda:
-        "../../envs/edgemin.yaml"
-    resources:
-        mem_mb=4000,
-    params:
-        spec=lambda wildcards: PLAN.spec_stage(
-            wildcards.task,
-            wildcards.seed,
-            PLAN.grown(wildcards.parent, "quantize", wildcards.variant),
-        ),
-    script:
-        "../scripts/quantize_model.py"
-
-
-rule quantize_model_torch:
-    input:
-        parent=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
-    output:
-        PLAN.checkpoint(f"{MODELS}/{{parent}}/quantize-{{variant}}"),
-    log:
-        f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/quantize-{{variant}}.log",
-    wildcard_constraints:
-        variant=PLAN.variants_regex("quantize", "torch"),
-    conda:
-        "../../envs/edgemin.yaml"
-    resources:
-        mem_mb=4000,
-    params:
-        spec=lambda wildcards: PLAN.spec_stage(
-            wildcards.task,
-            wildcards.seed,
-            PLAN.grown(wildcards.parent, "quantize", wildcards.variant),
-        ),
-    script:
-        "../scripts/quantize_model.py"
-
-
-rule quantize_aware:
-    input:
-        unpack(
-            lambda wildcards: PLAN.trained_inputs(
-                wildcards.task,
-                wildcards.seed,
-                PLAN.grown(wildcards.parent, "quantize", wildcards.variant),
-            )
-        ),
-    output:
-        [
-            f"{MODELS}/{{parent}}/quantize-{{variant}}/{name}"
-            for name in [*QUANTIZED_ONNX, "history.json"]
-        ],
-    log:
-        f"{LOGS}/models/{{task}}/seed{{seed}}/{{parent}}/quantize-{{variant}}.log",
+        JOBS.export_onnx.log,
     benchmark:
-        f"{PLAN.root}/benchmarks/models/{{task}}/seed{{seed}}/{{parent}}/quantize-{{variant}}.tsv"
-    wildcard_constraints:
-        variant=PLAN.variants_regex("quantize", "onnxruntime", trains=True),
+        JOBS.export_onnx.benchmark
     conda:
-        "../../envs/edgemin.yaml"
-    threads: STUDY.threads.training
+        ENVIRONMENT
     resources:
-        mem_mb=8000,
-        runtime=1440,
+        mem_mb=6000,
     params:
-        spec=lambda wildcards: PLAN.spec_stage(
-            wildcards.task,
-            wildcards.seed,
-            PLAN.grown(wildcards.parent, "quantize", wildcards.variant),
-        ),
-        scratch=PLAN.scratch,
-        study=untracked_study,
+        spec=JOBS.export_onnx.spec,
     script:
-        "../scripts/quantize_aware.py"
+        "../scripts/export_onnx.py"
+
+
+for job in JOBS.quantize_model.values():
+
+    rule:
+        name:
+            job.rule
+        input:
+            unpack(job.inputs),
+        output:
+            job.outputs,
+        log:
+            job.log,
+        wildcard_constraints:
+            variant=job.variants(),
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=4000,
+        params:
+            spec=job.spec,
+        script:
+            "../scripts/quantize_model.py"
+
+
+for job in JOBS.quantize_aware.values():
+
+    rule:
+        name:
+            job.rule
+        input:
+            unpack(job.inputs),
+        output:
+            job.outputs,
+        log:
+            job.log,
+        benchmark:
+            job.benchmark
+        wildcard_constraints:
+            variant=job.variants(),
+        conda:
+            ENVIRONMENT
+        threads: STUDY.threads.training
+        resources:
+            mem_mb=8000,
+            runtime=1440,
+        params:
+            spec=job.spec,
+            scratch=PLAN.paths.scratch,
+            study=untracked_study,
+        script:
+            "../scripts/quantize_model.py"
 
 
 rule scan_quantization:
     """INT8 of one part at a time, on validation."""
     input:
-        graph=f"{MODELS}/{{parent}}/model.onnx",
-        provenance=f"{MODELS}/{{parent}}/onnx_provenance.json",
-        parent=PLAN.checkpoint(f"{MODELS}/{{parent}}"),
-        data=lambda wildcards: PLAN.data_files(wildcards.task),
+        unpack(JOBS.scan_quantization.inputs),
     output:
-        f"{PLAN.root}/scans/{{task}}/seed{{seed}}/{{parent}}/int8.json",
+        JOBS.scan_quantization.outputs,
     log:
-        f"{LOGS}/scans/{{task}}/seed{{seed}}/{{parent}}/int8.log",
+        JOBS.scan_quantization.log,
     conda:
-        "../../envs/edgemin.yaml"
+        ENVIRONMENT
     threads: STUDY.threads.inference
     resources:
         mem_mb=4000,
         runtime=240,
     params:
-        spec=lambda wildcards: PLAN.spec_scan(wildcards.task),
+        spec=JOBS.scan_quantization.spec,
     script:
         "../scripts/scan_quantization.py"

@@ -1,36 +1,40 @@
-"""The study that was asked for: read, checked, and made into a plan that the rules ask."""
-
-import sys
-
-sys.path.insert(0, f"{workflow.basedir}/workflow")
+"""The study that was asked for: read, checked, and made into the jobs that the rules ask."""
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from edgemin import chains
-from edgemin.chains import Chain
-from edgemin.config import parse_study
-from edgemin.environment import share_import_path
-from edgemin.errors import EdgeminError
-from edgemin.overview import said
-from edgemin.plan import BUNDLE, DOWNLOADS, QUANTIZED_ONNX, Plan, folders_of
-from edgemin.provenance import code_digest
-from edgemin.refusals import check_writable
-from edgemin.reports import TABLES, Reports
-
-# Jobs import the package, and the frame of the adapters.
-share_import_path(
-    f"{workflow.basedir}/{folder}" for folder in ("workflow", "workflow/scripts")
-)
+try:
+    from edgemin.core.environment import check_tree, share_import_path
+except ImportError:
+    raise WorkflowError(
+        f"the package edgemin is not installed in this environment; run: make, or pip install --no-deps -e {workflow.basedir}"
+    ) from None
+from edgemin.core.errors import EdgeminError
+from edgemin.core.limits import check_writable
+from edgemin.plan import checks
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.overview import said
+from edgemin.plan.page import PLOTS
+from edgemin.plan.paths import download
+from edgemin.plan.plan import Plan
+from edgemin.plan.signals import clear_signals
+from edgemin.study import chains, registry
+from edgemin.study.base import spec_of
+from edgemin.study.read import parse_study
+from edgemin.study.task import SPLITS
 
 study_file = ", ".join(map(str, workflow.configfiles)) or "study"
+own_environments = "conda" in {
+    str(method).lower() for method in workflow.deployment_settings.deployment_method
+}
 try:
+    check_tree(workflow.basedir)
     STUDY = parse_study(config, file=study_file)
     PLAN = Plan(STUDY)
-    REPORTS = Reports(PLAN)
-    PLAN.check_local_files()
+    checks.check_machine(PLAN, packages=not own_environments)
     for task in STUDY.tasks:
-        PLAN.check(task)
+        checks.check_chains(PLAN, task)
+    JOBS = Jobs(PLAN)
 except EdgeminError as error:
     lines = [line.removeprefix(f"{study_file}: ") for line in str(error).splitlines()]
     raise WorkflowError("\n".join(f"{study_file}: {line}" for line in lines)) from None
@@ -38,30 +42,47 @@ except EdgeminError as error:
 if workflow.is_main_process:
     logger.info(said(STUDY))
 
-MODELS = f"{PLAN.root}/models/{{task}}/seed{{seed}}"
-MEASURED = f"{PLAN.root}/measurements/{{task}}/seed{{seed}}/{{chain}}/{{runtime}}"
-LOGS = f"{PLAN.root}/logs"
+# Jobs in environments of their own import the package of this tree.
+share_import_path([f"{workflow.basedir}/workflow"])
+
+ENVIRONMENT = "../../envs/edgemin.yaml"
+TEXTS = [
+    *SPLITS,
+    *(f"transfer-{name}" for name in STUDY.transfer),
+    *(
+        f"elsewhere-{name}"
+        for one in STUDY.tasks.values()
+        for name in one.out_of_domain
+    ),
+]
 
 
 wildcard_constraints:
     task=chains.one_of(STUDY.tasks),
     seed=r"\d+",
-    runtime="onnxruntime|torch",
+    runtime=chains.one_of(registry.RUNTIMES.names()),
     pin=chains.one_of(PLAN.pins),
     encoder=chains.one_of(PLAN.encoders),
+    tokenizer=chains.one_of(PLAN.tokenizers),
     parent=chains.float_chain_regex(STUDY.variants()),
     chain=chains.any_chain_regex(STUDY.variants()),
     need="[a-z0-9_]+",
-    texts=chains.one_of(["train", *STUDY.transfer]),
+    texts=chains.one_of(TEXTS),
     transfer=chains.one_of(STUDY.transfer),
     elsewhere=chains.one_of(
-        {name for task in STUDY.tasks.values() for name in task.out_of_domain}
+        {name for one in STUDY.tasks.values() for name in one.out_of_domain}
     ),
-    form="[a-z]+",
+    structure="[a-z]+",
+    criterion="[a-z][a-z0-9_]*",
 
 
 # One object for all jobs: of a large grid it is large too.
-WHOLE_STUDY = STUDY.model_dump(mode="json")
+WHOLE_STUDY = spec_of(STUDY)
 # For the check at the start of every training job. Snakemake does not track a parameter that asks for `input`: an edit
 # elsewhere in the study is no reason to train again.
 untracked_study = lambda wildcards, input: WHOLE_STUDY
+
+
+def untracked(text):
+    """A parameter that is no reason to run a job again: the caption of a file in Snakemake's report."""
+    return lambda wildcards, input: text

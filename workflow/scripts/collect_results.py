@@ -1,4 +1,4 @@
-from adapter import job
+from job import job
 
 with job(snakemake):
     from edgemin.report.collect import collect, write

@@ -1,6 +1,12 @@
-from adapter import checked, folder_of, job, training_files
+from job import checked, files_of_training, folder_of, job, lessons_of
 
 with job(snakemake), checked(snakemake):
-    from edgemin.distill.stage import distill
+    from edgemin.methods.distill.stage import distill
 
-    distill(source=folder_of(snakemake.input.get("source")), **training_files(snakemake))
+    distill(
+        parent=folder_of(snakemake.input.parent),
+        source=folder_of(snakemake.input.get("source")),
+        lessons=lessons_of(snakemake),
+        files=files_of_training(snakemake),
+        spec=snakemake.params.spec,
+    )

@@ -1,10 +1,11 @@
 from pathlib import Path
 
-from adapter import job
+from job import job
 
 with job(snakemake):
-    from edgemin.files import whole_folder
-    from edgemin.tasks.download import fetch
+    from edgemin.core.files import whole_folder
+    from edgemin.data.sources.download import fetch
+    from edgemin.study.pins import Pin
 
     with whole_folder(snakemake.output[0]) as folder:
-        fetch(snakemake.params.pin, folder, Path(snakemake.params.partial))
+        fetch(Pin.of(snakemake.params.spec), folder, Path(snakemake.params.partial))

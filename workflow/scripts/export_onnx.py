@@ -1,6 +1,6 @@
-from adapter import folder_of, job
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.deploy.onnx_export import export_checkpoint
+    from edgemin.encoders.onnx_export import export_checkpoint
 
-    export_checkpoint(folder_of(snakemake.input), snakemake.params.spec)
+    export_checkpoint(folder_of(snakemake.input.parent), snakemake.params.spec)

@@ -1,4 +1,4 @@
-from adapter import folder_of, job
+from job import folder_of, job
 
 with job(snakemake):
     from edgemin.deploy.bundle import make_bundle

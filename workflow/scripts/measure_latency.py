@@ -1,20 +1,17 @@
-from adapter import folder_of, job
+from pathlib import Path
+
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.config.study import Latency
-    from edgemin.files import write_json
-    from edgemin.measure import latency_job, quality
-    from edgemin.tasks import store
+    from edgemin.core.files import write_json, write_parquet
+    from edgemin.measure import latency_job
 
-    spec, files = snakemake.params.spec, snakemake.input
-    folders = {name: folder_of(files.get(name)) for name in ("model", "reference", "parent") if files.get(name)}
-    summary, timings = latency_job.measure(
-        folders,
-        snakemake.wildcards.runtime,
-        store.read_split(folder_of(files.test), "test"),
-        spec["max_length"],
-        spec["threads"],
-        Latency.model_validate(spec["protocol"]),
-    )
-    quality.write_table(timings, snakemake.output.timings)
+    files = snakemake.input
+    models = {
+        name: (folder_of(files[name]), Path(files[f"{name}_tokens"]))
+        for name in ("model", "reference", "parent")
+        if files.get(name)
+    }
+    summary, timings = latency_job.measure(models, snakemake.wildcards.runtime, Path(files.texts), snakemake.params.spec)
+    write_parquet(snakemake.output.timings, timings)
     write_json(snakemake.output.latency, summary)

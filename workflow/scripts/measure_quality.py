@@ -1,11 +1,14 @@
-from adapter import folder_of, job
+from pathlib import Path
+
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.files import write_json
+    from edgemin.core.files import write_json, write_parquet
     from edgemin.measure import quality
 
+    tokens = {split: Path(snakemake.input[split]) for split in ("validation", "test")}
     found, predictions = quality.measure_folder(
-        folder_of(snakemake.input.model), snakemake.wildcards.runtime, folder_of(snakemake.input.data), snakemake.params.spec
+        folder_of(snakemake.input.model), snakemake.wildcards.runtime, tokens, snakemake.params.spec
     )
-    quality.write_table(predictions, snakemake.output.predictions)
+    write_parquet(snakemake.output.predictions, predictions)
     write_json(snakemake.output.quality, found)

@@ -1,7 +1,7 @@
-from adapter import folder_of, job
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.files import write_json
+    from edgemin.core.files import write_json
     from edgemin.measure import size
 
     found = size.measure(folder_of(snakemake.input.model), snakemake.wildcards.runtime, folder_of(snakemake.input.floats))

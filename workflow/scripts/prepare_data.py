@@ -1,13 +1,13 @@
 import logging
 from pathlib import Path
 
-from adapter import folder_of, job
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.config.study import Task
-    from edgemin.tasks import splits, store
+    from edgemin.data import splits, store
+    from edgemin.study.task import Task
 
-    task = Task.model_validate(snakemake.params.spec["task"])
-    data = splits.prepare(task, *map(Path, snakemake.params.downloads))
+    (download,) = snakemake.params.downloads
+    data = splits.prepare(Task.model_validate(snakemake.params.spec["task"]), download and Path(download))
     store.write(data, folder_of(snakemake.output))
     logging.info("%s", data.report)

@@ -1,19 +1,14 @@
 from pathlib import Path
 
-from adapter import folder_of, job
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.config.study import Task, TestSet
-    from edgemin.measure.quality import write_table
-    from edgemin.tasks.out_of_domain import prepare
+    from edgemin.data import store
+    from edgemin.data.out_of_domain import prepare
+    from edgemin.study.task import Task, TestSet
 
-    spec = snakemake.params.spec
-    name, (download,) = spec["name"], snakemake.params.downloads
-    rows = prepare(
-        Task.model_validate(spec["task"]),
-        name,
-        TestSet.model_validate(spec["test"]),
-        folder_of(snakemake.input.data),
-        download and Path(download),
-    )
-    write_table(rows, snakemake.output[0])
+    spec, data = snakemake.params.spec, folder_of(snakemake.input.data)
+    (download,) = snakemake.params.downloads
+    task, test = Task.model_validate(spec["task"]), TestSet.model_validate(spec["test"])
+    rows = prepare(task, spec["name"], test, data, download and Path(download))
+    store.write_dataset(rows, snakemake.output[0], label_names=store.label_names(data))

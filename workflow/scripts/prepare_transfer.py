@@ -1,23 +1,18 @@
 import logging
 from pathlib import Path
 
-from adapter import folder_of, job
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.config.study import Task, Transfer
-    from edgemin.files import write_json
-    from edgemin.measure.quality import write_table
-    from edgemin.tasks.transfer import prepare
+    from edgemin.core.files import write_json
+    from edgemin.data import store
+    from edgemin.data.transfer import prepare
+    from edgemin.study.task import Task
+    from edgemin.study.transfer import Transfer
 
-    spec = snakemake.params.spec
+    spec, data = snakemake.params.spec, folder_of(snakemake.input.data)
     own, *others = [folder and Path(folder) for folder in snakemake.params.downloads]
-    rows, told = prepare(
-        Task.model_validate(spec["task"]),
-        Transfer.model_validate(spec["transfer"]),
-        folder_of(snakemake.input.data),
-        own,
-        others,
-    )
-    write_table(rows, snakemake.output.rows)
+    rows, told = prepare(Task.model_validate(spec["task"]), Transfer.model_validate(spec["transfer"]), data, own, others)
+    store.write_dataset(rows, snakemake.output.rows, label_names=store.label_names(data))
     write_json(snakemake.output.told, told)
     logging.info("%s", told)

@@ -1,6 +1,15 @@
-from adapter import checked, job, training_files
+from pathlib import Path
+
+from job import checked, files_of_training, folder_of, job, lessons_of
 
 with job(snakemake), checked(snakemake):
-    from edgemin.prune.stage import prune
+    from edgemin.methods.prune.stage import prune
 
-    prune(**training_files(snakemake))
+    prune(
+        parent=folder_of(snakemake.input.parent),
+        tokenizer=folder_of(snakemake.input.tokenizer),
+        sentences=Path(snakemake.input.sentences),
+        lessons=lessons_of(snakemake),
+        files=files_of_training(snakemake),
+        spec=snakemake.params.spec,
+    )

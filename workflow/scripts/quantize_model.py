@@ -1,11 +1,18 @@
-from adapter import folder_of, job
+from contextlib import nullcontext
 
-with job(snakemake):
-    from edgemin.quantize.stage import quantize
+from job import checked, files_of, files_of_training, folder_of, job, lessons_of
+
+trains = "teacher" in dict(snakemake.input.items())
+with job(snakemake), checked(snakemake) if trains else nullcontext():
+    from edgemin.methods.quantize.given import Given
+    from edgemin.methods.quantize.stage import quantize
 
     quantize(
-        parent=folder_of(snakemake.input.parent),
-        out=folder_of(snakemake.output),
-        data=folder_of(snakemake.input.get("data")),
-        spec=snakemake.params.spec,
+        Given(
+            parent=folder_of(snakemake.input.parent),
+            out=folder_of(snakemake.output),
+            spec=snakemake.params.spec,
+            tokens=next(iter(files_of(snakemake.input.get("sentences"))), None),
+            training=(files_of_training(snakemake), lessons_of(snakemake)) if trains else None,
+        )
     )

@@ -1,9 +1,10 @@
-from adapter import folder_of, job
+from pathlib import Path
+
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.files import write_json
-    from edgemin.quantize.scan import scan
+    from edgemin.core.files import write_json
+    from edgemin.measure.scan import scan
 
-    write_json(
-        snakemake.output[0], scan(folder_of(snakemake.input.parent), folder_of(snakemake.input.data), snakemake.params.spec)
-    )
+    told = scan(folder_of(snakemake.input.parent), Path(snakemake.input.validation), snakemake.params.spec)
+    write_json(snakemake.output[0], told)

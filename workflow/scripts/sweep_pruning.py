@@ -1,9 +1,11 @@
-from adapter import folder_of, job
+from pathlib import Path
+
+from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.files import write_json
-    from edgemin.prune.sweep import sweep
+    from edgemin.core.files import write_json
+    from edgemin.measure.sweep import sweep
 
-    write_json(
-        snakemake.output[0], sweep(folder_of(snakemake.input.parent), folder_of(snakemake.input.data), snakemake.params.spec)
-    )
+    found = snakemake.input
+    told = sweep(folder_of(found.parent), Path(found.tokens), Path(found.validation), snakemake.params.spec)
+    write_json(snakemake.output[0], told)

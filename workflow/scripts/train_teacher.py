@@ -1,14 +1,6 @@
-from pathlib import Path
-
-from adapter import checked, folder_of, job
+from job import checked, files_of_training, folder_of, job
 
 with job(snakemake), checked(snakemake):
-    from edgemin.training.teacher import train_teacher
+    from edgemin.methods.teacher import train_teacher
 
-    train_teacher(
-        encoder=folder_of(snakemake.input.encoder),
-        data=folder_of(snakemake.input.data),
-        out=folder_of(snakemake.output),
-        scratch=Path(snakemake.params.scratch),
-        spec=snakemake.params.spec,
-    )
+    train_teacher(folder_of(snakemake.input.encoder), files_of_training(snakemake), snakemake.params.spec)

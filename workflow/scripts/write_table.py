@@ -1,6 +1,6 @@
-from adapter import folder_of, job
+from job import folder_of, job
 
 with job(snakemake):
-    from importlib import import_module
+    from edgemin.study import registry
 
-    import_module(snakemake.params.spec["module"]).write_tables(snakemake.params.spec, folder_of(snakemake.output))
+    registry.TABLES[snakemake.params.spec["table"]].write(snakemake.params.spec, folder_of(snakemake.output))

@@ -1,1 +1,1 @@
-"""What leaves PyTorch: the ONNX graph of a float checkpoint."""
+"""What leaves this project: bundles, which run without it."""

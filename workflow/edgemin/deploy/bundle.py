@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgemin.core.files import read_json, sha256, whole_folder, write_json
+from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
+from edgemin.data import store
 from edgemin.deploy.card import card
-from edgemin.files import read_json, sha256, whole_folder, write_json
-from edgemin.provenance import EXPORT_PROVENANCE, NAME, check_provenance
-from edgemin.tasks import store
+from edgemin.study import registry
+from edgemin.study.kind import Kind, kind_of
 
 _PREDICT = Path(__file__).with_name("predict.py")
+_ANSWER = "def answer("
 
 
 def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mapping[str, Any]) -> None:
@@ -38,7 +41,17 @@ def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mappin
     with whole_folder(out) as partial:
         for name in ("model.onnx", "tokenizer.json"):
             shutil.copyfile(model / name, partial / name)
-        shutil.copyfile(_PREDICT, partial / "predict.py")
+        (partial / "predict.py").write_text(predict_script(kind_of(spec)), encoding="utf-8")
         digests = {name: sha256(partial / name) for name in ("model.onnx", "tokenizer.json")}
         write_json(partial / "bundle.json", {**facts, "sha256": digests})
         (partial / "README.md").write_text(card(facts, told["host"], measured, spec), encoding="utf-8")
+
+
+def predict_script(kind: Kind) -> str:
+    """predict.py with the function that turns logits into an answer, from the folder of the kind of task."""
+    script = _PREDICT.read_text(encoding="utf-8")
+    source = registry.KINDS.file(kind.name, "answer").read_text(encoding="utf-8")
+    function = source[source.index(_ANSWER) :].rstrip()
+    start = script.index(_ANSWER)
+    end = script.index("\n\n\n", start)
+    return script[:start] + function + script[end:]

@@ -8,7 +8,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from edgemin.files import read_json
+from edgemin.core.files import read_json
 from edgemin.report.markup import quality_scale
 
 _TEXT = """---

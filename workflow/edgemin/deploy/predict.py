@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 class BundleError(Exception):
     """What is wrong with this folder or with the input, in a line."""
@@ -55,8 +57,6 @@ class Model:
 
     def logits(self, text: str, pair: str | None = None) -> Any:
         """float32 (classes,). A text that is too long for the model is cut, and `self.cut` is then true."""
-        import numpy as np
-
         if not text.strip():
             raise BundleError("an empty text; give at least a word")
         if (pair is None) == self.pair:
@@ -74,16 +74,13 @@ class Model:
         return self.session.run(["logits"], {name: np.array([arrays[name]], np.int64) for name in self.names})[0][0]
 
     def predict(self, text: str, pair: str | None = None) -> dict[str, Any]:
-        """{"label": ..., "probabilities": {...}}, or {"value": ...} for a regression."""
-        import numpy as np
+        """The answer, as mapping: a label and the probability of each class, or a value."""
+        return answer(self.logits(text, pair), self.labels)
 
-        logits = self.logits(text, pair)
-        if self.labels is None:
-            return {"value": float(logits[0])}
-        weights = np.exp(logits.astype(np.float64) - logits.max())
-        weights /= weights.sum()
-        shares = {label: round(float(share), 6) for label, share in zip(self.labels, weights, strict=True)}
-        return {"label": self.labels[int(logits.argmax())], "probabilities": shares}
+
+def answer(logits: Any, labels: Any) -> dict[str, Any]:
+    """What logits (K,) say. A bundle has the function of its kind of task here."""
+    raise NotImplementedError
 
 
 def read_texts(arguments: argparse.Namespace) -> list[tuple[int, str]]:

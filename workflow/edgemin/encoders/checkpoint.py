@@ -9,14 +9,17 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from edgemin.encoders.families import Classifier, family_of
-from edgemin.encoders.structure import KEY, Structure
+from edgemin.core.errors import EdgeminError, first_line
+from edgemin.core.files import read_json
+from edgemin.core.provenance import check_provenance
+from edgemin.encoders.blocks import Classifier
 from edgemin.encoders.surgery import resize
-from edgemin.errors import EdgeminError, first_line
-from edgemin.files import read_json
-from edgemin.provenance import check_provenance
+from edgemin.encoders.weights import read_weights
+from edgemin.study.family import family_of
+from edgemin.study.kind import Kind
+from edgemin.study.structure import KEY, Structure
 
 
 def quiet_transformers() -> None:
@@ -48,16 +51,6 @@ def load_config(folder: Path | str) -> Any:
     return AutoConfig.for_model(**values)
 
 
-def read_weights(file: Path) -> dict[str, torch.Tensor]:
-    """Raises EdgeminError for a missing, truncated or foreign file."""
-    try:
-        return load_file(file)
-    except FileNotFoundError:
-        raise EdgeminError(f"{file}: no such file; run snakemake again to build it") from None
-    except (SafetensorError, OSError) as error:
-        raise EdgeminError(f"{file}: not a readable safetensors file ({error}); delete it and run snakemake again") from None
-
-
 def load(folder: Path | str) -> Classifier:
     """The float32 model of a checkpoint folder, in eval mode, after checking its digests; every tensor must fit.
 
@@ -81,8 +74,8 @@ def fill(model: Classifier, weights: Mapping[str, torch.Tensor], file: Path) -> 
         ) from None
 
 
-def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool) -> Classifier:
-    """A stock checkpoint as a sequence classifier with these labels (None: regression, one output), float32.
+def load_source(folder: Path | str, *, kind: Kind, labels: list[str] | None, finetuned: bool) -> Classifier:
+    """A stock checkpoint as a sequence classifier with these labels (None: one output), float32.
 
     A head that the checkpoint lacks is initialised from torch's random state, unless `finetuned`. Raises EdgeminError
     for missing encoder weights, or a fine-tuned head of another size.
@@ -97,7 +90,7 @@ def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool
     if finetuned and config.num_labels != count:
         raise EdgeminError(f"{folder}: the fine-tuned model has {config.num_labels} outputs, the task {count}; check label_names")
     config.num_labels = count
-    config.problem_type = "single_label_classification" if labels else "regression"
+    config.problem_type = kind.problem_type
     if labels:
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: index for index, name in enumerate(labels)}
@@ -117,7 +110,8 @@ def load_source(folder: Path | str, *, labels: list[str] | None, finetuned: bool
         )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise EdgeminError(f"{folder}: cannot be loaded as a {config.model_type} encoder ({first_line(error)})") from None
-    head = ("classifier.", "pre_classifier.", f"{family_of(config).base}.pooler.")
+    family = family_of(config)
+    head = (*family.head, f"{family.base}.pooler.")
     missing = [key for key in report["missing_keys"] if finetuned or not key.startswith(head)]
     if missing or report["mismatched_keys"]:
         wrong = sorted(missing) or sorted(map(str, report["mismatched_keys"]))

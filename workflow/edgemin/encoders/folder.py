@@ -11,11 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edgemin.files import whole_folder
-from edgemin.provenance import write_provenance
-
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-CHECKPOINT_FILES = ("model.safetensors", "config.json", *TOKENIZER_FILES)
+from edgemin.core.files import whole_folder
+from edgemin.core.provenance import write_provenance
+from edgemin.study.runtime import TOKENIZER_FILES
 
 
 @contextmanager

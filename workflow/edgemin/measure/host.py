@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from edgemin.machine import cpu_flags, cpu_model
-from edgemin.provenance import versions
+from edgemin.core.machine import cpu_flags, cpu_model
+from edgemin.core.provenance import versions
 
 
 def host(threads: int) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from edgemin.config.study import Latency
 from edgemin.measure.blocks import percentile, ratio
+from edgemin.study.measuring import Latency
 
 Call = Callable[[Any], Any]
 

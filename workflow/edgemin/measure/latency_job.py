@@ -2,63 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from edgemin.config.study import Latency
+from edgemin.data.arrow import read_rows
+from edgemin.data.tokenizer import load_tokenizer, tokenize
+from edgemin.data.tokens import Tokens
 from edgemin.measure import host as hosts
 from edgemin.measure.latency import single_stream, take_turns, throughput
-from edgemin.measure.runtimes import open_model
-from edgemin.tasks.tokens import load_tokenizer, pad, tokenize
+from edgemin.study import registry
+from edgemin.study.measuring import Latency
+from edgemin.study.runtime import open_model
+
+Inputs = dict[str, list[dict[str, np.ndarray]]]
 
 
 def measure(
-    folders: dict[str, Path], runtime: str, test: pd.DataFrame, max_length: int, threads: int, protocol: Latency
+    models: Mapping[str, tuple[Path, Path]], runtime: str, texts: Path, spec: Mapping[str, Any]
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """folders: `model`, and if they are other models `reference` and `parent`, each with its tokenizer.
+    """models: `model`, and if they are other models `reference` and `parent`: each one's folder, and the file of the test split's tokens by
+    its tokenizer. texts: the test split itself. spec: protocol, max_length, threads.
 
     Returns the summary and the raw timings (scenario, model, block, call, seconds).
     """
+    threads, protocol = spec["threads"], Latency.model_validate(spec["protocol"])
     cpus = hosts.pin(threads)
     manifest = hosts.host(threads)
-    rows = test.iloc[np.random.default_rng(protocol.seed).permutation(len(test))].reset_index(drop=True)
-    runs = {name: open_model(folder, runtime, threads) for name, folder in folders.items()}
-    tokenizers = {name: load_tokenizer(folder) for name, folder in folders.items()}
-    tokens = {name: tokenize(tokenizer, rows, max_length) for name, tokenizer in tokenizers.items()}
-
-    def batches(size: int, count: int) -> dict[str, list[Any]]:
-        return {
-            name: [pad(tokens[name][i : i + size], tokenizers[name].pad_token_id) for i in range(0, size * count, size)]
-            for name in folders
-        }
-
-    ones = batches(1, len(rows))
-    stream = take_turns({name: _on(run, ones[name]) for name, run in runs.items()}, range(len(rows)), protocol)
+    tokens = {name: Tokens.read(file, folder) for name, (folder, file) in models.items()}
+    order = np.random.default_rng(protocol.seed).permutation(len(tokens["model"])).tolist()
+    runs = {name: open_model(folder, runtime, threads) for name, (folder, _) in models.items()}
+    ones = _batches(tokens, order, 1)
+    stream = take_turns({name: _on(run, ones[name]) for name, run in runs.items()}, range(len(order)), protocol)
     summary: dict[str, Any] = {"runtime": runtime, "threads": threads, "cpus": cpus, "single_stream": single_stream(stream)}
     raw = {"single_stream": stream}
-    if runtime == "onnxruntime" and protocol.batches and len(rows) >= protocol.batch_size:
-        full = batches(protocol.batch_size, min(protocol.batches, len(rows) // protocol.batch_size))
+    size = protocol.batch_size
+    if registry.RUNTIMES[runtime].batches and protocol.batches and len(order) >= size:
+        full = _batches(tokens, order[: size * min(protocol.batches, len(order) // size)], size)
         many = protocol.model_copy(update={"warmup": 2, "calls": protocol.batches, "minimum_calls": protocol.blocks})
-        raw["throughput"] = take_turns(
-            {name: _on(run, full[name]) for name, run in runs.items()}, range(len(full["model"])), many
-        )
-        summary["throughput"] = throughput(raw["throughput"], protocol.batch_size)
-    summary["tokenisation_p50_ms"] = _tokenisation(tokenizers["model"], rows, max_length, protocol)
+        calls = {name: _on(run, full[name]) for name, run in runs.items()}
+        raw["throughput"] = take_turns(calls, range(len(full["model"])), many)
+        summary["throughput"] = throughput(raw["throughput"], size)
+    summary["tokenisation_p50_ms"] = _tokenisation(models["model"][0], texts, order, spec["max_length"], protocol)
     summary["host"] = manifest
     return summary, _table(raw)
+
+
+def _batches(tokens: Mapping[str, Tokens], order: Sequence[int], size: int) -> Inputs:
+    """For each model the same texts, in this order, so many at a time."""
+    return {
+        name: [texts.batch(order[start : start + size]) for start in range(0, len(order), size)] for name, texts in tokens.items()
+    }
 
 
 def _on(run: Any, inputs: list[Any]) -> Any:
     return lambda index: run(inputs[index])
 
 
-def _tokenisation(tokenizer: Any, rows: pd.DataFrame, max_length: int, protocol: Latency) -> float:
+def _tokenisation(folder: Path, texts: Path, order: Sequence[int], max_length: int, protocol: Latency) -> float:
+    """p50 of making one text's ids, in ms."""
+    rows, tokenizer = read_rows(texts), load_tokenizer(folder)
+    firsts = [[text] for text in rows["text"]]
+    seconds = [[text] for text in rows["pair"]] if "pair" in rows else [None] * len(rows)
     single = protocol.model_copy(update={"seconds": min(1.0, protocol.seconds)})
-    timings = take_turns({"model": lambda i: tokenize(tokenizer, rows.iloc[i : i + 1], max_length)}, range(len(rows)), single)
-    return float(np.median(timings["model"]) * 1e3)
+    calls = {"model": lambda i: tokenize(tokenizer, firsts[order[i]], seconds[order[i]], max_length)}
+    return float(np.median(take_turns(calls, range(len(order)), single)["model"]) * 1e3)
 
 
 def _table(raw: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgemin.data.tokens import Tokens
 from edgemin.measure.quality import measure
-from edgemin.measure.runtimes import open_model
-from edgemin.tasks import store
-from edgemin.tasks.tokens import load_tokenizer, tokenize
+from edgemin.study.kind import kind_of
+from edgemin.study.runtime import open_model
 
 BATCH = 32
 
 
-def measure_folder(folder: Path, runtime: str, tests: Sequence[Path], spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Metric and number of examples by the name of each test set's file. spec: metric, max_length, threads."""
-    tokenizer = load_tokenizer(folder)
-    rows = {file.stem: store.read_rows(file) for file in tests}
-    tokens = {name: tokenize(tokenizer, table, spec["max_length"]) for name, table in rows.items()}
+def measure_folder(folder: Path, runtime: str, tests: Mapping[str, Path], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Metric and number of examples by the name of each test set. tests: name -> file of tokens. spec: metric, threads."""
+    tokens = {name: Tokens.read(file, folder) for name, file in tests.items()}
     run = open_model(folder, runtime, spec["threads"])
-    found, _ = measure(run, rows, tokens, tokenizer.pad_token_id, BATCH, spec["metric"])
+    found, _ = measure(run, tokens, BATCH, kind_of(spec), spec["metric"])
     return found

@@ -12,8 +12,10 @@ import pandas as pd
 from edgemin.measure.blocks import Interval
 from edgemin.report.collect import collect
 from edgemin.report.measured import latencies_of, logits_of, sizes_of
-from edgemin.report.significance import mcnemar, sign_flip, smallest_effect
-from edgemin.report.statistics import Score, by_seed, difference, quality, scorer
+from edgemin.report.statistics.adjust import adjusted
+from edgemin.report.statistics.intervals import by_seed, difference, quality
+from edgemin.report.statistics.judge import Judge
+from edgemin.report.statistics.significance import mcnemar, sign_flip, smallest_effect
 
 
 @dataclass(frozen=True)
@@ -26,31 +28,31 @@ class Judged:
     """(seeds, examples, classes) on the test split."""
 
 
-def judged(metric: str, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]], stepwise: bool = False) -> list[Judged]:
+def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]], stepwise: bool = False) -> list[Judged]:
     """Qualities of a block's cells, in order. cells: (names, folder of the measurements of each seed).
 
     A change is against the first cell, or, stepwise, against the one before. `best` marks a cell that is above every
     other one of the block, each by more than the interval of their paired difference.
     """
-    score, found = scorer(metric), []
+    found: list[Judged] = []
     labels, logits = _predictions(cells)
     for number, (names, _) in enumerate(cells):
-        scores = by_seed(score, labels, logits[number])
+        scores = by_seed(judge, labels, logits[number])
         row = {
             **names,
-            "metric": metric,
+            "metric": judge.metric,
             "seeds": len(scores),
-            **interval_columns("quality", quality(score, labels, logits[number])),
+            **interval_columns("quality", quality(judge, labels, logits[number])),
             "quality_sd": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
             "quality_by_seed": _listed(scores),
             "best": False,
         }
         if number:
-            row |= change_columns(score, labels, logits[number], logits[number - 1 if stepwise else 0])
+            row |= change_columns(judge, labels, logits[number], logits[number - 1 if stepwise else 0])
         found.append(Judged(row, logits[number]))
     best = max(range(len(found)), key=lambda number: found[number].row["quality"])
     others = [one for number, one in enumerate(logits) if number != best]
-    found[best].row["best"] = bool(others) and all(difference(score, labels, logits[best], one).low > 0 for one in others)
+    found[best].row["best"] = bool(others) and all(difference(judge, labels, logits[best], one).low > 0 for one in others)
     return found
 
 
@@ -60,16 +62,16 @@ def _predictions(cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> tu
     return read[0][0], [logits for _, logits in read]
 
 
-def change_columns(score: Score, labels: np.ndarray, logits: np.ndarray, against: np.ndarray) -> dict[str, Any]:
+def change_columns(judge: Judge, labels: np.ndarray, logits: np.ndarray, against: np.ndarray) -> dict[str, Any]:
     """The paired difference (S, N, K) - (S, N, K), and how sure it is.
 
     p: of the sign-flip test over seeds; with one seed of McNemar's test, which speaks of these two checkpoints and not of
-    the methods that made them. A regression has no McNemar test.
+    the methods that made them. Where answers are neither right nor wrong, as in regression, there is no McNemar test.
     """
-    interval = difference(score, labels, logits, against)
-    pairs = list(zip(by_seed(score, labels, logits), by_seed(score, labels, against), strict=True))
-    classes = logits.shape[-1] > 1
-    checkpoints = [mcnemar(labels, *both) for both in zip(logits, against, strict=True)] if classes else []
+    interval = difference(judge, labels, logits, against)
+    pairs = list(zip(by_seed(judge, labels, logits), by_seed(judge, labels, against), strict=True))
+    ours, theirs = judge.scores.right(labels, logits), judge.scores.right(labels, against)
+    checkpoints = [] if ours is None or theirs is None else [mcnemar(*both) for both in zip(ours, theirs, strict=True)]
     differences = [ours - theirs for ours, theirs in pairs]
     return {
         **interval_columns("quality_change", interval),
@@ -107,6 +109,11 @@ def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compa
     for cell in block["rows"]:
         names = {"task": block["task"], "reference": first, "cell": cell["cell"], "chain": cell["seeds"][0]["chain"]}
         cells.append((names | cell["about"], [seed["folder"] for seed in cell["seeds"]]))
-    for one, cell in zip(judged(block["metric"], cells, stepwise), block["rows"], strict=True):
+    for one, cell in zip(judged(Judge.of(block), cells, stepwise), block["rows"], strict=True):
         results = collect(cell["seeds"])
         yield Compared({**one.row, **sizes_of(results), **latencies_of(results)}, one.logits, cell, results)
+
+
+def frame_of(blocks: Sequence[Mapping[str, Any]], stepwise: bool = False) -> pd.DataFrame:
+    """One row per cell of blocks, in their order, numbers unrounded, p-values corrected for all of them."""
+    return adjusted(pd.DataFrame([one.row for block in blocks for one in compared(block, stepwise)]))

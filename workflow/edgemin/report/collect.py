@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from edgemin.files import read_json, whole_file
-from edgemin.report.markup import quality_scale
+from edgemin.core.files import read_json, whole_file
+from edgemin.study.kind import metric_of
 
 COLUMNS = ["study", "task", "seed", "cell", "chain", "runtime", "dataset", "split", "scenario", "metric", "value", "unit"]
 _PARAMETERS = ("naive", "logical", "nonzero")
@@ -35,7 +35,7 @@ def write(table: pd.DataFrame, file: Path | str) -> None:
 def _quality(folder: Path, task: str) -> Iterator[Row]:
     for split, values in read_json(folder / "quality.json")["splits"].items():
         for metric, value in values.items():
-            unit = "examples" if metric == "examples" else "correlation" if quality_scale(metric)[0] == 1 else "share"
+            unit = "examples" if metric == "examples" else metric_of(metric).unit
             yield {"dataset": task, "split": split, "metric": metric, "value": value, "unit": unit}
 
 

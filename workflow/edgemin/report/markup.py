@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from edgemin.files import whole_file
+from edgemin.core.files import whole_file
+from edgemin.study.kind import metric_of
 
 MISSING = "–"
 _TEX = {
@@ -25,8 +27,9 @@ _TEX = {
 
 
 def quality_scale(metric: str) -> tuple[float, str, int]:
-    """How a metric is shown: factor, label, digits. Correlations as they are, shares as per cent."""
-    return (1, metric, 3) if metric in ("matthews", "pearson", "spearman") else (100, f"{metric} %", 1)
+    """How a metric is shown: factor, label, digits."""
+    found = metric_of(metric)
+    return found.factor, found.label, found.digits
 
 
 def scale_of(table: pd.DataFrame) -> tuple[float, str, int]:
@@ -119,8 +122,9 @@ def latex(table: pd.DataFrame, note: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_forms(folder: Path, name: str, table: pd.DataFrame, text: pd.DataFrame, title: str, note: str) -> None:
-    """Write {name}.csv (`table`, unrounded), and `text`, as people read it, as {name}.md and {name}.tex."""
+def write_forms(folder: Path, name: str, table: pd.DataFrame, shown: Mapping[str, Any], title: str, note: str) -> None:
+    """Write {name}.csv (`table`, unrounded), and what is shown of it, columns of text, as {name}.md and {name}.tex."""
+    text = pd.DataFrame(dict(shown))
     with whole_file(folder / f"{name}.csv") as partial:
         table.to_csv(partial, index=False)
     with whole_file(folder / f"{name}.md") as partial:

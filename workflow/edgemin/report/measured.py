@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from edgemin.files import read_json
+from edgemin.core.files import read_json
 
 
 def logits_of(folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """labels (N,) and logits (S, N, K) of the test split, one row of folders per seed."""
+    """labels (N, ...) and logits (S, N, K) of the test split, one row of folders per seed."""
     tables = [pd.read_parquet(Path(folder) / "predictions.parquet") for folder in folders]
     tests = [table[table["split"] == "test"] for table in tables]
-    return tests[0]["label"].to_numpy(), np.stack([np.stack(test["logits"].to_list()) for test in tests])
+    labels = tests[0]["label"]
+    gold = np.stack(labels.to_list()) if labels.dtype == object else labels.to_numpy()
+    return gold, np.stack([np.stack(test["logits"].to_list()) for test in tests])
 
 
 def validation_of(folders: Sequence[str], metric: str) -> float:

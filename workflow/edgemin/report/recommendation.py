@@ -1,19 +1,16 @@
-"""Which recipe to ship: chosen on validation among the cells within the limits, reported on test."""
+"""Which recipe to ship: chosen on validation among the cells within the limits, reported on test; as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from edgemin.errors import EdgeminError
-from edgemin.files import whole_file
 from edgemin.report import markup
 from edgemin.report.blocks import compared
-from edgemin.report.combinations import recipe
 from edgemin.report.measured import validation_of
+from edgemin.report.recipes import recipe
 
 LIMITS = {"max_accuracy_drop": "drop", "max_bytes": "bytes", "max_p90_ms": "p90"}
 """Key of the study -> what it limits."""
@@ -24,7 +21,7 @@ _WORDS = {"latency": "the fastest (p90)", "bytes": "the smallest", "quality": "t
 def candidates(block: Mapping[str, Any], limits: Mapping[str, Any]) -> pd.DataFrame:
     """One row per cell: `drop` on validation below the first, which limits it meets, `pareto`, and how far it exceeds them.
 
-    block: of the reports' `recommendation()`, the teacher first.
+    block: of the table's spec, the teacher first.
     """
     rows = []
     for one in compared(block):
@@ -141,7 +138,7 @@ def _chosen(
         lines.append(f"- Its bundle, which runs without this project: `snakemake --cores all {bundle}`")
     limit = limits["max_accuracy_drop"]
     if limit is not None and not pd.isna(chosen.get("quality_change")):
-        loss = {end: -chosen[f"quality_change{end}"] * scale[0] for end in ("", "_low", "_high")}
+        loss = {end: 0.0 - chosen[f"quality_change{end}"] * scale[0] for end in ("", "_low", "_high")}
         digits = scale[2] + 1
         told = f"{loss['']:.{digits}f} [{loss['_high']:.{digits}f}, {loss['_low']:.{digits}f}]"
         verdict = (
@@ -168,24 +165,3 @@ def _none_fits(table: pd.DataFrame, limits: Mapping[str, Any], keys: list[str], 
         missed = " and ".join(_limit(key, limits, scale) for key in keys if not row[f"meets_{key}"])
         lines.append(f"- `{row['cell']}`: {_figures(row, scale)}; misses {missed}.")
     return lines
-
-
-def write_tables(spec: Mapping[str, Any], folder: Path) -> None:
-    """Write recommendation.csv (every candidate), .md (the answer) and .tex (the Pareto set) to the folder."""
-    tables, pages = [], []
-    for block in spec["blocks"]:
-        if not block["rows"] or block["rows"][0]["seeds"][0]["chain"] != "teacher":
-            raise EdgeminError(
-                f"recommend: no cell with the chain 'teacher' is measured in {spec['limits']['runtime']}, and drops are below it; add one"
-            )
-        table = candidates(block, spec["limits"])
-        tables.append(table)
-        head = f"# Recommendation: {spec['study']}" + (f", task {block['task']}" if len(spec["blocks"]) > 1 else "")
-        pages.append(f"{head}\n\n{text(block, table, spec['limits'], spec['questions'])}\n")
-    table = pd.concat(tables, ignore_index=True)
-    with whole_file(folder / "recommendation.csv") as partial:
-        table.to_csv(partial, index=False)
-    with whole_file(folder / "recommendation.md") as partial:
-        partial.write_text("\n".join(pages), encoding="utf-8")
-    with whole_file(folder / "recommendation.tex") as partial:
-        partial.write_text(markup.latex(shown(table[table["pareto"]]), "The Pareto set; chosen on validation."), encoding="utf-8")

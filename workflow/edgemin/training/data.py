@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from edgemin.tasks import store
-from edgemin.tasks.tokens import load_tokenizer, pad, tokenize
-from edgemin.training.labels import NO_LABEL
+from edgemin.data.tokens import Tokens
+from edgemin.study.kind import Kind
 
 _SAMPLE_BATCH = 32
 
@@ -29,9 +28,8 @@ class Signals(Protocol):
 class Examples(Dataset[int]):
     """A split, tokenised. The dataset hands out indices; `collate` makes the batch."""
 
-    tokens: list[dict[str, list[int]]]
+    tokens: Tokens
     labels: np.ndarray
-    pad_id: int
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -40,26 +38,26 @@ class Examples(Dataset[int]):
         return index
 
     @property
-    def lengths(self) -> list[int]:
-        return [len(example["input_ids"]) for example in self.tokens]
+    def lengths(self) -> np.ndarray:
+        """Tokens of each example."""
+        return self.tokens.lengths
 
     def collate(self, indices: Sequence[int], teacher: Signals | None = None) -> dict[str, Any]:
-        """inputs: (B, L) tensors, L a multiple of 8; labels: (B,); teacher: its signals, if any."""
-        arrays = pad([self.tokens[index] for index in indices], self.pad_id, multiple=8)
-        inputs = {name: torch.from_numpy(values) for name, values in arrays.items()}
+        """inputs: (B, L) tensors, L a multiple of 8; labels: (B, ...); teacher: its signals, if any."""
+        inputs = {name: torch.from_numpy(values) for name, values in self.tokens.batch(indices, multiple=8).items()}
         batch: dict[str, Any] = {"inputs": inputs, "labels": torch.from_numpy(self.labels[list(indices)])}
         if teacher is not None:
             batch["teacher"] = teacher.batch(indices, inputs["input_ids"].shape[1])
         return batch
 
 
-def read_examples(data: Path, split: str | Path, tokenizer_folder: Path, max_length: int) -> Examples:
-    """A split, or the file of a transfer set, as the tokenizer of `tokenizer_folder` sees it."""
-    rows = store.read_rows(split) if isinstance(split, Path) else store.read_split(data, split)
-    tokenizer = load_tokenizer(tokenizer_folder)
-    regression = store.label_names(data) is None
-    gold = rows["label"].to_numpy(np.float32) if regression else rows["label"].fillna(NO_LABEL).to_numpy(np.int64)
-    return Examples(tokenize(tokenizer, rows, max_length), gold, tokenizer.pad_token_id)
+def read_examples(tokens: Path, kind: Kind, tokenizer: Path) -> Examples:
+    """A file of tokens and its labels. tokenizer: folder of the model that reads them.
+
+    Raises EdgeminError for another tokenizer's tokens.
+    """
+    found = Tokens.read(tokens, tokenizer)
+    return Examples(found, kind.scores().gold(found.column("label")))
 
 
 def sampled(examples: Examples, count: int, seed: int) -> list[dict[str, Any]]:

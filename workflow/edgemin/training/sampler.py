@@ -17,7 +17,7 @@ class LengthGroupedSampler(Sampler[int]):
     global random state, so that a resumed run would see other batches.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int) -> None:
         self.lengths = np.asarray(lengths)
         self.batch_size, self.seed, self.epoch = batch_size, seed, 0
 

@@ -1,0 +1,163 @@
+"""What is said of a study before and while it runs: by hand, on files made here."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edgemin.cli import status
+from edgemin.cli.main import main
+from edgemin.plan import overview
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.plan import Plan
+from edgemin.study.read import parse_study
+
+
+@pytest.fixture
+def plan(changed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Plan(parse_study(changed({"seeds": [0, 1], "tables": {}})))
+
+
+def _steps(plan: Plan, cell: str) -> list[status.Step]:
+    return status.steps_of(Jobs(plan), plan, cell)
+
+
+def _finish(step: status.Step, seconds: float | None = None) -> None:
+    for output in step.outputs:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        Path(output).touch()
+    if seconds is not None:
+        file = Path(step.benchmark)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"s\th:m:s\n{seconds}\t0:00:00\n", encoding="utf-8")
+
+
+def _log(step: status.Step, line: str, age: float = 0) -> None:
+    file = Path(step.log)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"12:00:00 [x] begins\n{line}\n", encoding="utf-8")
+    os.utime(file, (time.time() - age,) * 2)
+
+
+def test_the_overview_counts_by_hand(changed):
+    """The ladder has 1, 2, 3, 4 and 4 links with the teacher: 14, of which 5 differ; the teacher, kd and the recovery train."""
+    study = parse_study(changed({"seeds": [0, 1]}))
+    assert overview.count(study) == {
+        "cells": 5,
+        "seeds": 2,
+        "tasks": 1,
+        "models": 2 * 5,
+        "models_unshared": 2 * 14,
+        "trainings": 2 * 3,
+        "trainings_unshared": 2 * (5 + 4 + 3),
+    }
+    assert overview.said(study) == (
+        "study smoke: 5 cells × 2 seeds (5 by default) from 10 models that are shared, 28 if none were; 6 trainings instead of 24"
+    )
+
+
+def test_a_cut_without_recovery_is_no_training(changed):
+    study = parse_study(changed({"prune.heads25": {"ratio": 0.25}}))
+    assert overview.count(study)["trainings"] == 2
+
+
+def test_jobs_of_a_cell(plan):
+    """Two seeds, each with four models, the export that is quantized, and three measurements."""
+    steps = _steps(plan, "edgemin")
+    assert len(steps) == 2 * (4 + 1 + 3)
+    assert [step.kind for step in steps[:8]] == [
+        "teacher",
+        "distill",
+        "prune",
+        "quantize",
+        "export",
+        "quality",
+        "size",
+        "latency",
+    ]
+    name = f"models/snippets/seed0/{plan.study.chain('edgemin')}"
+    assert steps[3].outputs[0] == f"results/smoke/{name}/model.onnx"
+    assert (steps[3].log, steps[3].benchmark) == (f"results/smoke/logs/{name}.log", f"results/smoke/benchmarks/{name}.tsv")
+
+
+def test_nothing_has_begun(plan):
+    head, *lines = status.report(plan).splitlines()
+    assert head.startswith("study smoke: 5 cells: 5 waiting; about 0:00 h and ")
+    assert [line.split()[0] for line in lines] == ["waiting"] * 5
+
+
+def test_done_running_failed_and_interrupted(plan, tmp_path):
+    """A log that is younger than the lock is a running job's; one that is older was left by a run that ended."""
+    for step in _steps(plan, "teacher"):
+        _finish(step)
+    kd, prune = (next(step for step in _steps(plan, "kd_prune") if step.kind == kind) for kind in ("distill", "prune"))
+    _log(kd, "12:00:01 [x] step 3 of 9")
+    (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
+    lock = tmp_path / ".snakemake" / "locks" / "0.input.lock"
+    lock.touch()
+    os.utime(lock, (time.time() - 60,) * 2)
+    lines = {line.split()[1]: line for line in status.report(plan).splitlines()[1:]}
+    assert lines["teacher"].startswith("done ")
+    assert lines["kd"].startswith("running ")
+    assert lines["kd"].endswith("distill: 12:00:01 [x] step 3 of 9")
+    _log(kd, "12:00:01 [x] step 3 of 9", age=3600)
+    assert "kd                          " in status.report(plan).split("interrupted", 2)[2]
+    lock.unlink()
+    _finish(kd)
+    _log(prune, "12:00:02 [x] error: prune.heads25: cannot")
+    lines = {line.split()[1]: line for line in status.report(plan).splitlines()[1:]}
+    assert lines["kd_prune"].startswith("failed ")
+    assert "error: prune.heads25: cannot" in lines["kd_prune"]
+
+
+def test_what_is_left_is_estimated_from_jobs_of_the_kind(plan):
+    """Seed 0's teacher took 600 s and its student 1,200: of all cells the other seed's two are left, and 32 unknown ones fewer."""
+    for step in dict.fromkeys(step for cell in plan.study.cells for step in _steps(plan, cell)):
+        known = {"teacher": 600, "distill": 1200}.get(step.kind)
+        if "seed0" in step.log and known:
+            _finish(step, known)
+        elif known is None:
+            _finish(step)
+    head = status.report(plan).splitlines()[0]
+    assert head.endswith("about 0:30 h left by default, 0:30 h for all cells")
+
+
+def test_a_bad_file_is_named(tmp_path, capsys):
+    for content in ("study: [", "- 1"):
+        (tmp_path / "s.yaml").write_text(content, encoding="utf-8")
+        assert main(["status", str(tmp_path / "s.yaml")]) == 2
+        assert "s.yaml" in capsys.readouterr().err
+
+
+def test_the_report_of_a_study_file_is_printed(changed, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    study = changed({"tables": {}})
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
+    assert main(["status", "s.yaml"]) == 0
+    assert capsys.readouterr().out == status.report(Plan(parse_study(study))) + "\n"
+
+
+def test_jobs_of_every_kind_of_quantization_stand_where_their_rules_put_them(plan):
+    """ONNX Runtime's and PyTorch's have other files; neither waits for the other."""
+    (ours,) = {step for step in _steps(plan, "edgemin") if step.kind == "quantize" and "seed0" in step.log}
+    (theirs,) = {step for step in _steps(plan, "edgemin_torch") if step.kind == "quantize" and "seed0" in step.log}
+    assert {Path(file).name for file in ours.outputs} >= {"model.onnx", "config.json", "tokenizer.json", "provenance.json"}
+    assert {Path(file).name for file in theirs.outputs} >= {"model.safetensors", "config.json", "tokenizer.json"}
+    assert not {Path(file).name for file in theirs.outputs} & {"model.onnx"}
+    assert "export" not in {step.kind for step in _steps(plan, "edgemin_torch")}
+
+
+def test_quantization_that_trains_is_done_when_its_history_is_there_too(changed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = Plan(parse_study(changed({"cells.qat": "teacher/quantize-int8_qat", "tables": {}})))
+    (step,) = (step for step in _steps(plan, "qat") if step.kind == "quantize")
+    _finish(step)
+    assert step.state(0) == ("done", "")
+    (history,) = (file for file in step.outputs if file.endswith("history.json"))
+    Path(history).unlink()
+    assert step.state(0) == ("waiting", "")

@@ -1,0 +1,58 @@
+"""Tables of what is there, while a study runs or after some of its jobs failed; what is missing is named.
+
+They go to results/{study}/partial/, never among the study's own tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.plan import Plan
+from edgemin.study import registry
+from edgemin.study.read import read_study
+from edgemin.study.table import Table, rows_of
+
+
+def present(table: Table, spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A table's spec without the cells of which a file is missing, and a line on each of those.
+
+    A block whose first cell is missing goes altogether, since the others are compared with it.
+    """
+    missing = {}
+    for row in rows_of(spec):
+        files = [file for seed in row["seeds"] for file in table.needs(seed) if not Path(file).exists()]
+        if files:
+            missing[row["cell"]] = f"{row['cell'] or 'every cell'}: {len(files)} files, the first {files[0]}"
+    if "blocks" not in spec:
+        return {**spec, "rows": [row for row in spec["rows"] if row["cell"] not in missing]}, list(missing.values())
+    blocks = []
+    for block in spec["blocks"]:
+        rows = [row for row in block["rows"] if row["cell"] not in missing]
+        if rows and rows[0]["cell"] == block["rows"][0]["cell"]:
+            blocks.append({**block, "rows": rows})
+    return {**spec, "blocks": blocks}, list(missing.values())
+
+
+def write(plan: Plan) -> list[str]:
+    """Write every table that can be made; returns what is missing of each."""
+    said, jobs, folder = [], Jobs(plan), Path(plan.root) / "partial"
+    for name, table in registry.TABLES.all().items():
+        if not table.declared(plan.study):
+            continue
+        spec, missing = present(table, jobs.tables[name].spec(None))
+        said += [f"{name}: missing {line}" for line in missing]
+        if rows_of(spec):
+            table.write(spec, folder)
+        else:
+            said.append(f"{name}: not written, nothing to compare with is there")
+    return said
+
+
+def run(study: str) -> int:
+    """Make the tables of a study file, and print what is missing."""
+    plan = Plan(read_study(study))
+    print("\n".join([*write(plan), f"what is there is in {plan.root}/partial"]))
+    return 0

@@ -1,0 +1,29 @@
+"""The files that are written from the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgemin.core.errors import EdgeminError
+from edgemin.study.reference import filled, schema_text
+
+SCHEMA = "workflow/schemas/study.schema.json"
+DOCUMENTS = ("config/README.md", "docs/methods.md")
+"""With places that are written from the settings."""
+
+
+def run(tree: Path) -> int:
+    """Rewrite them in the tree of a clone. Raises EdgeminError if it is none."""
+    for name in (SCHEMA, *DOCUMENTS):
+        if not (tree / name).is_file():
+            raise EdgeminError(f"{tree / name}: no such file; run this in a clone of the repository")
+    for name, text in written(tree).items():
+        (tree / name).write_text(text, encoding="utf-8")
+        print(f"written: {name}")
+    return 0
+
+
+def written(tree: Path) -> dict[str, str]:
+    """Name of a file -> what it should be, given what is there."""
+    documents = {name: filled((tree / name).read_text(encoding="utf-8"), name) for name in DOCUMENTS}
+    return {SCHEMA: schema_text(), **documents}

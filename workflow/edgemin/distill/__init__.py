@@ -1,1 +1,0 @@
-"""Stage 1: distillation objectives, teacher signals and their cache."""

@@ -1,0 +1,9 @@
+"""Modules as the base expects them."""
+
+from __future__ import annotations
+
+from edgemin.encoders.blocks import Blocks
+
+
+class BertBlocks(Blocks):
+    """Nothing of its own."""

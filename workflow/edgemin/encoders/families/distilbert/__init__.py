@@ -1,0 +1,32 @@
+"""DistilBERT (Sanh et al. 2019)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgemin.study.family import Family
+
+if TYPE_CHECKING:
+    from edgemin.encoders.blocks import Blocks
+
+
+class DistilBert(Family):
+    name = "distilbert"
+    base = "distilbert"
+    layers = "transformer.layer"
+    query = "attention.q_lin"
+    key = "attention.k_lin"
+    value = "attention.v_lin"
+    output = "attention.out_lin"
+    ffn_in = "ffn.lin1"
+    ffn_out = "ffn.lin2"
+    attention = "attention"
+    attention_parts = ("attention.", "sa_layer_norm.")
+    head = ("classifier.", "pre_classifier.")
+    sizes = ("n_layers", "n_heads", "dim", "hidden_dim")
+    token_types = False
+
+    def blocks(self) -> Blocks:
+        from . import blocks
+
+        return blocks.DistilBertBlocks(self)

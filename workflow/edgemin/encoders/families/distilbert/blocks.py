@@ -1,0 +1,11 @@
+"""Attention modules count their heads under another name."""
+
+from __future__ import annotations
+
+from edgemin.encoders.blocks import Blocks
+
+
+class DistilBertBlocks(Blocks):
+    """With `n_heads`."""
+
+    counts = ("n_heads",)

@@ -1,0 +1,1 @@
+"""Pruning criteria: one folder each, what it can rank in `__init__.py`, the scores in `score.py`."""

@@ -1,0 +1,1 @@
+"""The prune stage, and what structures and criteria are made of."""

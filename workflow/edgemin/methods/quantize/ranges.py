@@ -1,0 +1,110 @@
+"""How far activations reach: what enters every linear layer over calibration sentences, and the range to quantize it by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgemin.encoders.blocks import Classifier
+from edgemin.methods.schemes.int8_static import Int8Static
+
+BINS = 2048
+LEVELS = 256
+_SHARES = np.linspace(0.02, 1, 99)  # of the full range, that the entropy method tries
+Range = tuple[float, float]
+
+
+@torch.no_grad()
+def input_ranges(model: Classifier, batches: Sequence[dict[str, Any]], config: Int8Static) -> dict[str, Range]:
+    """Per nn.Linear of `model`, by its dotted name: (low, high) of what it reads, 0 within. Padded positions do not count."""
+    model.eval()
+    extremes = {name: (0.0, 0.0) for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+
+    def widen(name: str, values: torch.Tensor) -> None:
+        low, high = extremes[name]
+        extremes[name] = (min(low, float(values.min())), max(high, float(values.max())))
+
+    _watch(model, batches, widen)
+    if config.calibration == "minmax":
+        return extremes
+    counts = {name: np.zeros(BINS) for name in extremes}
+
+    def count(name: str, values: torch.Tensor) -> None:
+        low, high = extremes[name]
+        counts[name] += torch.histc(values.float(), BINS, low, high).numpy() if high > low else 0
+
+    _watch(model, batches, count)
+    if config.calibration == "percentile":
+        return {name: percentile_range(counts[name], extremes[name], config.percentile) for name in extremes}
+    return {name: entropy_range(counts[name], extremes[name]) for name in extremes}
+
+
+def _watch(model: Classifier, batches: Sequence[dict[str, Any]], told: Any) -> None:
+    """told(name, values): the real positions of what each linear layer reads, for every batch."""
+    mask = torch.empty(0)
+
+    def hook(name: str) -> Any:
+        def keep(module: nn.Module, arguments: Any) -> None:
+            x = arguments[0]
+            told(name, x[mask] if x.dim() == 3 else x)
+
+        return keep
+
+    handles = [
+        module.register_forward_pre_hook(hook(name)) for name, module in model.named_modules() if isinstance(module, nn.Linear)
+    ]
+    try:
+        for batch in batches:
+            mask = batch["inputs"]["attention_mask"].bool()
+            model(**batch["inputs"])
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def percentile_range(counts: np.ndarray, extremes: Range, percent: float) -> Range:
+    """What holds `percent` of the values, as many being cut on either side; `counts` over equal bins from low to high."""
+    low, high = extremes
+    edges = np.linspace(low, high, len(counts) + 1)
+    share = np.concatenate([[0], np.cumsum(counts)]) / max(counts.sum(), 1)
+    cut = (1 - percent / 100) / 2
+    return min(float(np.interp(cut, share, edges)), 0.0), max(float(np.interp(1 - cut, share, edges)), 0.0)
+
+
+def entropy_range(counts: np.ndarray, extremes: Range) -> Range:
+    """The share of the full range whose clipped and quantized values are distributed most like the values: least
+    KL(clipped || quantized). Migacz 2017's method (TensorRT), for a range that need not be symmetric."""
+    low, high = extremes
+    edges = np.linspace(low, high, len(counts) + 1)
+    middles = (edges[:-1] + edges[1:]) / 2
+    best, least = 1.0, np.inf
+    for share in _SHARES:
+        divergence = _divergence(counts, middles, share * low, share * high)
+        if divergence < least:
+            best, least = share, divergence
+    return best * low, best * high
+
+
+def _divergence(counts: np.ndarray, middles: np.ndarray, low: float, high: float) -> float:
+    if high <= low:
+        return np.inf
+    inside = (middles >= low) & (middles <= high)
+    kept = counts[inside]
+    if not len(kept):
+        return np.inf
+    clipped = kept.copy()  # what lies outside is moved to the ends
+    clipped[0] += counts[middles < low].sum()
+    clipped[-1] += counts[middles > high].sum()
+    level = np.rint((middles[inside] - low) / (high - low) * (LEVELS - 1)).astype(int)
+    alive = kept > 0
+    sums, sizes = (np.bincount(level, weights, LEVELS) for weights in (kept, alive.astype(float)))
+    quantized = np.where(alive, sums[level] / np.maximum(sizes[level], 1), 0)
+    p, q = clipped / clipped.sum(), quantized / max(quantized.sum(), 1)
+    if ((p > 0) & (q == 0)).any():
+        return np.inf
+    found = p > 0
+    return float((p[found] * np.log(p[found] / q[found])).sum())

@@ -1,0 +1,39 @@
+"""Four bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import model_validator
+
+from edgemin.study.quantizing import Quantizing
+
+if TYPE_CHECKING:
+    from edgemin.methods.quantize.given import Given
+
+Bits = Literal[4, 8, 32]
+
+
+class Int4(Quantizing):
+    """4-bit weights, each group with a scale, in linear layers or embedding tables or both; the others at 8 bits or as they are."""
+
+    scheme: Literal["int4"]
+    backend: Literal["onnxruntime"]
+    """Who runs it."""
+    linear: Bits = 4
+    """Bits of linear layers; 8: as in `int8_dynamic`; 32: floats."""
+    embeddings: Bits = 4
+    """Bits of embedding tables, likewise."""
+    block_size: Literal[16, 32, 64, 128] = 32
+    """Neighbours that share a scale."""
+
+    @model_validator(mode="after")
+    def _has_four_bits(self) -> Int4:
+        if 4 not in (self.linear, self.embeddings):
+            raise ValueError("neither linear nor embeddings has 4 bits; set one of them to 4, or use scheme: int8_dynamic")
+        return self
+
+    def quantize(self, given: Given) -> None:
+        from . import in_onnxruntime
+
+        in_onnxruntime.quantize_folder(self, given)

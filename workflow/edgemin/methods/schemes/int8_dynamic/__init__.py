@@ -1,0 +1,52 @@
+"""Weights quantized ahead, activations at each call: the paper's Stage 3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import model_validator
+
+from edgemin.study.quantizing import Quantizing
+
+if TYPE_CHECKING:
+    from edgemin.methods.quantize.given import Given
+
+
+class Int8Dynamic(Quantizing):
+    """Dynamic INT8: weights quantized ahead, activations at each call."""
+
+    scheme: Literal["int8_dynamic"] = "int8_dynamic"
+    backend: Literal["onnxruntime", "torch"]
+    """Who quantizes and runs it."""
+    per_channel: bool = True
+    """One scale per output channel. `onnxruntime`: of MatMul weights; `torch`: of Linear weights."""
+    embeddings: bool | None = None
+    """Quantize the embedding tables too; unless said otherwise, onnxruntime does. torch.ao cannot."""
+    skip: list[str] = []
+    """`onnxruntime`: modules whose linear layers stay in fp32, by name or by what it ends in or has inside, such as `layer.5.output`."""
+
+    @model_validator(mode="after")
+    def _torch_keeps_embeddings(self) -> Int8Dynamic:
+        if self.backend == "torch" and self.embeddings:
+            raise ValueError(
+                "embeddings: torch.ao's dynamic scheme leaves them in fp32; drop the key or use backend: onnxruntime"
+            )
+        if self.backend == "torch" and self.skip:
+            raise ValueError("skip: only for backend: onnxruntime; drop the key")
+        return self
+
+    def quantize(self, given: Given) -> None:
+        if self.backend == "torch":
+            from . import in_torch
+
+            in_torch.quantize_folder(self, given)
+        else:
+            from . import in_onnxruntime
+
+            in_onnxruntime.quantize_folder(self, given)
+
+    def load(self, folder: Path) -> Any:
+        from . import in_torch
+
+        return in_torch.load(folder)

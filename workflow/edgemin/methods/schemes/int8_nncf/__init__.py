@@ -1,0 +1,28 @@
+"""Static INT8 as NNCF makes it for OpenVINO: a peer of our own static scheme."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from edgemin.study.quantizing import Quantizing
+
+if TYPE_CHECKING:
+    from edgemin.methods.quantize.given import Given
+
+
+class Int8Nncf(Quantizing):
+    """Static INT8 by NNCF's post-training quantization, its preset for transformers (SmoothQuant included); runs in OpenVINO."""
+
+    reads_data: ClassVar[bool] = True
+    scheme: Literal["int8_nncf"]
+    backend: Literal["openvino"] = "openvino"
+    """Who runs it."""
+    sentences: Annotated[int, Field(ge=8)] = 300
+    """How many training sentences are read, or all if there are fewer; 300 is NNCF's own default."""
+
+    def quantize(self, given: Given) -> None:
+        from . import in_openvino
+
+        in_openvino.quantize_folder(self, given)

@@ -1,0 +1,62 @@
+"""Training with the rounding in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from edgemin.study.base import Name
+from edgemin.study.phases import Phase
+from edgemin.study.quantizing import Quantizing
+from edgemin.study.term import Term
+
+if TYPE_CHECKING:
+    from edgemin.methods.quantize.given import Given
+
+
+class FakeQuantTerm(Term):
+    """Quantizes what the linear layers read and hold while they train; costs nothing. No term of a study: `int8_qat` adds it."""
+
+    objective: Literal["fake_quant"] = "fake_quant"
+
+
+class Int8Qat(Quantizing):
+    """Quantization-aware training: the parent goes on training with weights and activations rounded as INT8 will round them, and
+    rounding passed over by the gradient (Zafrir et al. 2019, arXiv 1910.06188); written as static INT8."""
+
+    trains: ClassVar[bool] = True
+    scheme: Literal["int8_qat"]
+    backend: Literal["onnxruntime"]
+    """Who runs it."""
+    learn: Phase
+    """The training; its terms as for distillation."""
+    teacher: Literal["root", "parent"] = "parent"
+    """Whose outputs the phase follows; `parent` is the model before quantization."""
+    transfer: Name | None = None
+    """Train on this transfer set in place of the training split."""
+    ranges: Literal["ema", "learned"] = "ema"
+    """Of activations: a moving average of what was seen, or learned with the weights."""
+    range_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Of learned ranges; rises and falls with the phase's own."""
+    momentum: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Of the moving average, per batch."""
+    per_channel: bool = True
+    """One scale per output channel of a weight matrix, else one per matrix."""
+    embeddings: bool = True
+    """Quantize the embedding tables too."""
+    skip: list[str] = []
+    """Modules whose linear layers stay in fp32, as in `int8_dynamic`."""
+
+    @property
+    def phases(self) -> list[Phase]:
+        return [self.learn]
+
+    @property
+    def details(self) -> str:
+        return f"{self.learn.epochs} epochs, {self.ranges} ranges"
+
+    def quantize(self, given: Given) -> None:
+        from . import in_onnxruntime
+
+        in_onnxruntime.quantize_aware(self, given)

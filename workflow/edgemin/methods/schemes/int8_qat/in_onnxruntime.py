@@ -1,0 +1,62 @@
+"""Train with fake quantization, then write static INT8 by the ranges that came out."""
+
+from __future__ import annotations
+
+import shutil
+
+from edgemin.core.files import write_json
+from edgemin.encoders import checkpoint
+from edgemin.encoders.folder import saving
+from edgemin.encoders.onnx_export import export
+from edgemin.methods.distill import teachers
+from edgemin.methods.distill.term import TeacherShape, term_maker
+from edgemin.methods.quantize.calibration import sentences
+from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.graphs import write_config
+from edgemin.methods.quantize.ranges import input_ranges
+from edgemin.methods.schemes.int8_qat import FakeQuantTerm, Int8Qat
+from edgemin.methods.schemes.int8_qat.fake_quant import FakeQuant
+from edgemin.methods.schemes.int8_static import Int8Static
+from edgemin.methods.schemes.int8_static.in_onnxruntime import quantize
+from edgemin.study.kind import kind_of
+from edgemin.training.run import train
+
+_FIRST = 64  # training sentences that the first ranges are found on
+
+
+def quantize_aware(variant: Int8Qat, given: Given) -> None:
+    """Writes model.onnx, config.json, history.json and the tokenizer."""
+    assert given.training is not None
+    assert given.tokens is not None
+    (files, lessons), parent, spec = given.training, given.parent, given.spec
+    static = Int8Static(
+        scheme="int8_static",
+        backend="onnxruntime",
+        per_channel=variant.per_channel,
+        embeddings=variant.embeddings,
+        skip=variant.skip,
+    )
+    model = checkpoint.load(parent)
+    usual = term_maker(model, TeacherShape.of(lessons.teacher), kind_of(spec))
+    few = sentences(given.tokens, parent, _FIRST, spec["seed"], at_least=1)
+    fake = FakeQuant(model, variant, input_ranges(model, few, static))
+    done = train(
+        model,
+        [variant.learn.model_copy(update={"terms": [*variant.learn.terms, FakeQuantTerm()]})],
+        lambda term: fake if isinstance(term, FakeQuantTerm) else usual(term),
+        files=files,
+        tokenizer=parent,
+        spec=spec,
+        parents=[parent / "model.safetensors", lessons.teacher / "model.safetensors"],
+        name="quantize",
+        signals=teachers.reader(lessons, parent, spec),
+    )
+    fake.remove()
+    with saving(given.out, tokenizer_from=parent, spec=spec, parents=dict.fromkeys(done.inputs)) as partial:
+        graph = partial / "float.onnx"
+        export(model.to("cpu"), graph)
+        quantize(graph, partial / "model.onnx", static, fake.ranges())
+        graph.unlink()
+        write_config(parent, partial, spec)
+        write_json(partial / "history.json", {**done.history, "ranges": fake.ranges()})
+    shutil.rmtree(done.state, ignore_errors=True)

@@ -1,0 +1,39 @@
+"""Weights and ranges of activations fixed ahead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from edgemin.study.quantizing import Quantizing
+
+if TYPE_CHECKING:
+    from edgemin.methods.quantize.given import Given
+
+
+class Int8Static(Quantizing):
+    """Static INT8: activations too have ranges that were found ahead, on sentences of the training split."""
+
+    reads_data: ClassVar[bool] = True
+    scheme: Literal["int8_static"]
+    backend: Literal["onnxruntime"]
+    """Who quantizes and runs it."""
+    calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
+    """How far a range goes. `minmax`: to the largest value that was seen; `percentile`: as wide as holds this share of the values;
+    `entropy`: as wide as changes their distribution least (KL)."""
+    percentile: Annotated[float, Field(gt=50, lt=100)] = 99.99
+    """The share of the values that `percentile` holds."""
+    sentences: Annotated[int, Field(ge=8)] = 256
+    """How many training sentences are read."""
+    per_channel: bool = True
+    """One scale per output channel of a weight matrix, else one per matrix."""
+    embeddings: bool = True
+    """Quantize the embedding tables too."""
+    skip: list[str] = []
+    """Modules whose linear layers stay in fp32, as in `int8_dynamic`."""
+
+    def quantize(self, given: Given) -> None:
+        from . import in_onnxruntime
+
+        in_onnxruntime.quantize_folder(self, given)

@@ -1,0 +1,80 @@
+"""What cuts of heads and of neurons share: units of each layer, ranked by a criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from edgemin.study.criterion import Criterion, criterion_of, ranking
+from edgemin.study.pruning import Pruning, Scope, per_cent
+
+if TYPE_CHECKING:
+    from edgemin.methods.prune.given import Cut, Given
+
+    UnitCriterion = str
+else:
+    UnitCriterion = Literal[tuple(name for name in ranking("heads") if name in ranking("ffn"))]
+
+
+class Units(Pruning):
+    """Units of each layer, ranked by a criterion, cut to physically smaller matrices."""
+
+    criterion: UnitCriterion = "magnitude"
+    """What ranks the units: `magnitude` reads the weights, `random` is the floor, the others read sentences of the training split."""
+    p: Literal[1, 2] = 2
+    """The norm that `magnitude` takes."""
+    matrices: Literal["all", "output"] = "all"
+    """For `magnitude`, `gradient` and `taylor`: all of a unit's weights, or those alone that read its output."""
+    normalise: Literal["none", "layer"] = "none"
+    """`layer`: divide scores by their norm over the layer, before layers are ranked together."""
+    ratio: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the units to cut; 0, with recovery phases, is the control that is trained as long without pruning."""
+    scope: Scope = "global"
+    """Rank all layers together, or cut the same share in each."""
+    floor: Annotated[int, Field(ge=1)] = 1
+    """Units that every layer keeps."""
+    iterations: Annotated[int, Field(ge=1)] = 1
+    """Cut in so many equal steps, scoring anew before each."""
+
+    @property
+    def ranked_by(self) -> Criterion:
+        return criterion_of(self.criterion, self.structure)
+
+    @property
+    def whole(self) -> int:
+        """Every layer keeps a multiple of so many units."""
+        return 1
+
+    @property
+    def told(self) -> tuple[str, str | None]:
+        return per_cent(self.ratio), self.criterion if self.ratio else None
+
+    @model_validator(mode="after")
+    def _cuts_or_trains(self) -> Self:
+        if not self.ratio and not self.recovery:
+            raise ValueError("ratio: 0 cuts nothing and there are no recovery phases; raise the ratio")
+        return self
+
+    def keep(self, model: Any, positions: Sequence[Sequence[int]]) -> None:
+        """Cut all other units out of a model, in place. positions: per layer, among the units that it has."""
+        raise NotImplementedError
+
+    def cut(self, given: Given) -> Cut:
+        from edgemin.methods.prune import cuts
+
+        return cuts.cut_units(self, given)
+
+    def scores(self, given: Given) -> list[list[float]]:
+        """Of every unit, per layer: for a sweep."""
+        from edgemin.methods.prune import cuts
+
+        return cuts.scores_of(self, given.model, given.sample(self.sentences, self.ranked_by.reads_data), given.seed)
+
+    def cut_share(self, model: Any, scores: list[list[float]], ratio: float, seed: int) -> None:
+        """Cut this share, whatever the variant's own ratio, in place."""
+        from edgemin.methods.prune import cuts
+
+        if ratio:
+            cuts.keep_best(self, model, scores, ratio)

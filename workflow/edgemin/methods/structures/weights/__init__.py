@@ -1,0 +1,48 @@
+"""Single weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from edgemin.study.criterion import ranking
+from edgemin.study.pruning import Pruning, Scope, per_cent
+
+if TYPE_CHECKING:
+    from edgemin.methods.prune.given import Cut, Given
+
+    WeightCriterion = str
+else:
+    WeightCriterion = Literal[ranking("weights")]
+
+
+class Weights(Pruning):
+    """Single weights of the encoder's linear layers, set to zero and kept there: dense kernels gain nothing by it."""
+
+    structure: Literal["weights"]
+    criterion: WeightCriterion = "magnitude"
+    """What ranks the weights; `magnitude`: the least go."""
+    ratio: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the weights."""
+    scope: Scope = "global"
+    """Rank all matrices together, or each by itself."""
+
+    @property
+    def told(self) -> tuple[str, str | None]:
+        return per_cent(self.ratio), self.criterion
+
+    def cut(self, given: Given) -> Cut:
+        from . import cut
+
+        return cut.cut(self, given)
+
+    def scores(self, given: Given) -> list[list[float]]:
+        """None that could be told: there are as many as weights."""
+        return []
+
+    def cut_share(self, model: Any, scores: list[list[float]], ratio: float, seed: int) -> None:
+        """Cut this share, whatever the variant's own ratio, in place."""
+        from . import cut
+
+        cut.cut_weights(model, ratio, self.scope, self.criterion, seed)

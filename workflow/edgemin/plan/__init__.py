@@ -1,0 +1,1 @@
+"""Where everything of a study is, and which jobs make it."""

@@ -1,0 +1,72 @@
+"""What is wrong with a study on this machine, before any job runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.messages import line
+from edgemin.plan.plan import Plan
+from edgemin.study.fits import check_study
+from edgemin.study.runtime import check_installed
+from edgemin.study.sources import DataSource
+
+FIRST_HOUSE = "data/*/train.parquet"
+"""What a tree of results of version 0.1 has; one of now has train.arrow."""
+
+
+def check_chains(plan: Plan, task: str, label_names: list[str] | None = None) -> None:
+    """Raises EdgeminError if some chain of the study cannot work, as far as can be seen: see `study.fits`."""
+    folders = {name: Path(plan.paths.encoder(task, name)) for name in plan.encoders}
+    check_study(plan.study, task, folders, label_names)
+
+
+def check_machine(plan: Plan, packages: bool = True) -> None:
+    """Raises EdgeminError for sources that are not there, a runtime whose packages are not installed (unless jobs have environments of their
+    own: `packages` false), and results of another layout."""
+    _check_models(plan)
+    for key, source in _data_sources(plan):
+        for split, file in (source.files.model_dump(exclude_none=True) if source.files else {}).items():
+            if not is_file(file):
+                raise EdgeminError(f"{key}.files.{split}: no file {line(file)}; paths are relative to where snakemake runs")
+    if packages:
+        check_installed(dict(_runtimes(plan)))
+    if list(Path(plan.root).glob(FIRST_HOUSE)):
+        raise EdgeminError(
+            f"{plan.root}: holds results of version 0.1, whose files have other names; move the folder away, or delete it, and run again"
+        )
+
+
+def _check_models(plan: Plan) -> None:
+    for source in plan.encoders.values():
+        for name in ("config.json", "model.safetensors") if source.path else ():
+            if not is_file(Path(source.path or "") / name):
+                raise EdgeminError(
+                    f"source.path: {line(str(source.path))} has no {name}; give a folder with config.json, model.safetensors "
+                    "and a tokenizer (pickled weights are not read)"
+                )
+
+
+def _data_sources(plan: Plan) -> Iterator[tuple[str, DataSource]]:
+    for name, task in plan.study.tasks.items():
+        yield f"tasks.{name}.source", task.source
+        yield from ((f"tasks.{name}.out_of_domain.{test}.source", spec.source) for test, spec in task.out_of_domain.items())
+    for name, transfer in plan.study.transfer.items():
+        yield from ((f"transfer.{name}.unlabelled.{n}.source", spec.source) for n, spec in enumerate(transfer.unlabelled))
+
+
+def _runtimes(plan: Plan) -> Iterator[tuple[str, str]]:
+    yield from ((f"runtimes.{number}", name) for number, name in enumerate(plan.study.runtimes))
+    for cell in plan.study.cells:
+        chain = plan.study.chain(cell)
+        if chain.quantized and chain.last is not None:
+            yield f"quantize.{chain.last.variant}.backend", plan.study.variant(chain).backend
+
+
+def is_file(path: Path | str) -> bool:
+    """Whether a file is there; no for a name that is too long, or a folder that may not be read."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False

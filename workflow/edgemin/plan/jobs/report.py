@@ -1,0 +1,246 @@
+"""Jobs that make tables, plots, the page and bundles of what was measured. Their files have no wildcards but a bundle's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgemin.plan import page
+from edgemin.plan.jobs.base import Inputs, Job
+from edgemin.plan.paths import BUNDLE, inside
+from edgemin.plan.plan import Plan
+from edgemin.study import registry, rows
+from edgemin.study.base import spec_of
+from edgemin.study.chains import one_of
+from edgemin.study.distilling import Distill, OwnSource
+from edgemin.study.pins import described
+from edgemin.study.table import Plot, Table, measured_files, rows_of
+
+
+class WriteStudy(Job):
+    """The effective study beside its results."""
+
+    rule = "write_study"
+    place = "study"
+    timed = False
+
+    @property
+    def outputs(self) -> list[str]:
+        return [self.paths.effective_study]
+
+    def inputs(self, at: Any) -> Inputs:
+        return {}
+
+    def spec(self, wildcards: Any) -> dict[str, Any]:
+        found: dict[str, Any] = spec_of(self.study)
+        return found
+
+
+class CollectResults(Job):
+    """One long table of every measured number of every default cell."""
+
+    rule = "collect_results"
+    place = "report/results"
+    timed = False
+
+    @property
+    def outputs(self) -> list[str]:
+        return [self.paths.table("results")]
+
+    def inputs(self, at: Any) -> Inputs:
+        return {"measured": [file for row in rows.result_rows(self.plan) for file in measured_files(row)]}
+
+    def about(self, at: Any) -> dict[str, Any]:
+        return {"rows": rows.result_rows(self.plan)}
+
+    def settings(self, at: Any) -> tuple[str, ...]:
+        return kinds_of(self.plan)
+
+
+def kinds_of(plan: Plan) -> tuple[str, ...]:
+    """Modules of the kinds of the study's tasks."""
+    return tuple(sorted({registry.KINDS.module(task.asks.name) for task in plan.study.tasks.values()}))
+
+
+def scores_of(plan: Plan) -> tuple[str, ...]:
+    """And of how they judge answers."""
+    return tuple(f"{kind}.scores" for kind in kinds_of(plan))
+
+
+class WriteTable(Job):
+    """One of the registered tables."""
+
+    timed = False
+
+    def __init__(self, plan: Plan, table: Table) -> None:
+        super().__init__(plan)
+        self.table = table
+        self.rule, self.place = f"table_{table.name}", f"report/{table.name}"
+
+    @property
+    def script(self) -> str:
+        return "write_table"
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return {form: self.paths.table(self.table.name, form) for form in self.table.forms}
+
+    def inputs(self, at: Any) -> Inputs:
+        seeds = [seed for row in rows_of(self.table.spec(self.plan)) for seed in row["seeds"]]
+        return {"measured": list(dict.fromkeys(file for seed in seeds for file in self.table.needs(seed)))}
+
+    def about(self, at: Any) -> dict[str, Any]:
+        return {"table": self.table.name, **self.table.spec(self.plan)}
+
+    def roots(self, at: Any) -> tuple[str, ...]:
+        return registry.TABLES.module(self.table.name), *scores_of(self.plan)
+
+    def settings(self, at: Any) -> tuple[str, ...]:
+        return kinds_of(self.plan)
+
+
+class DrawPlot(Job):
+    """One of the registered plots."""
+
+    timed = False
+
+    def __init__(self, plan: Plan, plot: Plot) -> None:
+        super().__init__(plan)
+        self.plot = plot
+        self.rule, self.place = f"plot_{plot.name}", f"report/plot_{plot.name}"
+
+    @property
+    def script(self) -> str:
+        return "draw_plot"
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return {form: self.paths.plot(self.plot.name, form) for form in ("png", "svg")}
+
+    def inputs(self, at: Any) -> Inputs:
+        return {"files": self.plot.files(self.plan)}
+
+    def about(self, at: Any) -> dict[str, Any]:
+        return {"plot": self.plot.name, **self.plot.spec(self.plan)}
+
+    def roots(self, at: Any) -> tuple[str, ...]:
+        return (registry.PLOTS.module(self.plot.name),)
+
+    def settings(self, at: Any) -> tuple[str, ...]:
+        runtimes = tuple(registry.RUNTIMES.module(name) for name in measured_in(self.plan))
+        return *kinds_of(self.plan), *runtimes
+
+
+def measured_in(plan: Plan) -> list[str]:
+    """Every runtime that some cell is measured in."""
+    chains = [plan.study.chain(cell) for cell in plan.study.cells]
+    return sorted({runtime for chain in chains for runtime in plan.study.runtimes_of(chain)})
+
+
+class WritePage(Job):
+    """One file to open in a browser, without a network."""
+
+    rule = "page"
+    place = "report/page"
+    timed = False
+
+    @property
+    def script(self) -> str:
+        return "write_page"
+
+    @property
+    def outputs(self) -> list[str]:
+        return [self.paths.page]
+
+    def inputs(self, at: Any) -> Inputs:
+        return page.files(self.plan)
+
+    def about(self, at: Any) -> dict[str, Any]:
+        return page.spec(self.plan)
+
+    def roots(self, at: Any) -> tuple[str, ...]:
+        return scores_of(self.plan)
+
+    def settings(self, at: Any) -> tuple[str, ...]:
+        runtimes = tuple(registry.RUNTIMES.module(name) for name in measured_in(self.plan))
+        tables = tuple(registry.TABLES.module(name) for name in self.study.page)
+        return *kinds_of(self.plan), *runtimes, *tables
+
+
+class MakeBundle(Job):
+    """A folder that runs without this project."""
+
+    rule = "make_bundle"
+    timed = False
+
+    @property
+    def folder(self) -> str:
+        return self.plan.bundle("{task}", "{cell}", "{seed}")
+
+    @property
+    def place(self) -> str:  # type: ignore[override]
+        return self.folder.removeprefix(f"{self.paths.root}/")
+
+    @property
+    def outputs(self) -> list[str]:
+        return inside(self.folder, BUNDLE)
+
+    def cells(self) -> str:
+        """Wildcard constraint."""
+        return one_of(self.study.cells)
+
+    def task(self, at: Any) -> str:
+        """With one task only, its name is not in the path."""
+        return str(at.get("task", next(iter(self.study.tasks))))
+
+    def inputs(self, at: Any) -> Inputs:
+        task, chain, runtime = self.task(at), self.study.chain(at.cell), self.plan.bundled_runtime(at.cell)
+        measured = self.paths.measured(task, at.seed, chain, runtime)
+        return {
+            "model": self.plan.artefact(task, at.seed, chain, runtime),
+            "measured": inside(measured, ("quality.json", "size.json", "latency.json")),
+            "data": self.paths.data_files(task),
+        }
+
+    def about(self, at: Any) -> dict[str, Any]:
+        study, task, chain = self.study, self.task(at), self.study.chain(at.cell)
+        folder = self.plan.bundle(task, at.cell, at.seed)
+        return {
+            "study": study.study,
+            **rows.judged(self.plan, task),
+            "cell": at.cell,
+            "seed": int(at.seed),
+            "chain": str(chain),
+            "max_length": study.tasks[task].max_length,
+            "sources": [f"{what}: {described(source)}" for what, source in self._sources(task, at.cell).items()],
+            "command": f"snakemake --cores all {folder}/model.onnx",
+        }
+
+    def _sources(self, task: str, cell: str) -> dict[str, Any]:
+        """What a model is made of, in words -> source."""
+        study, chain = self.study, self.study.chain(cell)
+        sources: dict[str, Any] = {"teacher": study.teacher.source, f"data of task {task}": study.tasks[task].source}
+        for link in chain.prefixes[1:]:
+            variant = study.variant(link)
+            if isinstance(variant, Distill) and isinstance(variant.student, OwnSource):
+                sources[f"student of {link.last}"] = variant.student.source
+            if name := getattr(variant, "transfer", None):
+                for number, unlabelled in enumerate(study.transfer[name].unlabelled, 1):
+                    sources[f"unlabelled text {number} of {name}"] = unlabelled.source
+        return sources
+
+    def roots(self, at: Any) -> tuple[str, ...]:
+        return "edgemin.deploy.predict", f"{self.kind(self.task(at))}.answer"
+
+    def settings(self, at: Any) -> tuple[str, ...]:
+        return (self.kind(self.task(at)),)
+
+    def files(self) -> list[str]:
+        """Of every bundle of `deploy`; unless the study says which cells, of the last row of its stage-wise table in ONNX Runtime."""
+        rows_shown = self.study.blocks("stagewise").get("onnxruntime", [])
+        return [
+            file
+            for task in self.study.tasks
+            for cell in self.study.deploy or rows_shown[-1:]
+            for seed in self.study.seeds
+            for file in inside(self.plan.bundle(task, cell, seed), BUNDLE)
+        ]

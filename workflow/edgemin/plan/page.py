@@ -1,0 +1,64 @@
+"""What the page of a study is told, and the files that it reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgemin.plan.plan import Plan
+from edgemin.study import registry
+from edgemin.study.base import spec_of
+from edgemin.study.chains import Chain
+from edgemin.study.rows import result_rows
+
+PLOTS = ("stagewise", "pareto_latency", "pareto_size")
+
+
+def spec(plan: Plan) -> dict[str, Any]:
+    """Its tables and the runtime of those that have only one, every measured cell, every link of its chain."""
+    study = plan.study
+    cells = study.default_cells()
+    chains = dict.fromkeys(link for cell in cells for link in study.chain(cell).prefixes)
+    return {
+        "study": study.study,
+        "root": plan.root,
+        "tables": {name: registry.TABLES[name].runtime(study) for name in study.page},
+        "metrics": {task: said.metric for task, said in study.tasks.items()},
+        "kinds": {task: said.asks.name for task, said in study.tasks.items()},
+        "threads": spec_of(study.threads),
+        "latency": spec_of(study.latency),
+        "rows": result_rows(plan),
+        "cells": {cell: {"chain": study.cells[cell].chain, "question": study.cells[cell].question} for cell in cells},
+        "links": {str(chain): _link(plan, chain) for chain in chains},
+    }
+
+
+def _link(plan: Plan, chain: Chain) -> dict[str, Any]:
+    """What the study says of the chain's last link, and the folders of the models that came of it."""
+    variant = plan.study.variant(chain) if chain.links else plan.study.teacher
+    models = [
+        {"task": task, "seed": seed, "folder": plan.paths.model(task, seed, chain)}
+        for task in plan.study.tasks
+        for seed in plan.study.seeds
+    ]
+    return {"settings": variant.model_dump(mode="json", exclude_unset=True), "models": models}
+
+
+def files(plan: Plan) -> dict[str, Any]:
+    """What the page reads, by kind."""
+    told = spec(plan)
+    models = []
+    for text, link in told["links"].items():
+        names = ("provenance.json", "history.json") if plan.has_history(Chain.parse(text)) else ("provenance.json",)
+        models += [f"{model['folder']}/{name}" for model in link["models"] for name in names]
+    graphs = [
+        f"{plan.paths.model(row['task'], row['seed'], row['chain'])}/onnx_provenance.json"
+        for row in told["rows"]
+        if registry.RUNTIMES[row["runtime"]].graph and not Chain.parse(row["chain"]).quantized
+    ]
+    tables = [plan.paths.table(name, form) for name in told["tables"] for form in registry.TABLES[name].forms if form != "tex"]
+    return {
+        "tables": [plan.paths.table("results"), *tables],
+        "plots": [plan.paths.plot(name, "svg") for name in PLOTS],
+        "measurements": [f"{row['folder']}/{name}" for row in told["rows"] for name in ("predictions.parquet", "latency.json")],
+        "models": list(dict.fromkeys([*models, *graphs])),
+    }

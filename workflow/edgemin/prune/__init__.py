@@ -1,1 +1,0 @@
-"""Stage 2: what to cut (criteria) and the cut itself (surgery in `edgemin.encoders.structure`)."""

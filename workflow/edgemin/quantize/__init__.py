@@ -1,1 +1,0 @@
-"""Stage 3: quantization. One module per scheme and backend, behind `stage`."""

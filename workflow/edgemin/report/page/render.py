@@ -1,0 +1,135 @@
+"""The page of a study: one HTML file that needs neither network nor server, from tables, plots, measurements and provenance."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import whole_file
+from edgemin.report.page.links import chains_of, machines_of
+from edgemin.report.page.points import FIGURES, points_of, shown
+from edgemin.report.page.summary import summaries
+from edgemin.report.page.tables import read_table
+from edgemin.study import registry
+
+TEMPLATES = Path(__file__).with_name("templates")
+PLOTS = {
+    "stagewise": "Stage by stage: test quality with its 95 % interval, size, latency, parameters",
+    "pareto_latency": "Test quality against latency; the line joins what no other cell beats in both",
+    "pareto_size": "Test quality against size; the line joins what no other cell beats in both",
+}
+
+
+def write_page(spec: Mapping[str, Any], file: Path | str) -> None:
+    """Write the page. spec: of `edgemin.plan.page`."""
+    with whole_file(file) as partial:
+        partial.write_text(render(spec), encoding="utf-8")
+
+
+def render(spec: Mapping[str, Any]) -> str:
+    """The page as text; the same input gives the same bytes.
+
+    Every text from the study or its results is escaped; what the template marks as safe is ours. Besides, the page's own policy (a hash of each script, no source
+    but data:) keeps a browser from running or loading anything else.
+    """
+    folder = Path(spec["root"]) / "tables"
+    tables = [read_table(folder, name, runtime) for name, runtime in spec["tables"].items() if name != "recommendation"]
+    points = points_of(spec, folder)
+    runtimes = [registry.RUNTIMES[name] for name in dict.fromkeys(point["runtime"] for point in points)]
+    data = {
+        "points": points,
+        "figures": FIGURES,
+        "scales": {point["task"]: point["scale"] for point in points},
+        "runtimes": [{"name": one.name, "label": one.label, "shape": one.shape} for one in runtimes],
+    }
+    vega, script = _vega(), (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        spec=spec,
+        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+        vega=vega,
+        script=script,
+        policy=" ".join(map(_hash, (vega, script))),
+        vega_version=version("vl-convert-python"),
+        data=_for_script(data),
+        figures=FIGURES,
+        recommendation=_recommendation(folder) if "recommendation" in spec["tables"] else None,
+        summaries=summaries(spec, folder),
+        points=points,
+        overview=shown(points),
+        tables=tables,
+        plots={name: {"source": _plot(spec["root"], name), "words": words} for name, words in PLOTS.items()},
+        chains=chains_of(spec),
+        machines=machines_of(spec),
+        runtimes=runtimes,
+        **_choices(points),
+    )
+
+
+def _choices(points: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the filters offer."""
+    variants = sorted({variant for point in points for variant in point["variants"]})
+    return {
+        "tasks": list(dict.fromkeys(point["task"] for point in points)),
+        "stages": [stage for stage in ("distill", "prune", "quantize") if any(stage in point["stages"] for point in points)],
+        "variants": variants,
+    }
+
+
+@cache
+def _vega() -> str:
+    """Vega, Vega-Lite and Vega-Embed, as one script that leaves nothing behind but `vegaEmbed`."""
+    import vl_convert
+
+    bundle = vl_convert.javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;")
+    if "</script" in bundle.lower() or "<!--" in bundle:
+        raise EdgeminError("vl-convert-python: its bundle would end the script that it stands in; install the pinned version")
+    return f"(() => {{{bundle}\n}})();"
+
+
+def _hash(script: str) -> str:
+    """As a content security policy names a script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _for_script(data: Any) -> str:
+    """JSON that no text in it can end."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _recommendation(folder: Path) -> str:
+    """Markdown -> HTML, its headings two levels down; raw HTML is shown as text, links and images are not made."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    reader.disable(["image", "link", "autolink", "html_inline", "html_block", "reference"])
+    tokens = reader.parse((folder / "recommendation.md").read_text(encoding="utf-8"))
+    for token in tokens:
+        if token.type.startswith("heading_"):
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    html = reader.renderer.render(tokens, reader.options, {})
+    scrolling = '<div class="scroll" role="region" aria-label="The Pareto set" tabindex="0"><table>'
+    return html.replace("<table>", scrolling).replace("</table>", "</table></div>")
+
+
+def _plot(root: str, name: str) -> str:
+    """A plot as a data: address; as an image it can run no script."""
+    return "data:image/svg+xml;base64," + base64.b64encode(Path(root, "plots", f"{name}.svg").read_bytes()).decode()

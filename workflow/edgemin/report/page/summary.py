@@ -1,0 +1,177 @@
+"""What a ladder costs and buys, in plain words that claim no more than the intervals do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from edgemin.measure.blocks import Interval
+from edgemin.report.markup import number, quality_scale
+from edgemin.report.measured import logits_of
+from edgemin.report.statistics.intervals import difference
+from edgemin.report.statistics.judge import Judge
+from edgemin.study import registry
+from edgemin.study.chains import Chain
+from edgemin.study.runtime import label_of
+
+NOT_SHOWN = "not shown beyond the interval, which contains 0"
+_STAGES = {"distill": "Distillation", "prune": "Pruning", "quantize": "Quantization"}
+
+
+def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
+    """One per task and runtime of the stage-wise table, if the page has that: `title`, `tiles`, `steps`, `verdict`."""
+    if "stagewise" not in spec["tables"]:
+        return []
+    table = pd.read_csv(tables / "stagewise.csv")
+    several = table["task"].nunique() > 1
+    found = []
+    for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
+        title = f"In {label_of(str(runtime))}" + (f", task {task}" if several else "")
+        ladder = [row for _, row in rows.iterrows()]
+        found.append({"title": title, **_ladder(ladder, spec)})
+    return found
+
+
+def _ladder(rows: list[pd.Series], spec: Mapping[str, Any]) -> dict[str, Any]:
+    steps = [_step(above, row) for above, row in pairwise(rows)]
+    return {
+        "first": rows[0]["cell"],
+        "last": rows[-1]["cell"],
+        "tiles": _tiles(rows[0], rows[-1], _whole(rows[0], rows[-1], spec)) if steps else [],
+        "steps": steps,
+        "verdict": _verdict(rows[1:]),
+    }
+
+
+def _whole(first: pd.Series, last: pd.Series, spec: Mapping[str, Any]) -> Interval | None:
+    """The paired difference between the ladder's ends; None where their measurements are not on the page."""
+    logits, labels = [], None
+    for row in (last, first):
+        names = {name: row[name] for name in ("task", "cell", "runtime")}
+        folders = [one["folder"] for one in spec["rows"] if names.items() <= one.items()]
+        if not folders:
+            return None
+        labels, found = logits_of(folders)
+        logits.append(found)
+    assert labels is not None
+    return difference(Judge(first["metric"], registry.KINDS[spec["kinds"][first["task"]]]), labels, *logits)
+
+
+def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[dict[str, str]]:
+    """The ladder as a whole, in three figures."""
+    factor, label, digits = quality_scale(last["metric"])
+    tiles = []
+    if change is not None:
+        ends = f"{number(first['quality'] * factor, digits)} → {number(last['quality'] * factor, digits)} {label.removeprefix(last['metric']).strip()}".strip()
+        interval = _ends(change.low * factor, change.high * factor, digits + 1, signed=True)
+        verdict = {"gain": "a gain", "loss": "a loss", None: NOT_SHOWN}[_sign(change.low, change.high)]
+        figure = number(change.value * factor, digits + 1, signed=True) + (" points" if factor == 100 else "")
+        tiles.append({"figure": figure, "words": f"{last['metric']} {interval}", "more": f"{ends}: {verdict}"})
+    if _told(first, "bytes") and _told(last, "bytes"):
+        more = f"{_megabytes(first)} → {_megabytes(last)} MB"
+        tiles.append({"figure": f"{first['bytes'] / last['bytes']:.1f}×", "words": "smaller", "more": more})
+    if _told(last, "speedup_over_reference"):
+        times = _interval(last, "speedup_over_reference")
+        more = f"p50 {first['p50']:.2f} → {last['p50']:.2f} ms"
+        tiles.append({"figure": f"{times.value:.2f}×", "words": f"faster {_ends(times.low, times.high, 2)}", "more": more})
+    return tiles
+
+
+def _step(above: pd.Series, row: pd.Series) -> dict[str, Any]:
+    """A row against the row above: what it costs, what it buys."""
+    chain = Chain.parse(row["chain"])
+    stage = _STAGES[chain.last.stage] if chain.last else "The teacher"
+    sentences = [_quality(row), _bytes(above, row), _speed(above, row, chain)]
+    return {"stage": stage, "cell": row["cell"], "variant": str(chain.last or ""), "sentences": [one for one in sentences if one]}
+
+
+def _quality(row: pd.Series) -> Markup:
+    if not _told(row, "quality_change"):
+        return Markup("")
+    factor, _, digits = quality_scale(row["metric"])
+    change = _interval(row, "quality_change")
+    unit = " points" if factor == 100 else ""
+    sign = _sign(change.low, change.high)
+    if sign is None:
+        figure = number(change.value * factor, digits + 1, signed=True) + unit
+        ends = _ends(change.low * factor, change.high * factor, digits + 1, signed=True)
+        return Markup("A change of {} is <em>{}</em>: {}.").format(row["metric"], NOT_SHOWN, _whole_text(figure, ends))
+    low, high = sorted((abs(change.low), abs(change.high)))
+    figure, ends = number(abs(change.value) * factor, digits + 1) + unit, _ends(low * factor, high * factor, digits + 1)
+    verb = "gains" if sign == "gain" else "costs"
+    return Markup("It {} <strong>{}</strong> of {}.").format(verb, _whole_text(figure, ends), row["metric"])
+
+
+def _bytes(above: pd.Series, row: pd.Series) -> Markup:
+    if not (_told(above, "bytes") and _told(row, "bytes")):
+        return Markup("")
+    if row["bytes"] == above["bytes"]:
+        return Markup("It is as large as before.")
+    words = "smaller" if row["bytes"] < above["bytes"] else "larger"
+    ratio = max(above["bytes"], row["bytes"]) / min(above["bytes"], row["bytes"])
+    return Markup("It is {:.2f}× {} ({} → {} MB).").format(ratio, words, _megabytes(above), _megabytes(row))
+
+
+def _speed(above: pd.Series, row: pd.Series, chain: Chain) -> Markup:
+    """Paired with the row above where that is the chain's parent or the teacher; else there is nothing to pair."""
+    name = {str(chain.parent): "speedup_over_parent", "teacher": "speedup_over_reference"}.get(above["chain"])
+    if name is None or not _told(row, name):
+        return Markup("")
+    times = _interval(row, name)
+    text = _whole_text(f"{times.value:.2f}×", _ends(times.low, times.high, 2))
+    if times.low <= 1 <= times.high:
+        return Markup("A change of speed is <em>not shown beyond the interval</em>, which contains 1: {}.").format(text)
+    if times.low > 1:
+        return Markup("It is {} as fast.").format(text)
+    return Markup("It is slower: {} as fast.").format(text)
+
+
+def _verdict(rows: list[pd.Series]) -> Markup:
+    """Which steps lose, which gain, and of which neither is shown."""
+    named: dict[str | None, list[str]] = {"loss": [], "gain": [], None: []}
+    for row in rows:
+        if _told(row, "quality_change"):
+            named[_sign(row["quality_change_low"], row["quality_change_high"])].append(row["cell"])
+    parts = [
+        Markup("A {} of quality is shown for {}.").format(sign, _listed(named[sign])) for sign in ("loss", "gain") if named[sign]
+    ]
+    if named[None]:
+        text = Markup("For {} no change of quality is shown beyond the interval, which does not mean that there is none.")
+        parts.append(text.format(_listed(named[None])))
+    return Markup(" ").join(parts)
+
+
+def _sign(low: float, high: float) -> str | None:
+    """`gain`, `loss`, or None for an interval with 0 in it."""
+    return "gain" if low > 0 else "loss" if high < 0 else None
+
+
+def _told(row: pd.Series, name: str) -> bool:
+    return name in row and bool(pd.notna(row[name]))
+
+
+def _interval(row: pd.Series, name: str) -> Interval:
+    return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
+
+
+def _ends(low: float, high: float, digits: int, signed: bool = False) -> str:
+    return f"[{number(low, digits, signed)}, {number(high, digits, signed)}]"
+
+
+def _megabytes(row: pd.Series) -> str:
+    return f"{row['bytes'] / 1e6:#.3g}".rstrip(".")
+
+
+def _whole_text(figure: str, ends: str) -> Markup:
+    """Figure and interval, which no line break parts."""
+    return Markup('<span class="whole">{} {}</span>').format(figure, ends)
+
+
+def _listed(names: list[str]) -> Markup:
+    marked = [Markup("<code>{}</code>").format(name) for name in names]
+    return marked[0] if len(marked) == 1 else Markup("{} and {}").format(Markup(", ").join(marked[:-1]), marked[-1])

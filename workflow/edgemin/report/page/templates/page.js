@@ -1,0 +1,288 @@
+"use strict";
+(() => {
+  const { points, figures, scales, runtimes } = JSON.parse(document.getElementById("data").textContent);
+  const byId = (id) => document.getElementById(id);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const chosen = new Set();
+  let view = null;
+
+  // -- which points are shown --------------------------------------------------------------------------------------
+
+  const ticked = (name) => all(`input[name=${name}]:checked`).map((input) => input.value);
+  const task = () => byId("task")?.value ?? points[0]?.task;
+
+  function shownPoints() {
+    const runtimes = ticked("runtime");
+    const stages = ticked("stage");
+    const variant = byId("variant")?.value ?? "";
+    return points.filter(
+      (point) =>
+        point.task === task() &&
+        runtimes.includes(point.runtime) &&
+        stages.every((stage) => point.stages.includes(stage)) &&
+        (!variant || point.variants.includes(variant)),
+    );
+  }
+
+  // -- the plot ------------------------------------------------------------------------------------------------------
+
+  const axes = () => ({ x: byId("axis-x").value, y: byId("axis-y").value, log: byId("log").checked });
+
+  /** Of the shown points those that have both figures, as the plot wants them. */
+  function rows() {
+    const { x, y, log } = axes();
+    const found = shownPoints().filter(({ values }) => values[x] != null && values[y] != null && (!log || values[x] > 0));
+    const best = new Set(frontier(found, x, y).map((point) => point.id));
+    const crowded = found.length > 14 || byId("chart").clientWidth < 520;
+    return found.map((point) => {
+      const one = point.values;
+      const row = { id: point.id, cell: point.cell, runtime: point.runtime, last: point.last, recipe: point.recipe, x: one[x], y: one[y] };
+      for (const [axis, name] of [["x", x], ["y", y]]) {
+        const ends = [one[`${name}_low`], one[`${name}_high`]];
+        const drawn = ends.every((end) => end != null && (axis === "y" || !log || end > 0));
+        [row[`${axis}_low`], row[`${axis}_high`]] = drawn ? ends : [row[axis], row[axis]];
+      }
+      for (const name of Object.keys(figures)) row[`text_${name}`] = point.texts[name];
+      row.best = best.has(point.id);
+      row.chosen = chosen.has(point.id);
+      row.faint = chosen.size > 0 && !row.chosen;
+      row.label = row.chosen || (chosen.size === 0 && (!crowded || row.best)) ? point.cell : "";
+      return row;
+    });
+  }
+
+  /** The points that no other beats on both axes, from left to right. */
+  function frontier(found, x, y) {
+    const sign = figures[x].less ? 1 : -1;
+    const sorted = [...found].sort((a, b) => sign * (a.values[x] - b.values[x]) || b.values[y] - a.values[y]);
+    let best = -Infinity;
+    return sorted.filter(({ values }) => values[y] > best && ((best = values[y]), true));
+  }
+
+  const line = (found) => found.filter((row) => row.best);
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+  function wordsOf(name) {
+    const label = scales[task()]?.label ?? "quality";
+    return { quality: `test ${label}`, validation: `validation ${label}`, change: `change to the teacher, ${label}` }[name] ?? figures[name].words;
+  }
+
+  function specification() {
+    const { x, y, log } = axes();
+    const scale = log ? { type: "log", nice: false, padding: 36 } : { zero: false, nice: true, padding: 24 };
+    const place = {
+      x: { field: "x", type: "quantitative", title: wordsOf(x) + (log ? " (logarithmic)" : ""), scale, axis: { format: "~g", labelOverlap: true, tickCount: 8 } },
+      y: { field: "y", type: "quantitative", title: wordsOf(y), scale: { zero: false, nice: true, padding: 24 }, axis: { tickCount: 6 } },
+    };
+    const narrow = byId("chart").clientWidth < 520;
+    const stages = ["teacher", "distill", "prune", "quantize"].filter((stage) => points.some((point) => point.last === stage));
+    const colours = { field: "last", type: "nominal", title: "last stage", scale: { domain: stages, range: stages.map(colour) } };
+    const told = Object.keys(figures).filter((name) => points.some((point) => point.values[name] != null));
+    const faint = (rest) => ({ condition: { test: "datum.faint", value: 0.15 }, value: rest });
+    const rule = (axis) => ({
+      mark: { type: "rule", strokeWidth: 1.25, color: colour("quiet") },
+      encoding: {
+        ...place,
+        [axis]: { ...place[axis], field: `${axis}_low` },
+        [`${axis}2`]: { field: `${axis}_high` },
+        opacity: faint(0.45),
+      },
+    });
+    const label = (look) => ({
+      mark: { type: "text", dy: -14, fontSize: 12, ...look },
+      encoding: { ...place, text: { field: "label", type: "nominal" } },
+    });
+    return {
+      width: "container",
+      height: 400,
+      autosize: { type: "fit-x", contains: "padding" },
+      datasets: { points: rows(), frontier: line(rows()) },
+      data: { name: "points" },
+      layer: [
+        { data: { name: "frontier" }, mark: { type: "line", strokeWidth: 1.5, color: colour("strong-line") }, encoding: { ...place, order: { field: "x" } } },
+        rule("x"),
+        rule("y"),
+        {
+          params: [{ name: "brush", select: { type: "interval", mark: { fill: colour("focus"), fillOpacity: 0.1, stroke: colour("focus") } } }],
+          mark: { type: "point", filled: true, size: 110, cursor: "pointer" },
+          encoding: {
+            ...place,
+            color: colours,
+            shape: {
+              field: "runtime",
+              type: "nominal",
+              scale: { domain: runtimes.map((runtime) => runtime.name), range: runtimes.map((runtime) => runtime.shape) },
+              legend: { symbolFillColor: colour("ink"), labelExpr: `(${JSON.stringify(Object.fromEntries(runtimes.map((runtime) => [runtime.name, runtime.label])))})[datum.label]` },
+            },
+            opacity: faint(1),
+            stroke: { condition: { test: "datum.chosen", value: colour("ink") }, value: colour("paper") },
+            strokeWidth: { condition: { test: "datum.chosen", value: 2.5 }, value: 1 },
+            tooltip: [
+              ...["cell", "recipe", "runtime"].map((field) => ({ field, type: "nominal" })),
+              ...told.map((name) => ({ field: `text_${name}`, type: "nominal", title: wordsOf(name) })),
+            ],
+          },
+        },
+        label({ stroke: colour("paper"), strokeWidth: 4, strokeJoin: "round" }),
+        label({ color: colour("ink") }),
+      ],
+      config: {
+        background: null,
+        font: getComputedStyle(document.body).fontFamily,
+        view: { stroke: null },
+        axis: { labelColor: colour("quiet"), titleColor: colour("ink"), gridColor: colour("line"), domainColor: colour("strong-line"), tickColor: colour("strong-line"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, titlePadding: 10 },
+        legend: { orient: "bottom", labelColor: colour("ink"), titleColor: colour("quiet"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, columns: narrow ? 2 : 4, symbolStrokeWidth: 0, layout: { bottom: narrow ? { direction: "vertical", margin: 8 } : { direction: "horizontal", margin: 32 } } },
+      },
+    };
+  }
+
+  let drawing = 0;
+  async function draw() {
+    const mine = ++drawing;
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const result = await vegaEmbed(byId("chart"), specification(), {
+      mode: "vega-lite",
+      renderer: "svg",
+      ast: true, // expressions are interpreted: the page allows no eval
+      actions: { export: true, source: false, compiled: false, editor: false },
+      tooltip: { theme: dark ? "dark" : "light" },
+    });
+    if (mine !== drawing) return void result.finalize();
+    view?.finalize();
+    view = result.view;
+    let brushed = false;
+    view.addSignalListener("brush", (_, box) => {
+      const ends = Object.keys(box).length === 2 ? [box.x, box.y].map((pair) => [Math.min(...pair), Math.max(...pair)]) : null;
+      if (!ends && !brushed) return;
+      brushed = ends !== null;
+      const within = ([low, high], value) => low <= value && value <= high;
+      choose(ends ? rows().filter((row) => within(ends[0], row.x) && within(ends[1], row.y)).map((row) => row.id) : []);
+    });
+    view.addEventListener("click", (event, item) => {
+      const id = item?.datum?.id;
+      if (id === undefined) return void (brushed || choose([]));
+      if (event.shiftKey || event.ctrlKey || event.metaKey) toggle([id]);
+      else choose(chosen.size === 1 && chosen.has(id) ? [] : [id]);
+    });
+    byId("chart").dataset.drawn = String(mine);
+  }
+
+  /** New data in the plot that stands. */
+  function refresh() {
+    if (!view) return;
+    const found = rows();
+    view.data("points", found).data("frontier", line(found)).runAsync();
+  }
+
+  // -- the choice ------------------------------------------------------------------------------------------------------
+
+  function choose(ids) {
+    chosen.clear();
+    for (const id of ids) chosen.add(id);
+    update();
+  }
+
+  /** All of them chosen: none is after it; else all are. */
+  function toggle(ids) {
+    const on = !ids.every((id) => chosen.has(id));
+    for (const id of ids) on ? chosen.add(id) : chosen.delete(id);
+    update();
+  }
+
+  /** The points that a row of a table is about: one, or one per runtime where the table does not name it. */
+  function idsOf({ dataset }) {
+    return points
+      .filter((point) => point.cell === dataset.cell && (!dataset.runtime || point.runtime === dataset.runtime) && (!dataset.task || point.task === dataset.task))
+      .map((point) => point.id);
+  }
+
+  function update() {
+    const count = chosen.size;
+    byId("chosen").textContent = count ? `${count} ${count === 1 ? "point" : "points"} chosen` : "nothing chosen";
+    for (const row of all("tr[data-cell]")) {
+      const on = idsOf(row).some((id) => chosen.has(id));
+      row.classList.toggle("chosen", on);
+      row.querySelector(".pick")?.setAttribute("aria-pressed", String(on));
+    }
+    filterTables();
+    refresh();
+  }
+
+  // -- tables ------------------------------------------------------------------------------------------------------------
+
+  function filterTables() {
+    const shown = new Set(shownPoints().map((point) => point.id));
+    const only = byId("only").checked && chosen.size > 0;
+    for (const table of all(".table")) {
+      const words = table.querySelector("input[type=search]").value.toLowerCase().split(/\s+/).filter(Boolean);
+      const body = all("tbody tr", table);
+      for (const row of body) {
+        const text = row.textContent.toLowerCase();
+        const found = words.every((word) => text.includes(word));
+        const ids = row.dataset.cell ? idsOf(row) : [];
+        const plotted = table.dataset.table !== "cells" || ids.some((id) => shown.has(id));
+        row.hidden = !(found && plotted && (!only || !row.dataset.cell || ids.some((id) => chosen.has(id))));
+      }
+      table.querySelector(".count").textContent = `${body.filter((row) => !row.hidden).length} of ${body.length} rows`;
+    }
+  }
+
+  const collator = new Intl.Collator("en", { numeric: true });
+
+  /** By the numbers of a column where it has any, else by its text; what is missing comes last either way. */
+  function sort(header) {
+    const table = header.closest("table");
+    const at = header.cellIndex;
+    const next = { none: "ascending", ascending: "descending", descending: "none" }[header.getAttribute("aria-sort")];
+    for (const other of all("thead th", table)) other.setAttribute("aria-sort", "none");
+    header.setAttribute("aria-sort", next);
+    table.classList.toggle("sorted", next !== "none");
+    const sign = next === "descending" ? -1 : 1;
+    const numeric = header.classList.contains("number");
+    const key = (row) => (numeric ? Number(row.cells[at].dataset.number ?? NaN) : row.cells[at].textContent.trim());
+    const missing = (value) => (numeric ? Number.isNaN(value) : value === "" || value === "–");
+    const compare = (a, b) => {
+      const [one, other] = [key(a), key(b)];
+      if (missing(one) || missing(other)) return missing(one) - missing(other);
+      return sign * (numeric ? one - other : collator.compare(one, other));
+    };
+    const body = table.tBodies[0];
+    const before = (a, b) => a.dataset.order - b.dataset.order;
+    body.append(...[...body.rows].sort((a, b) => (next === "none" ? 0 : compare(a, b)) || before(a, b)));
+  }
+
+  for (const table of all("table")) [...(table.tBodies[0]?.rows ?? [])].forEach((row, order) => (row.dataset.order = order));
+  for (const header of all("th[aria-sort]")) header.querySelector("button").addEventListener("click", () => sort(header));
+  for (const button of all(".pick")) {
+    button.addEventListener("click", () => toggle(idsOf(button.closest("tr"))));
+    button.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const near = all("tbody tr:not([hidden]) .pick", button.closest("table"));
+      near[near.indexOf(button) + step]?.focus();
+    });
+  }
+  for (const input of all("input[type=search]")) input.addEventListener("input", filterTables);
+
+  // -- what the controls do --------------------------------------------------------------------------------------------
+
+  byId("controls").addEventListener("change", (event) => {
+    filterTables();
+    if (["axis-x", "axis-y", "log", "task"].includes(event.target.id)) draw();
+    else refresh();
+  });
+  byId("controls").addEventListener("submit", (event) => event.preventDefault());
+  byId("controls").addEventListener("reset", () => setTimeout(() => (choose([]), draw())));
+  byId("clear").addEventListener("click", () => choose([]));
+  for (const select of all("#axis-x option, #axis-y option")) select.hidden = select.disabled = !points.some((point) => point.values[select.value] != null);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+
+  function openTarget() {
+    const target = location.hash ? byId(decodeURIComponent(location.hash.slice(1))) : null;
+    if (target instanceof HTMLDetailsElement) target.open = true;
+  }
+  addEventListener("hashchange", openTarget);
+  openTarget();
+  draw();
+})();

@@ -1,0 +1,1 @@
+"""Plots: one file each. Planning reads their names and inputs, so what draws is imported inside functions."""

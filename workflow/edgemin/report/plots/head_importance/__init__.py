@@ -1,0 +1,34 @@
+"""Which heads the scores hold dear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from edgemin.study.table import Plot
+
+if TYPE_CHECKING:
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+
+class HeadImportance(Plot):
+    name = "head_importance"
+    label = "head importance"
+    caption = (
+        "Ranks of the heads by each criterion, layers by heads, and each criterion's rank correlation with the oracle: the rise "
+        "of the loss on training sentences when a head alone is masked."
+    )
+
+    def declared(self, study: Study) -> bool:
+        return bool(study.sensitivity and study.sensitivity.heads)
+
+    def files(self, plan: Plan) -> list[str]:
+        """Of the first task and seed."""
+        first = (next(iter(plan.study.tasks)), plan.study.seeds[0])
+        return [sweep["file"] for sweep in plan.sweeps("heads") if (sweep["task"], sweep["seed"]) == first]
+
+    def draw(self, spec: Mapping[str, Any], inputs: Sequence[str], outputs: Iterable[str]) -> None:
+        from . import draw
+
+        draw.draw(inputs, outputs)

@@ -1,0 +1,64 @@
+"""Which heads the scores hold dear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.stats import spearmanr
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json
+from edgemin.report.drawing import SETTINGS, save
+
+
+def draw(sweep_files: Sequence[str], files: Iterable[str]) -> None:
+    """A panel per criterion, layers by heads: ranks of the scores, and their rank correlation with the oracle (or the first)."""
+    if not sweep_files:
+        raise EdgeminError("sensitivity.heads: the study has none; name criteria (config/README.md)")
+    found = {told["criterion"]: told["scores"] for told in map(read_json, sweep_files)}
+    against = "oracle" if "oracle" in found else next(iter(found))
+    with plt.rc_context({**SETTINGS, "axes.grid": False}):
+        columns = min(4, len(found))
+        lines = -(-len(found) // columns)
+        deep = max(len(scores) for scores in found.values())
+        figure, axes = plt.subplots(
+            lines, columns, figsize=(2.9 * columns, lines * (0.9 + 0.24 * deep)), squeeze=False, layout="constrained"
+        )
+        for axis, (criterion, scores) in zip(axes.flat, found.items(), strict=False):
+            image = _heat(axis, scores)
+            rho = spearmanr(np.concatenate(scores), np.concatenate(found[against])).statistic
+            axis.set_title(criterion if criterion == against else f"{criterion}: ρ = {rho:.2f}", loc="left")
+        for axis in axes.flat[len(found) :]:
+            axis.set_axis_off()
+        for axis in axes[:, 0]:
+            axis.set_ylabel("layer")
+        figure.colorbar(
+            image,
+            ax=axes,
+            label="rank of the score (1: most worth keeping)",
+            location="bottom",
+            fraction=0.08,
+            aspect=40,
+            shrink=0.5,
+        )
+        figure.suptitle(f"Attention heads, by criterion; ρ: rank correlation with {against}", fontsize=9, x=0.01, ha="left")
+        save(figure, files)
+
+
+def _heat(axis: Any, scores: Sequence[Sequence[float]]) -> Any:
+    """Layers may have unlike numbers of heads; what is not there stays white."""
+    flat = np.concatenate([np.asarray(layer) for layer in scores])
+    ranks = np.argsort(np.argsort(flat, kind="stable"), kind="stable") / max(1, len(flat) - 1)
+    grid = np.full((len(scores), max(map(len, scores))), np.nan)
+    start = 0
+    for number, layer in enumerate(scores):
+        grid[number, : len(layer)] = ranks[start : start + len(layer)]
+        start += len(layer)
+    image = axis.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    axis.set_yticks(range(len(scores)))
+    axis.set_xticks(range(0, grid.shape[1], 2))
+    axis.set_xlabel("head")
+    return image

@@ -1,0 +1,56 @@
+"""Schemes side by side: what each costs in quality and buys in latency and bytes, against its float parent in the same runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from edgemin.report.drawing import GREY, SETTINGS, save
+from edgemin.report.markup import quality_scale
+from edgemin.study import registry
+from edgemin.study.runtime import Runtime
+
+
+def draw(table_file: str, files: Iterable[str]) -> None:
+    """table_file: tables/quantization.csv. A row of panels per task, runtime and reference."""
+    table = pd.read_csv(table_file)
+    table = table[table["scheme"].notna()]
+    blocks = list(table.groupby(["task", "runtime", "reference"], sort=False))
+    with plt.rc_context(SETTINGS):
+        figure, axes = plt.subplots(
+            len(blocks),
+            3,
+            figsize=(10.5, 0.6 + sum(0.34 * len(rows) + 0.9 for _, rows in blocks)),
+            squeeze=False,
+            layout="constrained",
+            gridspec_kw={"height_ratios": [len(rows) + 1.5 for _, rows in blocks]},
+        )
+        for panels, ((task, runtime, reference), rows) in zip(axes, blocks, strict=True):
+            look: Runtime = registry.RUNTIMES[str(runtime)]
+            factor, label, _ = quality_scale(rows["metric"].iloc[0])
+            unit = "points" if factor == 100 else label
+            _panel(panels[0], rows, look, "quality_change", factor, f"change of test quality, {unit}", 0)
+            _panel(panels[1], rows, look, "speedup_over_parent", 1, "times faster, batch 1", 1)
+            _panel(panels[2], rows, look, "smaller", 1, "times smaller", 1)
+            panels[0].set_yticks(np.arange(len(rows)), rows["cell"])
+            panels[0].set_title(f"{task}, {look.label}: against {reference}", loc="left")
+        save(figure, files)
+
+
+def _panel(axis: Any, rows: pd.DataFrame, look: Runtime, name: str, factor: float, label: str, neutral: float) -> None:
+    y, value = np.arange(len(rows)), rows[name].to_numpy() * factor
+    if f"{name}_low" in rows:
+        axis.hlines(y, rows[f"{name}_low"] * factor, rows[f"{name}_high"] * factor, color=look.color, lw=1.5)
+    axis.plot(value, y, look.marker, color=look.color, ms=5.5, zorder=3)
+    axis.axvline(neutral, color=GREY, lw=1)
+    if np.ptp(axis.dataLim.intervalx) < 1e-9:  # nothing differs: an axis of rounding errors otherwise
+        axis.set_xlim(neutral - 0.01 * factor, neutral + 0.01 * factor)
+    axis.set_yticks(y, [""] * len(y))
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_xlabel(label)
+    axis.grid(axis="y", visible=False)
+    axis.margins(x=0.1)

@@ -1,0 +1,90 @@
+"""Small multiples over the cells of the ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from edgemin.report.drawing import SETTINGS, save
+from edgemin.report.markup import quality_scale
+from edgemin.study import registry
+from edgemin.study.runtime import Runtime
+
+
+def draw(table_file: str, files: Iterable[str]) -> None:
+    """Small multiples over the cells of the ladder: quality, size, latency, and both parameter counts."""
+    table = pd.read_csv(table_file)
+    with plt.rc_context(SETTINGS):
+        tasks = list(table["task"].unique())
+        ladder = {task: table[table["task"] == task] for task in tasks}
+        heights = [max(len(group) for _, group in ladder[task].groupby("runtime")) for task in tasks]
+        figure, axes = plt.subplots(
+            len(tasks),
+            4,
+            figsize=(12.5, 1.6 + max(0.8, 0.4 * table["runtime"].nunique()) * sum(heights)),
+            squeeze=False,
+            layout="constrained",
+            gridspec_kw={"height_ratios": heights},
+        )
+        for row, task in enumerate(tasks):
+            _ladder(axes[row], ladder[task], task if len(tasks) > 1 else "")
+        handles, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        save(figure, files)
+
+
+def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
+    runtimes = list(table["runtime"].unique())
+    _, metric, _ = quality_scale(table["metric"].iloc[0])
+    depth = max(len(group) for _, group in table.groupby("runtime"))
+    for number, runtime in enumerate(runtimes):
+        rows = table[table["runtime"] == runtime].reset_index(drop=True)
+        offset = (number - (len(runtimes) - 1) / 2) * 0.68 / len(runtimes)  # runtimes of a cell are nearer than the next cell
+        _runtime(axes, rows, np.arange(len(rows)) + offset, registry.RUNTIMES[str(runtime)])
+    names = [
+        " / ".join(dict.fromkeys(group["cell"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i))
+        for i in range(depth)
+    ]
+    for axis, label in zip(axes, (f"test {metric}", "size, MB", "latency p50, ms (batch 1)", "parameters, million"), strict=True):
+        axis.set_yticks(range(depth), names if axis is axes[0] else [""] * depth)
+        axis.set_ylim(depth - 0.35, -0.65)
+        axis.grid(axis="y", visible=False)
+        axis.set_xlabel(label)
+        axis.margins(x=0.12 if axis is axes[0] else 0.2)
+    for axis in axes[1:]:
+        axis.set_xlim(left=0)
+    axes[0].set_title(title, loc="left")
+    if axes[3].get_legend_handles_labels()[0]:
+        axes[3].legend(fontsize=7.5, frameon=False, loc="lower right")
+
+
+def _runtime(axes: Any, rows: pd.DataFrame, y: np.ndarray, runtime: Runtime) -> None:
+    """The cells of one runtime, at these heights."""
+    factor, _, digits = quality_scale(rows["metric"].iloc[0])
+    _points(axes[0], rows, "quality", factor, y, runtime, f"{{:.{digits}f}}")
+    for axis, name, scale in ((axes[1], "bytes", 1e-6), (axes[2], "p50", 1), (axes[3], "logical", 1e-6)):
+        _points(axis, rows, name, scale, y, runtime, "{:#.3g}")
+    if rows["naive"].notna().any():
+        look = {"mfc": "white", "mec": runtime.color, "ms": 7, "zorder": 1.5}
+        axes[3].plot(rows["naive"] * 1e-6, y, runtime.marker, label=f"naive count ({runtime.label})", **look)
+
+
+def _points(axis: Any, rows: pd.DataFrame, name: str, scale: float, y: np.ndarray, runtime: Runtime, text: str) -> None:
+    """One column of the table, with intervals where it has them, and its numbers beside."""
+    values = ends = rows[name] * scale
+    if f"{name}_low" in rows:
+        ends = rows[f"{name}_high"] * scale
+        errors = np.abs([values - rows[f"{name}_low"] * scale, ends - values])
+        axis.errorbar(values, y, xerr=errors, fmt="none", ecolor=runtime.color, capsize=2, lw=1)
+    else:
+        axis.hlines(y, 0, values, color=runtime.color, lw=1, alpha=0.5)
+    first = name == "quality"
+    axis.plot(values, y, runtime.marker, color=runtime.color, ms=5, label=runtime.label if first else None)
+    above, beside = {"xytext": (0, 5), "ha": "center", "va": "bottom"}, {"xytext": (7, 0), "ha": "left", "va": "center"}
+    for value, end, position in zip(values, ends, y, strict=True):
+        at, place = (value, above) if first else (end, beside)
+        axis.annotate(text.format(value).rstrip("."), (at, position), textcoords="offset points", fontsize=7.5, **place)

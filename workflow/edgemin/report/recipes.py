@@ -1,0 +1,10 @@
+"""Chains as people write them."""
+
+from __future__ import annotations
+
+from edgemin.study.chains import Chain
+
+
+def recipe(chain: str) -> str:
+    """`distill-logits` and `prune-heads25` of `teacher/distill-logits/prune-heads25`, with an arrow in between."""
+    return " → ".join(map(str, Chain.parse(chain).links)) or "the teacher itself"

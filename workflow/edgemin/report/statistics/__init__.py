@@ -1,0 +1,1 @@
+"""Intervals and tests: what a table may say of a difference."""

@@ -1,0 +1,105 @@
+"""Whole recipes: stages left out, added, crossed; each against the first cell of its block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.core.errors import EdgeminError
+from edgemin.study.base import refuses
+from edgemin.study.rows import block
+from edgemin.study.table import BlockTable, in_first_runtime
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+NOTE = (
+    "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. A change is paired with the first row of its block, "
+    "and so many times its bytes and its p50 has each row: qualities of recipes are compared fairly where both are 1.00. "
+    "Faster: paired ratio against the teacher, measured in the same job, single stream, batch 1. MB = 10^6 bytes of all files "
+    "needed to predict."
+)
+
+
+class Combinations(BlockTable):
+    name = "combinations"
+    title = "Combinations"
+    caption = "Stages left out, added and crossed. A change is paired with the first row of its block."
+    meaning = (
+        "blocks of a table of any recipes, cells or grids, compared with the first cell. Made by `snakemake table_combinations`"
+    )
+
+    def runtime(self, study: Study) -> str | None:
+        return study.runtimes[0]
+
+    @refuses
+    def problem(self, study: Study, first: str, cell: str) -> str | None:
+        return in_first_runtime(study, cell)
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        return recipe_blocks(self, plan)
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        write_recipes(self, spec, folder)
+
+
+def recipe_blocks(table: BlockTable, plan: Plan) -> dict[str, Any]:
+    """Per task, each first cell and those that are compared with it, in the first runtime."""
+    study = plan.study
+    blocks = [
+        block(plan, task, (first, *cells), study.runtimes[0])
+        for task in study.tasks
+        for first, cells in table.said(study).items()
+    ]
+    return {"study": study.study, "runtime": study.runtimes[0], "threads": study.threads.inference, "blocks": blocks}
+
+
+def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per task, block and cell, numbers unrounded."""
+    import pandas as pd
+
+    from edgemin.report.blocks import compared
+    from edgemin.report.recipes import recipe
+    from edgemin.report.statistics.adjust import adjusted
+
+    if not spec["blocks"]:
+        raise EdgeminError(f"tables.{spec['table']}: the study has none; add a first cell and others (config/README.md)")
+    rows = []
+    for one_block in spec["blocks"]:
+        first: dict[str, Any] = {}
+        for one in compared(one_block):
+            first = first or one.row
+            ratios = {f"{name}_ratio": one.row[name] / first[name] for name in ("bytes", "p50")}
+            rows.append({**one.row, **ratios, "recipe": recipe(one.row["chain"])})
+    return adjusted(pd.DataFrame(rows))
+
+
+def shown(found: pd.DataFrame) -> dict[str, Any]:
+    """The columns that a person reads, as text."""
+    from edgemin.report import markup
+
+    return markup.task_column(found) | {
+        "cell": found["cell"],
+        "recipe": found["recipe"],
+        **markup.judged(found),
+        "logical M": markup.millions(found["logical"]),
+        "MB": markup.millions(found["bytes"]),
+        "MB of first": markup.numbers(found["bytes_ratio"], 1, 2, "×"),
+        "p50 ms": markup.intervals(found, "p50", 1, 2),
+        "p50 of first": markup.numbers(found["p50_ratio"], 1, 2, "×"),
+        "faster than teacher": markup.intervals(found, "speedup_over_reference", 1, 2, unit="×"),
+    }
+
+
+def write_recipes(table: BlockTable, spec: Mapping[str, Any], folder: Path) -> None:
+    """Write the three forms."""
+    from edgemin.report.markup import write_forms
+    from edgemin.report.statistics.adjust import said
+
+    found = frame(spec)
+    note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {said(found)}"
+    write_forms(folder, table.name, found, shown(found), f"{table.title}: {spec['study']}", note)

@@ -1,0 +1,153 @@
+"""What was cut, by which score, and what that cost and bought, against a model of the same block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.core.errors import EdgeminError
+from edgemin.study.base import refuses
+from edgemin.study.chains import Chain
+from edgemin.study.rows import judged as judged_by
+from edgemin.study.rows import row
+from edgemin.study.table import BlockTable, measured_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+NOTE = (
+    "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. A change is paired with the first row of its block. "
+    "Cut: share of the heads, neurons or weights that the last prune stage took, or how many layers; with learned masks the share "
+    "of the weights and biases of attention and FFN, or of all parameters, if the variant says so; by: the criterion; recovered: "
+    "whether it trained on after the cut (a cut of 0 % is the control that trained as long without one). Faster: paired ratio "
+    "against the chain's parent (of two cuts without a recovery in between, the model before both), measured in the same job, single "
+    "stream, batch 1; where single weights are zero nothing is "
+    "faster, because dense kernels multiply zeros like other numbers: only the compressed files shrink. MB = 10^6 bytes."
+)
+
+
+class Pruning(BlockTable):
+    name = "pruning"
+    title = "Pruning"
+    caption = (
+        "What was cut, by which score, with and without recovery. A change is paired with the first row of its block; a speed- "
+        "up with the chain's parent, measured in the same job."
+    )
+    meaning = (
+        "blocks of a table of pruning: the reference, then cells whose chains end in a prune link; all of them float, in the first of "
+        "`runtimes`. Made by `snakemake table_pruning`"
+    )
+
+    def runtime(self, study: Study) -> str | None:
+        return study.runtimes[0]
+
+    @refuses
+    def problem(self, study: Study, first: str, cell: str) -> str | None:
+        chain = study.chain(cell)
+        if chain.quantized:
+            return f"cell '{cell}' is quantized; name float cells"
+        if cell != first and (chain.last is None or chain.last.stage != "prune"):
+            return f"the chain of cell '{cell}' does not end in a prune stage"
+        return None
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        study = plan.study
+        blocks = [
+            {**judged_by(plan, task), "rows": [self._row(plan, task, cell) for cell in (reference, *cells)]}
+            for task in study.tasks
+            for reference, cells in self.said(study).items()
+        ]
+        return {"study": study.study, "runtime": study.runtimes[0], "threads": study.threads.inference, "blocks": blocks}
+
+    def _row(self, plan: Plan, task: str, cell: str) -> dict[str, Any]:
+        """Learned masks end where they end: the history of their job says where."""
+        chain = plan.study.chain(cell)
+        variant = _cut_by(plan.study, chain)
+        found = row(plan, task, cell, plan.study.runtimes[0], _about(variant))
+        learned = variant is not None and variant.learns
+        for seed in found["seeds"]:
+            seed["history"] = plan.paths.history(task, seed["seed"], chain) if learned else None
+        return found
+
+    def needs(self, row: Mapping[str, Any]) -> list[str]:
+        return [*measured_files(row), *([row["history"]] if row["history"] else [])]
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.markup import write_forms
+        from edgemin.report.statistics.adjust import said
+
+        found = frame(spec)
+        note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {said(found)}"
+        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+
+
+def _cut_by(study: Study, chain: Chain) -> Any:
+    """The prune variant of the last link; None for another link."""
+    return study.variant(chain) if chain.last is not None and chain.last.stage == "prune" else None
+
+
+def _about(variant: Any) -> dict[str, Any]:
+    """What the last link cut, in words."""
+    if variant is None:
+        return {"structure": None, "cut": None, "criterion": None, "recovered": None}
+    cut, by = variant.told
+    return {"structure": variant.structure, "cut": cut, "criterion": by, "recovered": bool(variant.recovery)}
+
+
+def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per task, block and cell, numbers unrounded."""
+    import pandas as pd
+
+    from edgemin.report.blocks import compared
+    from edgemin.report.statistics.adjust import adjusted
+
+    if not spec["blocks"]:
+        raise EdgeminError("tables.pruning: the study has none; add a reference and cells (config/README.md)")
+    cells = (one for block in spec["blocks"] for one in compared(block))
+    return adjusted(pd.DataFrame([{**one.row, **_reached(one.cell["seeds"])} for one in cells]))
+
+
+def _reached(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean sparsity that learned masks came to, in CoFi's accounting and in that of all parameters."""
+    import numpy as np
+
+    from edgemin.core.files import read_json
+
+    found = [read_json(seed["history"])["masks"] for seed in seeds if seed["history"]]
+    names = ("sparsity_prunable", "sparsity_model") if found else ()
+    return {name: float(np.mean([masks[name] for masks in found])) for name in names}
+
+
+def shown(found: pd.DataFrame) -> dict[str, Any]:
+    """The columns that a person reads, as text."""
+    from edgemin.report import markup
+
+    return markup.task_column(found) | {
+        "cell": found["cell"],
+        "structure": found["structure"].fillna(markup.MISSING),
+        "cut": _cut(found),
+        "by": found["criterion"].fillna(markup.MISSING),
+        "recovered": found["recovered"].map({True: "yes", False: ""}).fillna(markup.MISSING),
+        **markup.judged(found),
+        "logical M": markup.millions(found["logical"]),
+        "nonzero M": markup.millions(found["nonzero"]),
+        "MB": markup.millions(found["bytes"]),
+        "compressed MB": markup.millions(found["compressed"]),
+        "p50 ms": markup.intervals(found, "p50", 1, 2),
+        "faster than parent": markup.intervals(found, "speedup_over_parent", 1, 2, unit="×"),
+    }
+
+
+def _cut(found: pd.DataFrame) -> pd.Series:
+    """What was asked for; with learned masks also what was reached."""
+    from edgemin.report import markup
+
+    cut = found["cut"].fillna(markup.MISSING)
+    if "sparsity_prunable" not in found:
+        return cut
+    reached, of_all = ((found[f"sparsity_{name}"] * 100).map("{:.1f}".format) for name in ("prunable", "model"))
+    return cut.where(found["sparsity_prunable"].isna(), cut + " (" + reached + " reached; of all parameters " + of_all + ")")

@@ -1,0 +1,150 @@
+"""Each scheme against its float parent in the same runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.core.errors import EdgeminError
+from edgemin.study.base import refuses
+from edgemin.study.chains import Chain
+from edgemin.study.rows import judged as judged_by
+from edgemin.study.rows import row
+from edgemin.study.table import BlockTable, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+NOTE = (
+    "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. Change, agreement (share of the test examples on which "
+    "both decide alike), smaller and faster: against the float parent, the first row of the block, in the same runtime. Validation: what a "
+    "scheme may be chosen by. Faster: paired ratio, measured in the same job, single stream, batch 1; throughput: full batches, "
+    "not timed in PyTorch. MB = 10^6 bytes of all files needed to predict."
+)
+_DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "asimddp", "i8mm"}
+"""Flags of CPUs whose INT8 does not saturate."""
+
+
+class Quantization(BlockTable):
+    name = "quantization"
+    title = "Quantization"
+    caption = (
+        "Every way to quantize against its float parent in the same runtime: quality with its paired change, bytes, latency and "
+        "throughput. CPU flags stand below: INT8 answers depend on them."
+    )
+    meaning = (
+        "blocks of a table of quantization, one for each runtime: the float cell, then cells that quantize its chain. Made by "
+        "`snakemake table_quantization`, its plot by `snakemake plot_quantization`"
+    )
+
+    @refuses
+    def problem(self, study: Study, first: str, cell: str) -> str | None:
+        chain = study.chain(cell)
+        if cell == first:
+            return f"cell '{cell}' is quantized; name its float parent" if chain.quantized else None
+        if first in study.cells and chain.parent != study.chain(first):
+            return f"the chain of cell '{cell}' does not quantize that of '{first}'"
+        return None if chain.quantized else f"the chain of cell '{cell}' does not end in a quantize stage"
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        study = plan.study
+        blocks = [
+            {"runtime": runtime, **judged_by(plan, task), "rows": rows}
+            for task in study.tasks
+            for first, cells in self.said(study).items()
+            for runtime in study.runtimes_of(study.chain(first))
+            if len(rows := self._rows(plan, task, runtime, first, cells)) > 1
+        ]
+        return {"study": study.study, "threads": study.threads.inference, "blocks": blocks}
+
+    def _rows(self, plan: Plan, task: str, runtime: str, first: str, cells: list[str]) -> list[dict[str, Any]]:
+        study = plan.study
+        chosen = [cell for cell in cells if runtime in study.runtimes_of(study.chain(cell))]
+        return [row(plan, task, cell, runtime, _about(study, study.chain(cell))) for cell in (first, *chosen)]
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.core.files import read_json
+        from edgemin.report.markup import write_forms
+        from edgemin.report.statistics.adjust import said
+
+        found = frame(spec)
+        folders = [seed["folder"] for one in rows_of(spec) for seed in one["seeds"]]
+        hosts = [read_json(Path(one) / "latency.json")["host"] for one in folders]
+        machines = sorted({f"{host['cpu']} ({', '.join(host['flags'])})" for host in hosts})
+        note = f"{NOTE} Machine: {'; '.join(machines)}; {spec['threads']} inference thread(s). {said(found)}"
+        if not all(_DOT_PRODUCTS & set(host["flags"]) for host in hosts):
+            note += (
+                " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."
+            )
+        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+
+
+def _about(study: Study, chain: Chain) -> dict[str, Any]:
+    if not chain.quantized:
+        return {"scheme": None, "details": None}
+    variant = study.variant(chain)
+    return {"scheme": variant.scheme, "details": variant.details}
+
+
+def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per task, runtime, reference and cell, numbers unrounded."""
+    import pandas as pd
+
+    from edgemin.report.statistics.adjust import adjusted
+
+    if not spec["blocks"]:
+        raise EdgeminError("tables.quantization: the study has none; add a float cell and quantized ones (config/README.md)")
+    return adjusted(pd.DataFrame([row for block in spec["blocks"] for row in _block(block)]))
+
+
+def _block(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    from edgemin.report.blocks import compared
+    from edgemin.report.measured import validation_of
+    from edgemin.report.statistics.judge import Judge
+
+    rows: list[dict[str, Any]] = []
+    judge, reference = Judge.of(block), None
+    for one in compared(block):
+        folders = [seed["folder"] for seed in one.cell["seeds"]]
+        found = {"runtime": block["runtime"], **one.row, "validation": validation_of(folders, block["metric"])}
+        reference = reference or one
+        if one is not reference and (alike := judge.scores.agreement(one.logits, reference.logits)) is not None:
+            found["agreement"] = alike
+        rows.append({**found, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.results)})
+    return rows
+
+
+def _batches(results: pd.DataFrame) -> dict[str, float | None]:
+    """Mean over seeds of the paired ratio of throughput to the parent's, with its ends."""
+    found = results[results["scenario"] == "throughput"]
+    names = {f"throughput_over_parent{end}": f"speedup_over_parent{end}" for end in ("", "_low", "_high")}
+    chosen = {name: found.loc[found["metric"] == metric, "value"] for name, metric in names.items()}
+    return {name: float(values.mean()) if len(values) else None for name, values in chosen.items()}
+
+
+def shown(found: pd.DataFrame) -> dict[str, Any]:
+    """The columns that a person reads, as text."""
+    from edgemin.report import markup
+
+    factor, _, digits = markup.scale_of(found)
+    quantized = found.where(found["scheme"].notna())
+    return markup.task_column(found) | {
+        "runtime": found["runtime"].where(~found.duplicated(["task", "runtime", "reference"]), ""),
+        "cell": found["cell"],
+        "scheme": found["scheme"].fillna("fp32"),
+        "details": found["details"].fillna(""),
+        "validation": markup.numbers(found["validation"], factor, digits),
+        **markup.judged(found),
+        "agreement %": markup.numbers(found["agreement"], 100, 1) if "agreement" in found else [markup.MISSING] * len(found),
+        "MB": markup.millions(found["bytes"]),
+        "smaller": markup.numbers(found["smaller"], 1, 1, "×"),
+        "p50 ms": markup.intervals(found, "p50", 1, 2),
+        "p90 ms": markup.numbers(found["p90"], 1, 2),
+        "faster": markup.intervals(quantized, "speedup_over_parent", 1, 2, unit="×"),
+        "sentences/s": markup.numbers(found["sentences_per_second"], 1, 0),
+        "in batches": markup.intervals(quantized, "throughput_over_parent", 1, 2, unit="×"),
+    }

@@ -1,0 +1,77 @@
+"""Which recipe to ship: the answer as text, every candidate as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.core.errors import EdgeminError
+from edgemin.study import registry
+from edgemin.study.base import refuses, spec_of
+from edgemin.study.chains import ROOT
+from edgemin.study.recommend import Recommend
+from edgemin.study.rows import block
+from edgemin.study.table import Table
+
+if TYPE_CHECKING:
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+
+class Recommendation(Table):
+    name = "recommendation"
+    title = "Recommendation"
+    caption = "Which recipe to ship within the study's limits: chosen on validation, reported on test."
+    anyway = True
+
+    def declared(self, study: Study) -> bool:
+        return bool(study.recommend)
+
+    @refuses
+    def problems(self, study: Study) -> Iterator[str]:
+        wanted = study.recommend.runtime if study.recommend else None
+        if wanted and not any(wanted in study.runtimes_of(study.chain(cell)) for cell in study.cells):
+            yield f"recommend.runtime: no cell is measured in {wanted}"
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        """Limits, and per task every default cell that is measured in their runtime, the teacher first."""
+        study = plan.study
+        recommend = study.recommend or Recommend(runtime=study.runtimes[0])
+        runtime = recommend.runtime
+        cells = [cell for cell in study.default_cells() if runtime in study.runtimes_of(study.chain(cell))]
+        cells.sort(key=lambda cell: bool(study.chain(cell).links))
+        bundled = cells if registry.RUNTIMES[runtime].bundles else []
+        blocks = [
+            block(plan, task, cells, runtime)
+            | {"bundles": {cell: f"{plan.bundle(task, cell, study.seeds[0])}/model.onnx" for cell in bundled}}
+            for task in study.tasks
+        ]
+        questions = {cell: study.cells[cell].question for cell in cells}
+        return {"study": study.study, "limits": spec_of(recommend), "questions": questions, "blocks": blocks}
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        """recommendation.csv has every candidate, .md the answer, .tex the Pareto set."""
+        import pandas as pd
+
+        from edgemin.core.files import whole_file
+        from edgemin.report.collect import write
+        from edgemin.report.markup import latex
+        from edgemin.report.recommendation import candidates, shown, text
+
+        tables, pages = [], []
+        for one in spec["blocks"]:
+            if not one["rows"] or one["rows"][0]["seeds"][0]["chain"] != ROOT:
+                raise EdgeminError(
+                    f"recommend: no cell with the chain '{ROOT}' is measured in {spec['limits']['runtime']}, and drops are below it; add one"
+                )
+            table = candidates(one, spec["limits"])
+            tables.append(table)
+            head = f"# {self.title}: {spec['study']}" + (f", task {one['task']}" if len(spec["blocks"]) > 1 else "")
+            pages.append(f"{head}\n\n{text(one, table, spec['limits'], spec['questions'])}\n")
+        table = pd.concat(tables, ignore_index=True)
+        write(table, folder / "recommendation.csv")
+        with whole_file(folder / "recommendation.md") as partial:
+            partial.write_text("\n".join(pages), encoding="utf-8")
+        with whole_file(folder / "recommendation.tex") as partial:
+            partial.write_text(latex(shown(table[table["pareto"]]), "The Pareto set; chosen on validation."), encoding="utf-8")

@@ -1,0 +1,109 @@
+"""What each stage costs and buys. One block per runtime, so that a stage is never compared across runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.study.chains import STAGES
+from edgemin.study.rows import block
+from edgemin.study.table import RuntimeTable, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+NOTE = (
+    "Quality and its change: test split, 95 % intervals by a bootstrap crossed over seeds and examples; a change is paired with "
+    "{reference}. Single stream: batch 1, real sentences, tokenisation excluded; speed-ups are paired ratios "
+    "against the teacher measured in the same job and runtime. MB = 10^6 bytes of all files needed to predict (weights, "
+    "config, tokenizer). 'Naive' is what sum(p.numel() for p in model.parameters()) reports: after torch's INT8 quantization it "
+    "drops because packed weights are no longer parameters, not because weights were removed; 'logical' counts every weight "
+    "that takes part in inference."
+)
+
+
+class Stagewise(RuntimeTable):
+    name = "stagewise"
+    title = "Stage by stage"
+    caption = (
+        "What each stage of the ladder costs and buys. The runtime is held constant within a block; every speed-up is a paired "
+        "ratio against the teacher, measured in the same job. Naive and logical parameter counts stand side by side because "
+        "packed INT8 weights vanish from the naive one although nothing was removed."
+    )
+    meaning = (
+        "rows of the stage-wise table in the order of the stages; each is compared with the row above. Empty: every cell in each of the "
+        "`runtimes` that it is measured in"
+    )
+    by_default = True
+    anyway = True
+
+    def declared(self, study: Study) -> bool:
+        return True
+
+    def blocks(self, study: Study) -> dict[str, list[str]]:
+        if stated := super().blocks(study):
+            return stated
+        blocks = {
+            runtime: [cell for cell in study.cells if runtime in study.runtimes_of(study.chain(cell))]
+            for runtime in study.runtimes
+        }
+        return {str(runtime): cells for runtime, cells in blocks.items() if cells}
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        return runtime_blocks(self, plan)
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        write_blocks(self, spec, folder, "the row above")
+
+
+def runtime_blocks(table: RuntimeTable, plan: Plan) -> dict[str, Any]:
+    """One block per task and runtime."""
+    study = plan.study
+    blocks = [
+        block(plan, task, cells, runtime, {"runtime": runtime})
+        for task in study.tasks
+        for runtime, cells in table.blocks(study).items()
+    ]
+    return {"study": study.study, "threads": study.threads.inference, "blocks": blocks}
+
+
+def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, reference: str) -> None:
+    """Write the three forms. reference: what a change is against, the row above or the first of the block."""
+    from edgemin.core.files import read_json
+    from edgemin.report.blocks import frame_of
+    from edgemin.report.markup import write_forms
+    from edgemin.report.statistics.adjust import said
+
+    frame = frame_of(spec["blocks"], stepwise=reference == "the row above")
+    measured = [seed for row in rows_of(spec) for seed in row["seeds"]]
+    hosts = sorted({read_json(Path(seed["folder"]) / "latency.json")["host"]["cpu"] for seed in measured})
+    note = f"{NOTE.format(reference=reference)} Machine: {', '.join(hosts)}; {spec['threads']} inference thread(s). {said(frame)}"
+    text = shown(frame, stages=table.name == "subsets")
+    write_forms(folder, table.name, frame, text, f"{table.title}: {spec['study']}", note)
+
+
+def shown(frame: pd.DataFrame, stages: bool = False) -> dict[str, Any]:
+    """The columns that a person reads, as text. stages: say which stages each chain has."""
+    from edgemin.report import markup
+
+    first = frame.groupby(["task", "runtime"], sort=False)["bytes"].transform("first")
+    columns = markup.task_column(frame)
+    columns |= {"runtime": frame["runtime"], "cell": frame["cell"]}
+    for stage in STAGES if stages else ():
+        columns[stage] = ["yes" if f"/{stage}-" in chain else "" for chain in frame["chain"]]
+    columns |= {
+        **markup.judged(frame),
+        "naive M": markup.millions(frame["naive"]),
+        "logical M": markup.millions(frame["logical"]),
+        "MB": markup.millions(frame["bytes"]),
+        "smaller": markup.numbers(first / frame["bytes"], 1, 1, "×"),
+        "p50 ms": markup.intervals(frame, "p50", 1, 2),
+        "p90 ms": markup.numbers(frame["p90"], 1, 2),
+        "faster than teacher": markup.intervals(frame, "speedup_over_reference", 1, 2, unit="×"),
+        "sentences/s": markup.numbers(frame["sentences_per_second"], 1, 0),
+    }
+    return columns

@@ -1,0 +1,23 @@
+"""The packages, imported without their telemetry."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def openvino() -> Any:
+    """The package openvino. It sends nothing: what would send cannot be imported."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+def nncf() -> Any:
+    """The package nncf, likewise, and without its advertisements on the terminal."""
+    openvino()
+    import nncf
+
+    nncf.set_log_level(40)
+    return nncf

@@ -1,0 +1,50 @@
+"""Run a folder's model.onnx, or its model.xml where it was quantized for OpenVINO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
+from edgemin.runtimes.openvino.package import openvino
+
+if TYPE_CHECKING:
+    from edgemin.study.runtime import Run
+
+
+def graph_of(folder: Path) -> Path:
+    """The graph that OpenVINO reads of a folder, its digests checked."""
+    if (folder / EXPORT_PROVENANCE).exists():
+        check_provenance(folder, "model.onnx", name=EXPORT_PROVENANCE)
+        return folder / "model.onnx"
+    check_provenance(folder, "model.xml", "model.bin", name=NAME)
+    return folder / "model.xml"
+
+
+def read(file: Path) -> Any:
+    """An openvino.Model. Raises EdgeminError for a graph that cannot be read."""
+    try:
+        return openvino().Core().read_model(file)
+    except RuntimeError as error:
+        reason = str(error).strip().rpartition("\n")[2]  # the lines before it are places in OpenVINO's own sources
+        raise EdgeminError(f"{file}: OpenVINO cannot read it ({reason}); delete it and run snakemake again") from None
+
+
+def open_folder(folder: Path, threads: int) -> Run:
+    """In float32 where the graph is not quantized: OpenVINO would compute in bfloat16 on CPUs that can."""
+    return compiled(read(graph_of(folder)), threads)
+
+
+def compiled(model: Any, threads: int) -> Run:
+    """A model in memory, with exactly so many threads."""
+    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    program = openvino().Core().compile_model(model, "CPU", settings)
+    names = {name for port in program.inputs for name in port.get_names()}
+
+    def run(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return np.array(program({name: inputs[name] for name in names})[0])
+
+    return run

@@ -1,0 +1,1 @@
+"""What a study may say: settings models, one file for each section, and the registry of what people add. No torch, no pandas."""

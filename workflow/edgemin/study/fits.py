@@ -1,0 +1,142 @@
+"""Can every chain of a study work, as far as its encoders' configs tell? Needs no torch.
+
+Asked while the DAG is built, and again as every training job starts: by then the encoders have been fetched. It is no Snakemake job:
+otherwise every edit of the study would re-run everything that depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json
+from edgemin.study.chains import Chain
+from edgemin.study.distilling import Distill, OwnSource
+from edgemin.study.family import usable_positions
+from edgemin.study.pins import encoder_name
+from edgemin.study.structure import Shape, Structure
+from edgemin.study.study import Study
+
+
+def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_names: list[str] | None = None) -> dict[str, Shape]:
+    """encoders: name -> folder of each normalised source; those that are not there yet are passed over, and what hangs on
+    them. label_names: of the prepared data, if they are there already; else the study's.
+
+    Returns the shape of every chain that could be looked at. Raises EdgeminError with one line per problem.
+    """
+    configs = {name: read_json(folder / "config.json") for name, folder in encoders.items() if (folder / "config.json").exists()}
+    problems = [*_positions(study, task, configs), *_labels(study, task, configs, label_names)]
+    cut = any(variant.cuts_tokenizer for variant in study.prune.values())  # tokenizers are large, and else not asked
+    origins = {name: _shape_of(config, encoders[name] / "tokenizer.json" if cut else None) for name, config in configs.items()}
+    shapes: dict[str, Shape] = {}
+    for chain in study.chains():
+        try:
+            shape = _shape(study, task, chain, shapes, origins)
+        except EdgeminError as error:
+            problems.append(str(error))
+            break  # what follows may hang on it
+        if shape:
+            shapes[str(chain)] = shape
+    if problems:
+        raise EdgeminError("\n".join(problems))
+    return shapes
+
+
+def _positions(study: Study, task: str, configs: Mapping[str, Any]) -> Iterator[str]:
+    wanted = study.tasks[task].max_length
+    for name, config in configs.items():
+        if wanted > (positions := usable_positions(config)):
+            yield f"tasks.{task}.max_length: {wanted} tokens, but {name} has positions for {positions}; lower max_length"
+
+
+def _labels(study: Study, task: str, configs: Mapping[str, Any], label_names: list[str] | None) -> Iterator[str]:
+    """Whether a fine-tuned model's outputs are the task's classes, in the same order where the model names them."""
+    config = configs.get(encoder_name(study.teacher.source))
+    names = label_names or study.tasks[task].label_names
+    if config is None or study.teacher.training != "none" or (names is None and study.tasks[task].asks.classes):
+        return
+    theirs = _outputs(config)
+    if len(theirs) != (len(names) if names else 1):
+        yield (
+            f"teacher: the fine-tuned model has {len(theirs)} outputs ({', '.join(theirs[:5])}), "
+            f"task {task} has {len(names) if names else 'one value'}; check label_names"
+        )
+    elif names and not all(name.upper().startswith("LABEL_") for name in theirs):
+        ours, lower = [name.lower() for name in names], [name.lower() for name in theirs]
+        if ours != lower and sorted(ours) == sorted(lower):
+            yield (
+                f"tasks.{task}.label_names: {', '.join(names)}, but the model's outputs are {', '.join(theirs)}; write them in its order"
+            )
+
+
+def _outputs(config: Mapping[str, Any]) -> list[str]:
+    named = config.get("id2label") or {0: "LABEL_0", 1: "LABEL_1"}
+    return [str(name) for _, name in sorted(named.items(), key=lambda item: int(item[0]))]
+
+
+def _shape_of(config: Any, tokenizer: Path | None) -> Shape:
+    structure = Structure.of(config)
+    model = read_json(tokenizer)["model"] if tokenizer and tokenizer.exists() else {}
+    return Shape(tuple(map(len, structure.heads)), structure.head_dim, model.get("type"))
+
+
+def _shape(study: Study, task: str, chain: Chain, shapes: Mapping[str, Shape], origins: Mapping[str, Shape]) -> Shape | None:
+    """None if it hangs on an encoder that is not there yet. Raises EdgeminError for a link that cannot work."""
+    if chain.parent is None:
+        return origins.get(encoder_name(study.teacher.source))
+    parent = shapes.get(str(chain.parent))
+    if parent is None:
+        return None
+    assert chain.last is not None
+    variant = study.variant(chain)
+    try:
+        shape = _after(variant, chain, parent, origins)
+        if variant.phases:
+            _check_terms(study, task, variant.phases, shapes[str(Chain())] if variant.teacher == "root" else parent, shape)
+    except EdgeminError as error:
+        raise EdgeminError(_at(f"{chain.last.stage}.{chain.last.variant}", str(error))) from None
+    return shape
+
+
+def _check_terms(study: Study, task: str, phases: Any, teacher: Shape, student: Shape | None) -> None:
+    """Raises EdgeminError for a term that does not fit; it names the task, where the study has several."""
+    try:
+        for term in (term for phase in phases for term in phase.terms):
+            term.check(teacher, student, study.tasks[task].asks)
+    except EdgeminError as error:
+        raise EdgeminError(f"{error} (task {task})" if len(study.tasks) > 1 else str(error)) from None
+
+
+def _at(variant: str, problem: str) -> str:
+    """A problem that begins with a point begins with a key of the variant."""
+    return f"{variant}{problem}" if problem.startswith(".") else f"{variant}: {problem}"
+
+
+def _after(variant: Any, chain: Chain, parent: Shape, origins: Mapping[str, Shape]) -> Shape | None:
+    """What a link makes of its parent's shape."""
+    if isinstance(variant, Distill):
+        return _student(variant, parent, origins, str(chain.parent))
+    if chain.quantized:
+        return parent
+    shape: Shape = variant.shape(parent)
+    return shape
+
+
+def _student(variant: Distill, parent: Shape, origins: Mapping[str, Shape], parent_name: str) -> Shape | None:
+    origin, name = parent, f"its parent '{parent_name}'"
+    if isinstance(variant.student, OwnSource):
+        name = encoder_name(variant.student.source)
+        if name not in origins:
+            return None
+        origin = origins[name]
+    wanted = None if variant.student == "parent" else variant.student.layers
+    if not wanted:
+        return origin
+    if max(wanted) >= len(origin.heads):
+        raise EdgeminError(
+            f".student.layers: layer {max(wanted)} does not exist in {name}, which has layers 0 to {len(origin.heads) - 1}"
+        )
+    return replace(origin, heads=tuple(origin.heads[layer] for layer in wanted))

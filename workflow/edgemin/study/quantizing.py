@@ -1,0 +1,47 @@
+"""What every quantize variant shares. Settings half of `methods.schemes`; the union of all schemes is in `study.variants`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from edgemin.study.base import Strict
+from edgemin.study.phases import Phase
+
+if TYPE_CHECKING:
+    from edgemin.methods.quantize.given import Given
+
+
+class Quantizing(Strict):
+    """What every way to quantize tells: who runs the result, and how it is made."""
+
+    reads_data: ClassVar[bool] = False
+    """Whether it looks at training sentences."""
+    trains: ClassVar[bool] = False
+    """Whether it is a training job, with phases, teacher and signals."""
+    scheme: str
+    backend: str
+    """The runtime that the chain is quantized for, and measured in."""
+
+    @property
+    def phases(self) -> list[Phase]:
+        """All that it trains."""
+        return []
+
+    @property
+    def details(self) -> str:
+        """What differs from the scheme's defaults, in words, such as `per_channel false`."""
+        told = {"scheme", "backend"}
+        return ", ".join(
+            f"{name} {str(value).lower() if isinstance(value, bool) else value}"
+            for name, value in self.model_dump(exclude_defaults=True).items()
+            if name not in told
+        )
+
+    def quantize(self, given: Given) -> None:
+        """Read the float parent and write the quantized files."""
+        raise NotImplementedError
+
+    def load(self, folder: Path) -> Any:
+        """The PyTorch model of a folder that this scheme wrote for the runtime torch, in eval mode."""
+        raise NotImplementedError

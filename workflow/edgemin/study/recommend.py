@@ -1,0 +1,25 @@
+"""What may be shipped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from edgemin.study.base import Strict
+from edgemin.study.table import RuntimeName
+
+
+class Recommend(Strict):
+    """What may be shipped. Limits are checked on validation; what is left out is no limit."""
+
+    max_accuracy_drop: Annotated[float, Field(ge=0)] | None = None
+    """Below the teacher, in units of the metric: 0.01 is one point of accuracy."""
+    max_bytes: Annotated[int, Field(ge=1)] | None = None
+    """Of all files needed to predict."""
+    max_p90_ms: Annotated[float, Field(gt=0)] | None = None
+    """90th percentile of the latency at batch 1, on the machine that measures."""
+    runtime: RuntimeName = "onnxruntime"
+    """Whose measurements count."""
+    prefer: Literal["latency", "bytes", "quality"] = "latency"
+    """Which of the cells within all limits is chosen: the fastest (p90), the smallest, or the best."""

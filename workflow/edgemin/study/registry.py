@@ -1,0 +1,126 @@
+"""The things that people add, found by walking the folders that they stand in. The only place that imports by a built name.
+
+Every group has a folder. A thing in it is a folder of its own with two halves: `__init__.py`, which planning reads and which
+needs no torch (names, keys, fit rules, file lists), and computing modules beside it, which the settings reach by a local `from . import loss`.
+Tables are one file each. A file in a folder of things is shared by several of them.
+A thing's name is the name of its folder or file, where a `-` is written `_`.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Union
+
+from edgemin.core.errors import EdgeminError
+
+
+@dataclass(frozen=True)
+class Group:
+    """One kind of thing."""
+
+    what: str
+    """What one of them is called."""
+    plural: str
+    folder: str
+    """The package whose parts they are."""
+    base: tuple[str, str]
+    """Module and name of the class that all of them are below."""
+    tag: str | None = None
+    """For settings models of a study: the key that names the thing. Else a thing is an object, with an attribute `name`."""
+    files: bool = False
+    """One file each, not a folder."""
+
+    def all(self) -> dict[str, Any]:
+        """Name -> class of settings, or object; by name. Raises EdgeminError for a thing that is not whole."""
+        return _all(self)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.all())
+
+    def union(self, tag: Callable[[str], Any] | None = None) -> Any:
+        """The type of a key that holds settings of any of them. tag: what annotates each, given its name."""
+        members = tuple(Annotated[settings, tag(name)] if tag else settings for name, settings in self.all().items())
+        return Union[members]  # noqa: UP007 (made of a tuple)
+
+    def __getitem__(self, name: str) -> Any:
+        """Raises EdgeminError for a name that is not there, with those that are."""
+        if name not in self.all():
+            raise EdgeminError(f"{self.what} '{name}' is unknown; known: {', '.join(self.all())}")
+        return self.all()[name]
+
+    def module(self, name: str) -> str:
+        """The module of a thing's settings: the root of what a digest covers."""
+        return f"{self.folder}.{name.replace('-', '_')}"
+
+    def file(self, name: str, half: str) -> Path:
+        """The file of one of a thing's computing modules."""
+        (folder,) = import_module(self.module(name)).__path__
+        return Path(folder, f"{half}.py")
+
+    @property
+    def path(self) -> str:
+        """Its folder, as people see it."""
+        return "workflow/" + self.folder.replace(".", "/")
+
+
+OBJECTIVES = Group("objective", "objectives", "edgemin.methods.objectives", ("edgemin.study.term", "Term"), tag="objective")
+STRUCTURES = Group("structure", "structures", "edgemin.methods.structures", ("edgemin.study.pruning", "Pruning"), tag="structure")
+CRITERIA = Group("criterion", "criteria", "edgemin.methods.criteria", ("edgemin.study.criterion", "Criterion"))
+SCHEMES = Group("scheme", "schemes", "edgemin.methods.schemes", ("edgemin.study.quantizing", "Quantizing"), tag="scheme")
+RUNTIMES = Group("runtime", "runtimes", "edgemin.runtimes", ("edgemin.study.runtime", "Runtime"))
+FAMILIES = Group("family", "families", "edgemin.encoders.families", ("edgemin.study.family", "Family"))
+KINDS = Group("kind of task", "kinds of task", "edgemin.data.kinds", ("edgemin.study.kind", "Kind"))
+TABLES = Group("table", "tables", "edgemin.report.tables", ("edgemin.study.table", "Table"), files=True)
+PLOTS = Group("plot", "plots", "edgemin.report.plots", ("edgemin.study.table", "Plot"))
+GROUPS = (OBJECTIVES, STRUCTURES, CRITERIA, SCHEMES, RUNTIMES, FAMILIES, KINDS, TABLES, PLOTS)
+
+
+def settings_halves() -> set[str]:
+    """The modules of the settings of all things, and of what several share."""
+    return {
+        f"{group.folder}.{info.name}" for group in GROUPS for info in pkgutil.iter_modules(import_module(group.folder).__path__)
+    }
+
+
+@cache
+def _all(group: Group) -> dict[str, Any]:
+    base = getattr(import_module(group.base[0]), group.base[1])
+    found = {}
+    for info in sorted(pkgutil.iter_modules(import_module(group.folder).__path__), key=lambda info: info.name):
+        if info.ispkg == group.files:
+            continue
+        module = import_module(group.module(info.name))
+        classes = [
+            one
+            for one in vars(module).values()
+            if isinstance(one, type) and issubclass(one, base) and one.__module__ == module.__name__
+        ]
+        where = f"{group.path}/{info.name}"
+        if len(classes) != 1:
+            raise EdgeminError(
+                f"{where}: has {len(classes) or 'no'} settings {'classes' if classes else 'half'}: write one class below "
+                f"{group.base[0]}.{group.base[1]} in its {'file' if group.files else '__init__.py'}, or delete it"
+            )
+        if info.ispkg and not any(not one.ispkg for one in pkgutil.iter_modules(module.__path__)):
+            raise EdgeminError(
+                f"{where}: has a settings half alone; write the module that computes beside its __init__.py, or delete it"
+            )
+        thing = classes[0] if group.tag else classes[0]()
+        if (name := _name(thing, group)).replace("-", "_") != info.name:
+            raise EdgeminError(
+                f"{where}: calls itself '{name}'; a {group.what} has the name of its {'file' if group.files else 'folder'}, so rename one"
+            )
+        found[name] = thing
+    return found
+
+
+def _name(thing: Any, group: Group) -> str:
+    if group.tag is None:
+        return str(thing.name)
+    (name,) = thing.model_fields[group.tag].annotation.__args__
+    return str(name)

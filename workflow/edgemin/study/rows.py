@@ -1,0 +1,45 @@
+"""The rows of tables, as their jobs are told of them: names, and the folders of measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgemin.plan.plan import Plan
+
+
+def seed_row(plan: Plan, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
+    """What was measured of a cell with one seed."""
+    chain = plan.study.chain(cell)
+    names = {"study": plan.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
+    return {**names, "folder": plan.paths.measured(task, seed, chain, runtime)}
+
+
+def row(plan: Plan, task: str, cell: str, runtime: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell, over its seeds. about: further columns."""
+    seeds = [seed_row(plan, task, cell, runtime, seed) for seed in plan.study.seeds]
+    return {"cell": cell, "about": dict(about), "seeds": seeds}
+
+
+def judged(plan: Plan, task: str) -> dict[str, Any]:
+    """How the answers of a task are judged."""
+    said = plan.study.tasks[task]
+    return {"task": task, "metric": said.metric, **({"kind": said.kind} if said.kind else {})}
+
+
+def block(plan: Plan, task: str, cells: Iterable[str], runtime: str, about: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Cells that are compared with the first. about: further columns of every row."""
+    return {**judged(plan, task), "rows": [row(plan, task, cell, runtime, about or {}) for cell in cells]}
+
+
+def result_rows(plan: Plan) -> list[dict[str, Any]]:
+    """One per task, default cell, runtime and seed."""
+    study = plan.study
+    return [
+        seed_row(plan, task, cell, runtime, seed)
+        for task in study.tasks
+        for cell in study.default_cells()
+        for runtime in study.runtimes_of(study.chain(cell))
+        for seed in study.seeds
+    ]

@@ -1,0 +1,141 @@
+"""A study: one YAML file, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from edgemin.core.errors import EdgeminError
+from edgemin.study import checks, registry
+from edgemin.study.base import Name, Seed, Strict
+from edgemin.study.cells import Cell, Grid, expand
+from edgemin.study.chains import Chain
+from edgemin.study.distilling import Distill, Teacher
+from edgemin.study.measuring import Latency, LayerSensitivity, Sensitivity, TeacherCache, Threads
+from edgemin.study.recommend import Recommend
+from edgemin.study.table import BlockTable, RuntimeName
+from edgemin.study.tables import PageTable, Tables
+from edgemin.study.task import Task
+from edgemin.study.transfer import Transfer
+from edgemin.study.variants import AnyPrune, AnyQuantize
+
+
+class Study(Strict):
+    """All that a study says."""
+
+    study: Name
+    """Name of the study and of its folder under `results/`."""
+    tasks: Annotated[dict[Name, Task], Field(min_length=1)]
+    """The data."""
+    teacher: Teacher
+    """The root of every chain."""
+    transfer: dict[Name, Transfer] = {}
+    """Sets of texts to distil on."""
+    distill: dict[Name, Distill] = {}
+    """Variants of Stage 1."""
+    prune: dict[Name, AnyPrune] = {}
+    """Variants of Stage 2."""
+    quantize: dict[Name, AnyQuantize] = {}
+    """Variants of Stage 3."""
+    cells: Annotated[dict[Name, Cell], Field(min_length=1)]
+    """The rows of the tables."""
+    cross: dict[Name, Grid] = {}
+    """Grids of chains, each a cell."""
+    tables: Tables = Tables()
+    """Which cells are in which table."""
+    page: Annotated[list[PageTable], Field(min_length=1)] = ["stagewise"]
+    """Tables on the study's page, in their order; the cells that they list are built by default."""
+    recommend: Recommend | None = None
+    """Limits of what may be shipped."""
+    sensitivity: Sensitivity | None = None
+    """How much can be cut, by which score."""
+    layer_sensitivity: LayerSensitivity | None = None
+    """Which layers suffer from INT8."""
+    deploy: list[Name] = []
+    """Cells that `snakemake deploy` makes bundles of; empty: the last row of the stage-wise table in ONNX Runtime."""
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    """Every chain is trained once per seed: `[0, 1, 2]`."""
+    runtimes: Annotated[list[RuntimeName], Field(min_length=1)] = ["onnxruntime", "torch"]
+    """Runtimes in which float chains are measured; a quantized chain is measured in its backend's."""
+    threads: Threads = Threads()
+    """CPU threads of jobs."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Of training. `auto`: bf16 autocast where the device computes in it, else fp32."""
+    latency: Latency = Latency()
+    """How latency is measured."""
+    teacher_cache: TeacherCache = TeacherCache()
+    """What is kept of a teacher's signals."""
+
+    @field_validator("cells", mode="before")
+    @classmethod
+    def _bare_chains(cls, cells: Any) -> Any:
+        """`kd: teacher/distill-minilmv2` is short for `kd: {chain: teacher/distill-minilmv2}`."""
+        if not isinstance(cells, Mapping):
+            return cells
+        return {name: {"chain": cell} if isinstance(cell, str) else cell for name, cell in cells.items()}
+
+    @model_validator(mode="after")
+    def _crossed(self) -> Study:
+        """The cells of grids are cells like others, and a grid's name in a table stands for them."""
+        for name, grid in self.cross.items():
+            if name in self.cells:
+                raise ValueError(f"cross.{name}: is the name of a cell too; rename one")
+            try:
+                found = expand(name, grid, {cell: spec.chain for cell, spec in self.cells.items()})
+            except EdgeminError as error:
+                raise ValueError(str(error)) from None
+            self.cells.update({cell: Cell(chain=chain) for cell, chain in found.items() if cell not in self.cells})
+            self._name_cells_of_grid(name, list(found))
+        return self
+
+    def _name_cells_of_grid(self, name: str, found: list[str]) -> None:
+        """In the tables of blocks, put the cells of a grid where its name is."""
+        for table in registry.TABLES.all().values():
+            for first, cells in table.said(self).items() if isinstance(table, BlockTable) else ():
+                new = [one for cell in cells for one in (found if cell == name else [cell])]
+                cells[:] = [cell for cell in dict.fromkeys(new) if cell != first]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if problems := checks.problems(self):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def variants(self) -> dict[str, Mapping[str, Any]]:
+        """Stage -> its variants."""
+        return {"distill": self.distill, "prune": self.prune, "quantize": self.quantize}
+
+    def variant(self, chain: Chain) -> Any:
+        """The variant of the chain's last link."""
+        assert chain.last is not None
+        return self.variants()[chain.last.stage][chain.last.variant]
+
+    def chain(self, cell: str) -> Chain:
+        return Chain.parse(self.cells[cell].chain)
+
+    def chains(self) -> list[Chain]:
+        """Every chain of every cell, prefixes included, each once, parents first."""
+        return list(dict.fromkeys(prefix for cell in self.cells for prefix in self.chain(cell).prefixes))
+
+    def runtimes_of(self, chain: Chain) -> list[str]:
+        """Where a chain is measured."""
+        return [self.variant(chain).backend] if chain.quantized else list(self.runtimes)
+
+    def blocks(self, table: str) -> dict[str, list[str]]:
+        """Runtime -> cells of a table that has such blocks."""
+        found: dict[str, list[str]] = registry.TABLES[table].blocks(self)
+        return found
+
+    def default_cells(self) -> list[str]:
+        """The cells that are built unless something else is asked for: all but those that only tables list which are not on the page."""
+        listed = {name: set(table.cells(self)) for name, table in registry.TABLES.all().items()}
+        shown = [name for name, table in registry.TABLES.all().items() if table.by_default or name in self.page]
+        default = set().union(*(listed[name] for name in shown))
+        optional = set().union(*listed.values())
+        return [cell for cell in self.cells if cell in default or cell not in optional]
+
+    def no_cell(self, key: str, name: str) -> str:
+        """What is said of a name that is no cell."""
+        return f"{key}: '{name}' is not a cell; known: {', '.join(self.cells)}"

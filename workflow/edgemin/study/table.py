@@ -1,0 +1,181 @@
+"""A table and a plot of a study: what the study may say of it, which cells it lists, what its job reads and does.
+
+A table is one file in `report.tables`, a plot a folder in `report.plots`. Planning reads them, so they import pandas and the like inside their methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from edgemin.study import registry
+from edgemin.study.base import Name, refuses
+from edgemin.study.chains import ROOT
+
+if TYPE_CHECKING:
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+    RuntimeName = str
+else:
+    RuntimeName = Literal[registry.RUNTIMES.names()]
+
+Cells = Annotated[list[Name], Field(min_length=1)]
+
+
+class Table:
+    """One table."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    caption: ClassVar[str]
+    """Of its files in Snakemake's report."""
+    key: ClassVar[Any] = None
+    """Type of what a study says of it, under `tables`; None: nothing."""
+    default: ClassVar[Any] = {}
+    """What it says if it says nothing."""
+    meaning: ClassVar[str] = ""
+    """Of the key, for the reference of keys."""
+    forms: ClassVar[tuple[str, ...]] = ("csv", "md", "tex")
+    """Files that it writes."""
+    by_default: ClassVar[bool] = False
+    """Whether it is made, and its cells are built, without being asked for."""
+    anyway: ClassVar[bool] = False
+    """Whether it can be made of a study that says nothing of it."""
+
+    def said(self, study: Study) -> Any:
+        """What the study says of it."""
+        return getattr(study.tables, self.name)
+
+    def declared(self, study: Study) -> bool:
+        """Whether the study says what goes into it."""
+        return bool(self.said(study))
+
+    def on_page(self, study: Study) -> bool:
+        """Whether the page can have it."""
+        return self.anyway or self.declared(study)
+
+    def cells(self, study: Study) -> list[str]:
+        """The cells that it lists."""
+        return []
+
+    def runtime(self, study: Study) -> str | None:
+        """The one runtime that it compares in; None if its rows say theirs."""
+        return None
+
+    @refuses
+    def problems(self, study: Study) -> Iterator[str]:
+        """What is wrong with what the study says of it."""
+        yield from ()
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        """What its job needs to know: `rows`, or `blocks` of rows."""
+        raise NotImplementedError
+
+    def needs(self, row: Mapping[str, Any]) -> list[str]:
+        """What its job reads of one seed of a row."""
+        return measured_files(row)
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        """Write {name}.{form} for each of `forms` to the folder. Raises EdgeminError if there is nothing to write."""
+        raise NotImplementedError
+
+
+MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", "latency.json", "timings.parquet")
+
+
+def measured_files(row: Mapping[str, Any]) -> list[str]:
+    """All that was measured of a seed of a row."""
+    return [f"{row['folder']}/{name}" for name in MEASUREMENTS]
+
+
+def rows_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The cells of a table, whether it has blocks or not."""
+    return [row for block in spec.get("blocks", [spec]) for row in block["rows"]]
+
+
+class RuntimeTable(Table):
+    """Rows by runtime, the teacher among them."""
+
+    key = dict[RuntimeName, Cells]
+
+    def blocks(self, study: Study) -> dict[str, list[str]]:
+        """Runtime -> cells."""
+        return {str(runtime): list(cells) for runtime, cells in self.said(study).items()}
+
+    def cells(self, study: Study) -> list[str]:
+        return [cell for cells in self.blocks(study).values() for cell in cells]
+
+    @refuses
+    def problems(self, study: Study) -> Iterator[str]:
+        for runtime, cells in self.blocks(study).items():
+            key = f"tables.{self.name}.{runtime}"
+            known = [cell for cell in cells if cell in study.cells]
+            yield from (study.no_cell(key, cell) for cell in cells if cell not in study.cells)
+            for cell in known:
+                if runtime not in study.runtimes_of(study.chain(cell)):
+                    yield f"{key}: cell '{cell}' is not measured in {runtime}"
+            if not any(study.cells[cell].chain == ROOT for cell in known):
+                yield f"{key}: lists no cell with the chain '{ROOT}', the reference"
+
+
+class BlockTable(Table):
+    """Blocks of cells, each compared with the first of its block. What grids are called stands for their cells."""
+
+    key = dict[Name, Cells]
+
+    def cells(self, study: Study) -> list[str]:
+        return [cell for first, cells in self.said(study).items() for cell in (first, *cells)]
+
+    @refuses
+    def problems(self, study: Study) -> Iterator[str]:
+        for first, cells in self.said(study).items():
+            key = f"tables.{self.name}.{first}"
+            for cell in (first, *cells):
+                if cell not in study.cells:
+                    yield study.no_cell(key, cell)
+                elif problem := self.problem(study, first, cell):
+                    yield f"{key}: {problem}"
+
+    @refuses
+    def problem(self, study: Study, first: str, cell: str) -> str | None:
+        """What keeps a cell out of the block of `first`, which may be that cell itself. `first` may be no cell."""
+        return None
+
+
+@refuses
+def in_first_runtime(study: Study, cell: str) -> str | None:
+    """A problem unless the cell is measured in the first of the study's runtimes."""
+    first = study.runtimes[0]
+    if first in study.runtimes_of(study.chain(cell)):
+        return None
+    return f"cell '{cell}' is not measured in {first}, the first of runtimes, in which this table compares"
+
+
+class Plot:
+    """One plot: a PNG and an SVG file."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    """Of its files in Snakemake's report."""
+    caption: ClassVar[str]
+    by_default: ClassVar[bool] = False
+
+    def declared(self, study: Study) -> bool:
+        """Whether the study says what goes into it."""
+        return True
+
+    def files(self, plan: Plan) -> list[str]:
+        """What its job reads."""
+        raise NotImplementedError
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        """What its job needs to know besides."""
+        return {}
+
+    def draw(self, spec: Mapping[str, Any], inputs: Sequence[str], outputs: Iterable[str]) -> None:
+        """Write the outputs."""
+        raise NotImplementedError

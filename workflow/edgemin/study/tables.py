@@ -1,0 +1,26 @@
+"""What a study may say of its tables: a key for each table that has one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, create_model
+
+from edgemin.study import registry
+from edgemin.study.base import Strict
+
+
+def _keys() -> dict[str, Any]:
+    return {
+        name: (table.key, Field(default=table.default, description=table.meaning))
+        for name, table in registry.TABLES.all().items()
+        if table.key is not None
+    }
+
+
+if TYPE_CHECKING:
+    Tables = Any
+    PageTable = str
+else:
+    Tables = create_model("Tables", __base__=Strict, __doc__="Which cells are in which table.", **_keys())
+    PageTable = Literal[registry.TABLES.names()]

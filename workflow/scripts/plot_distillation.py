@@ -1,6 +1,0 @@
-from adapter import job
-
-with job(snakemake):
-    from edgemin.report.plot_distillation import plot
-
-    plot(snakemake.input[0], snakemake.output)
