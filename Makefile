@@ -58,12 +58,9 @@ bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, i
 	files=$$($(BENCH_RUNTIMES) --files) && $(RUN) -- $$files
 	$(BENCH_RUNTIMES)
 
-# First what can run two at a time; then the tests that share finished studies, in order.
-ALONE := tests/unit tests/workflow/test_bad_input.py tests/workflow/test_dag.py
-
+# Two at a time; what shares a finished study goes first, since it takes longest.
 test: .venv/ready-dev ## unit and workflow tests
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ALONE)
-	.venv/bin/python -m pytest tests/workflow $(addprefix --ignore=,$(filter %.py,$(ALONE)))
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder tests/workflow tests/unit
 
 faults: .venv/ready-dev ## long tests: jobs killed, files damaged, other families, a cluster; some need root
 	.venv/bin/python -m pytest tests/faults

@@ -52,11 +52,11 @@ class Copy:
         """In which the copy's package is imported, not that of the repository; jobs note what they load in `modules`."""
         return {**os.environ, "PYTHONPATH": str(self.folder / "workflow"), "EDGEMIN_MODULES": str(self.folder / "modules")}
 
-    def run(self, *arguments: str, study: str = "config/smoke.yaml", timeout: float = 600, **variables: str) -> Run:
+    def run(self, *arguments: str, study: str = "config/smoke.yaml", timeout: float = 1200, **variables: str) -> Run:
         """variables: of the environment."""
         return self.python(*self.command(*arguments, study=study)[1:], timeout=timeout, **variables)
 
-    def python(self, *arguments: str, timeout: float = 600, **variables: str) -> Run:
+    def python(self, *arguments: str, timeout: float = 1200, **variables: str) -> Run:
         """Run Python in the copy: `copy.python("-m", "edgemin.cli.main", "status", "config/smoke.yaml")`."""
         done = subprocess.run(
             [sys.executable, *arguments],

@@ -12,6 +12,8 @@ from edgemin.study.registry import Group
 
 CRITERION = "from edgemin.study.criterion import Criterion\n\n\nclass Mine(Criterion):\n    name = 'mine'\n"
 TERM = "from typing import Literal\nfrom edgemin.study.term import Term\n\n\nclass Mine(Term):\n    objective: Literal['mine']\n"
+STRUCTURE = TERM.replace("study.term", "study.pruning").replace("Term", "Pruning").replace("objective", "structure")
+RUNTIME = "from edgemin.study.runtime import Runtime\n\n\nclass Mine(Runtime):\n    name = 'mine'\n"
 TABLE = "from edgemin.study.table import Table\n\n\nclass Mine(Table):\n    name = 'mine'\n"
 GROUPS = {group.what: group for group in registry.GROUPS}
 
@@ -78,6 +80,16 @@ def test_a_table_is_a_file(found):
         (
             {"mine/__init__.py": CRITERION},
             "criterion",
+            "has a settings half alone; write score.py beside its __init__.py, or delete it",
+        ),
+        (
+            {"mine/__init__.py": RUNTIME, "mine/run.py": ""},
+            "runtime",
+            "has a settings half alone; write stored.py beside its __init__.py, or delete it",
+        ),
+        (
+            {"mine/__init__.py": STRUCTURE},
+            "structure",
             "has a settings half alone; write the module that computes beside its __init__.py, or delete it",
         ),
         (

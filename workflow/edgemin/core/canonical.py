@@ -26,8 +26,12 @@ def canonical(tree: ast.AST, settings: Iterable[str] = ()) -> str:
     changes nothing; parts of an f-string that follow each other are joined.
     """
     left = _LeftOut(frozenset(settings))
-    in_prose = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(_names(tree, left))
-    return "".join(_written(tree, _LeftOut(left.settings, frozenset(in_prose))))
+    used: set[str] = set()
+    _names(tree, left, used)
+    in_prose = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - used
+    text: list[str] = []
+    _write(tree, _LeftOut(left.settings, frozenset(in_prose)), text)
+    return "".join(text)
 
 
 def running(tree: ast.Module) -> ast.Module:
@@ -40,40 +44,57 @@ def code(body: list[Any]) -> list[Any]:
     return [statement for statement in body if not _is_prose(statement)]
 
 
+def statements(node: Any, late: bool = True) -> Iterator[ast.stmt]:
+    """All statements below a node. late: those inside functions too."""
+    for name in _BLOCKS:
+        for child in getattr(node, name, ()):
+            if isinstance(child, ast.stmt):
+                yield child
+            if late or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from statements(child, late)
+
+
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
 class _Running(ast.NodeTransformer):
+    def visit(self, node: ast.AST) -> Any:
+        return node if isinstance(node, ast.expr) else super().visit(node)
+
     def visit_If(self, node: ast.If) -> Any:
         self.generic_visit(node)
         return node.orelse if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" else node
 
 
-def _names(node: Any, left: _LeftOut) -> Iterator[str]:
-    """What the program itself calls by a plain name."""
-    children = node if isinstance(node, list) else []
+def _names(node: Any, left: _LeftOut, used: set[str]) -> None:
+    """Add what the program itself calls by a plain name."""
     if isinstance(node, ast.Name):
-        yield node.id
+        used.add(node.id)
+    elif isinstance(node, list):
+        for child in node:
+            _names(child, left, used)
     elif isinstance(node, ast.AST):
-        children = [value for _, value in _fields(node, left)]
-    for child in children:
-        yield from _names(child, left)
+        for _, value in _fields(node, left):
+            _names(value, left, used)
 
 
-def _written(node: Any, left: _LeftOut) -> Iterator[str]:
+def _write(node: Any, left: _LeftOut, text: list[str]) -> None:
     if isinstance(node, ast.Constant):
-        yield f"{type(node.value).__name__}:{node.value!r} "
+        text.append(f"{type(node.value).__name__}:{node.value!r} ")
     elif isinstance(node, ast.AST):
-        yield f"({type(node).__name__} "
+        text.append(f"({type(node).__name__} ")
         for name, value in _fields(node, left):
             if value is not None and value != []:
-                yield f"{name}="
-                yield from _written(value, left)
-        yield ")"
+                text.append(f"{name}=")
+                _write(value, left, text)
+        text.append(")")
     elif isinstance(node, list):
-        yield "["
+        text.append("[")
         for item in node:
-            yield from _written(item, left)
-        yield "]"
+            _write(item, left, text)
+        text.append("]")
     else:
-        yield f"{node!r} "
+        text.append(f"{node!r} ")
 
 
 _PROSE = frozenset({"annotation", "ctx", "kind", "lineno", "returns", "type_comment", "type_ignores"})

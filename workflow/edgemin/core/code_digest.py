@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from edgemin.core.canonical import canonical, code, running
+from edgemin.core.canonical import canonical, code, running, statements
 from edgemin.core.errors import EdgeminError
 
 PACKAGE = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ def code_digest(*roots: str, settings: tuple[str, ...] = (), script: str | None 
     covered = modules_of(*roots, settings=settings, script=script, without=without)
     lines = [f"{module} {_source_digest(module)}" for module in covered]
     if script:
-        lines.append(hashlib.sha256(canonical(_script(script)).encode()).hexdigest())
+        lines.append(_script_digest(script))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -61,6 +61,11 @@ def modules_of(
 def _script(name: str) -> ast.Module:
     """The syntax tree of an adapter."""
     return ast.parse((PACKAGE.parent / "scripts" / f"{name}.py").read_text(encoding="utf-8"))
+
+
+@cache
+def _script_digest(name: str) -> str:
+    return hashlib.sha256(canonical(_script(name)).encode()).hexdigest()
 
 
 def _reached(roots: Iterable[str], late: bool, without: tuple[str, ...] = ()) -> set[str]:
@@ -113,7 +118,7 @@ def _imports(module: str, late: bool) -> tuple[str, ...]:
 
 def _imported(tree: ast.Module, module: str, late: bool) -> tuple[str, ...]:
     found: set[str] = set()
-    for node in _walk(tree, late):
+    for node in statements(tree, late):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -126,13 +131,6 @@ def _imported(tree: ast.Module, module: str, late: bool) -> tuple[str, ...]:
                 elif node.level and not node.module:
                     raise EdgeminError(f"{named}: there is no such module, but {module} imports it; write it, or drop the import")
     return tuple(sorted(name for name in found if _has_code(name)))
-
-
-def _walk(node: ast.AST, late: bool) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if late or not isinstance(child, ast.FunctionDef | ast.Lambda):
-            yield from _walk(child, late)
 
 
 def absolute(module: str, node: ast.ImportFrom) -> str:
@@ -155,6 +153,7 @@ def _packages(module: str) -> Iterator[str]:
             yield package
 
 
+@cache
 def _has_code(module: str) -> bool:
     """Whether it is one of ours, and more than a docstring."""
     return module.split(".")[0] == "edgemin" and file_of(module) is not None and bool(code(_tree(module).body))
@@ -163,7 +162,7 @@ def _has_code(module: str) -> bool:
 @cache
 def _source_digest(module: str) -> str:
     keys = frozenset(
-        node.name for node in ast.walk(_tree(module)) if isinstance(node, ast.ClassDef) and _is_settings(module, node.name)
+        node.name for node in statements(_tree(module)) if isinstance(node, ast.ClassDef) and _is_settings(module, node.name)
     )
     return hashlib.sha256(canonical(_tree(module), keys).encode()).hexdigest()
 

@@ -34,6 +34,8 @@ class Group:
     """For settings models of a study: the key that names the thing. Else a thing is an object, with an attribute `name`."""
     files: bool = False
     """One file each, not a folder."""
+    halves: tuple[str, ...] = ()
+    """The computing modules that each has; empty if they differ."""
 
     def all(self) -> dict[str, Any]:
         """Name -> class of settings, or object; by name. Raises EdgeminError for a thing that is not whole."""
@@ -68,15 +70,23 @@ class Group:
         return "workflow/" + self.folder.replace(".", "/")
 
 
-OBJECTIVES = Group("objective", "objectives", "edgemin.methods.objectives", ("edgemin.study.term", "Term"), tag="objective")
+OBJECTIVES = Group(
+    "objective", "objectives", "edgemin.methods.objectives", ("edgemin.study.term", "Term"), tag="objective", halves=("loss",)
+)
 STRUCTURES = Group("structure", "structures", "edgemin.methods.structures", ("edgemin.study.pruning", "Pruning"), tag="structure")
-CRITERIA = Group("criterion", "criteria", "edgemin.methods.criteria", ("edgemin.study.criterion", "Criterion"))
+CRITERIA = Group("criterion", "criteria", "edgemin.methods.criteria", ("edgemin.study.criterion", "Criterion"), halves=("score",))
 SCHEMES = Group("scheme", "schemes", "edgemin.methods.schemes", ("edgemin.study.quantizing", "Quantizing"), tag="scheme")
-RUNTIMES = Group("runtime", "runtimes", "edgemin.runtimes", ("edgemin.study.runtime", "Runtime"))
-FAMILIES = Group("family", "families", "edgemin.encoders.families", ("edgemin.study.family", "Family"))
-KINDS = Group("kind of task", "kinds of task", "edgemin.data.kinds", ("edgemin.study.kind", "Kind"))
+RUNTIMES = Group("runtime", "runtimes", "edgemin.runtimes", ("edgemin.study.runtime", "Runtime"), halves=("run", "stored"))
+FAMILIES = Group("family", "families", "edgemin.encoders.families", ("edgemin.study.family", "Family"), halves=("blocks",))
+KINDS = Group(
+    "kind of task",
+    "kinds of task",
+    "edgemin.data.kinds",
+    ("edgemin.study.kind", "Kind"),
+    halves=("labels", "scores", "losses", "answer"),
+)
 TABLES = Group("table", "tables", "edgemin.report.tables", ("edgemin.study.table", "Table"), files=True)
-PLOTS = Group("plot", "plots", "edgemin.report.plots", ("edgemin.study.table", "Plot"))
+PLOTS = Group("plot", "plots", "edgemin.report.plots", ("edgemin.study.table", "Plot"), halves=("draw",))
 GROUPS = (OBJECTIVES, STRUCTURES, CRITERIA, SCHEMES, RUNTIMES, FAMILIES, KINDS, TABLES, PLOTS)
 
 
@@ -106,10 +116,8 @@ def _all(group: Group) -> dict[str, Any]:
                 f"{where}: has {len(classes) or 'no'} settings {'classes' if classes else 'half'}: write one class below "
                 f"{group.base[0]}.{group.base[1]} in its {'file' if group.files else '__init__.py'}, or delete it"
             )
-        if info.ispkg and not any(not one.ispkg for one in pkgutil.iter_modules(module.__path__)):
-            raise EdgeminError(
-                f"{where}: has a settings half alone; write the module that computes beside its __init__.py, or delete it"
-            )
+        if info.ispkg and (missing := _missing(group, module)):
+            raise EdgeminError(f"{where}: has a settings half alone; write {missing} beside its __init__.py, or delete it")
         thing = classes[0] if group.tag else classes[0]()
         if (name := _name(thing, group)).replace("-", "_") != info.name:
             raise EdgeminError(
@@ -117,6 +125,14 @@ def _all(group: Group) -> dict[str, Any]:
             )
         found[name] = thing
     return found
+
+
+def _missing(group: Group, module: Any) -> str:
+    """What computes and is not there, in words; empty if all is."""
+    there = {one.name for one in pkgutil.iter_modules(module.__path__)}
+    if group.halves:
+        return " and ".join(f"{half}.py" for half in group.halves if half not in there)
+    return "" if there else "the module that computes"
 
 
 def _name(thing: Any, group: Group) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
 from edgemin.study import registry
-from edgemin.study.base import Strict
+from edgemin.study.base import AsBefore, Strict
 
 
 def _keys() -> dict[str, Any]:
+    """A table that is added later changes no study that does not ask for it."""
     return {
-        name: (table.key, Field(default=table.default, description=table.meaning))
+        name: (Annotated[table.key, AsBefore(table.default)], Field(default=table.default, description=table.meaning))
         for name, table in registry.TABLES.all().items()
         if table.key is not None
     }

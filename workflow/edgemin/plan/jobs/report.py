@@ -161,9 +161,7 @@ class WritePage(Job):
         return scores_of(self.plan)
 
     def settings(self, at: Any) -> tuple[str, ...]:
-        runtimes = tuple(registry.RUNTIMES.module(name) for name in measured_in(self.plan))
-        tables = tuple(registry.TABLES.module(name) for name in self.study.page)
-        return *kinds_of(self.plan), *runtimes, *tables
+        return *kinds_of(self.plan), *(registry.RUNTIMES.module(name) for name in measured_in(self.plan))
 
 
 class MakeBundle(Job):
