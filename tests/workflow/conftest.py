@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from copies import ROOT, Copy, Run
-
-__all__ = ["ROOT", "Copy", "Run"]
+from copies import Copy
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With --dist loadgroup: tests that share the finished study run in one process, in order; all others file by file beside them.
 
@@ -22,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _shares(item: pytest.Item) -> bool:
-    return "finished" in getattr(item, "fixturenames", ())
+    return item.path.parent.name == "workflow" and "finished" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
-from conftest import Copy
+from copies import Copy
 
 Change = Callable[[dict], object]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from copies import ROOT, Copy
 
-from conftest import ROOT, Copy
 from edgemin.data import store
 
 BUNDLE = "results/smoke/deploy/edgemin/seed0"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from conftest import ROOT, Copy
+from copies import ROOT, Copy
 
 STUDIES = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from copies import Copy
 
-from conftest import Copy
 from edgemin.data.arrow import read_rows
 from edgemin.data.keys import keys_of
 from edgemin.data.store import read_split

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from copies import ROOT, Copy
 from transformers import CamembertConfig, CamembertForSequenceClassification
-
-from conftest import ROOT, Copy
 
 RESULTS = "results/smoke"
 MEASURED = {"measure_quality", "measure_size", "measure_latency"}

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from copies import ROOT, Copy
 from safetensors.torch import load_file
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
-from conftest import ROOT, Copy
 from edgemin.data import store
 
 GOOD, BAD = ["warm", "funny", "clever", "moving", "fresh"], ["dull", "cold", "clumsy", "noisy", "empty"]

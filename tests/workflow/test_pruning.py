@@ -6,8 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-
-from conftest import Copy
+from copies import Copy
 
 RESULTS = "results/smoke"
 LAYER = 4 * (32 * 32 + 32) + (2 * 32 * 64 + 64 + 32) + 4 * 32

@@ -6,8 +6,7 @@ import json
 
 import pandas as pd
 import pytest
-
-from conftest import Copy
+from copies import Copy
 
 RESULTS = "results/smoke"
 KD = "teacher/distill-minilmv2/prune-heads25"

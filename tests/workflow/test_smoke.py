@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from copies import Copy
 from safetensors import safe_open
 
-from conftest import Copy
 from edgemin.core.provenance import check_provenance
 
 RESULTS = "results/smoke"

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-
-from conftest import Copy
+from copies import Copy
 
 TABLES = ("orders", "combinations", "literature", "recommendation")
 

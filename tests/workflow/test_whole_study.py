@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from copies import ROOT, Copy
 
-from conftest import ROOT, Copy
 from edgemin.core.code_digest import exempt, file_of, modules_of
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
