@@ -60,7 +60,7 @@ bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, i
 
 # Two at a time; what shares a finished study goes first, since it takes longest.
 test: .venv/ready-dev ## unit and workflow tests
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder tests/workflow tests/unit
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder tests/workflow tests/unit
 
 faults: .venv/ready-dev ## long tests: jobs killed, files damaged, other families, a cluster; some need root
 	.venv/bin/python -m pytest tests/faults

@@ -8,21 +8,6 @@ import pytest
 from copies import Copy
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With --dist loadgroup: tests that share the finished study run in one process, in order; all others file by file beside them.
-
-    These go first, because they take longest.
-    """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("finished" if _shares(item) else str(item.path)))
-    items.sort(key=lambda item: (not _shares(item), str(item.path) if _shares(item) else ""))
-
-
-def _shares(item: pytest.Item) -> bool:
-    return item.path.parent.name == "workflow" and "finished" in getattr(item, "fixturenames", ())
-
-
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
