@@ -93,10 +93,6 @@ rule page:
     """One file to open in a browser, without a network: the tables, the plots, how every cell came about."""
     input:
         unpack(JOBS.page.inputs),
-        templates=expand(
-            f"{workflow.basedir}/workflow/edgemin/report/page/templates/page.{{form}}",
-            form=["html.j2", "css", "js"],
-        ),
     output:
         report(
             JOBS.page.outputs,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+from edgemin.core.code_digest import PACKAGE
 from edgemin.plan.plan import Plan
 from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import Chain
 from edgemin.study.rows import result_rows
 
+TEMPLATES = PACKAGE / "report/page/templates"
 PLOTS = ("stagewise", "pareto_latency", "pareto_size")
 
 
@@ -30,6 +33,12 @@ def spec(plan: Plan) -> dict[str, Any]:
         "cells": {cell: {"chain": study.cells[cell].chain, "question": study.cells[cell].question} for cell in cells},
         "links": {str(chain): _link(plan, chain) for chain in chains},
     }
+
+
+def templates() -> str:
+    """Digest of what its markup, style and script are made of: they are code, in languages that `core.code_digest` does not read."""
+    found = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(TEMPLATES.iterdir()))
+    return hashlib.sha256(found).hexdigest()[:16]
 
 
 def _link(plan: Plan, chain: Chain) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class WritePage(Job):
         return page.files(self.plan)
 
     def about(self, at: Any) -> dict[str, Any]:
-        return page.spec(self.plan)
+        return {**page.spec(self.plan), "templates": page.templates()}
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return scores_of(self.plan)
