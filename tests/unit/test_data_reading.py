@@ -21,7 +21,7 @@ ROWS = [{"text": "a “b”, c", "label": "1"}, {"text": 'say "x"', "label": "0"
     [
         ("a.csv", 'text,label\n"a “b”, c",1\n"say ""x""",0\n'.encode()),
         ("a.csv", 'text,label\r\n"a “b”, c",1\r\n"say ""x""",0\r\n'.encode("utf-8-sig")),
-        ("a.tsv", 'text\tlabel\na “b”, c\t1\n"say ""x"""\t0\n'.encode()),
+        ("a.tsv", 'text\tlabel\na “b”, c\t1\nsay "x"\t0\n'.encode()),
         ("a.json", json.dumps(ROWS).encode()),
         ("a.jsonl", "\n".join(map(json.dumps, ROWS)).encode()),
     ],
