@@ -31,7 +31,7 @@ class _Column:
 
 def swallowed(text: str, separator: str, cells: list[list[str]], lines: list[tuple[int, int]], header: bool) -> None:
     """Raises ContentError if a cell between quotation marks holds line ends, and each of its lines could be a row of the table: it has as
-    many values, and where a column tells (numbers, or few values that come again, as labels do) such ones.
+    many values, and in a column that tells (numbers, or few values that come again, as labels do) such a one.
 
     cells, lines: of each record, its values, and its first and last line from 1. header: whether the first record is one.
     """
@@ -52,7 +52,9 @@ def swallowed(text: str, separator: str, cells: list[list[str]], lines: list[tup
 
 
 def _like(values: list[str], columns: list[_Column]) -> bool:
-    return all(column.fits(value.strip('"')) for value, column in zip(values, columns, strict=True) if column.tells)
+    """Whether some column that tells has such a value; where none tells, nothing speaks against a row."""
+    telling = [column.fits(value.strip('"')) for value, column in zip(values, columns, strict=bool(columns)) if column.tells]
+    return any(telling) or not telling
 
 
 def _is_number(value: str) -> bool:
