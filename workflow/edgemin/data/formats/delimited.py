@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -13,8 +14,11 @@ import pandas as pd
 from edgemin.data.formats.content_error import ContentError
 from edgemin.data.formats.swallowed import swallowed
 
+log = logging.getLogger(__name__)
 SEPARATORS = {",": ",", ";": ";", "\t": r"\t", "|": "|", ":": ":", "^": "^", "~": "~", "\x01": r"\x01", "\x1f": r"\x1f"}
 """What files are separated by, and how YAML writes it between double quotes."""
+
+_QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ def read_delimited(text: str, dialect: Dialect) -> pd.DataFrame:
     _check_widths(text, dialect, records, len(names))
     if "quoting" not in dialect.said and dialect.quoting:
         swallowed(text, dialect.separator, records.cells, records.lines, dialect.columns is None)
+    if "quoting" not in dialect.said and not dialect.quoting:
+        _warn_of_marks(records.cells)
     table = pd.DataFrame(records.cells, dtype="str")
     _check_twice(text, dialect, table)
     if dialect.columns is None:
@@ -150,6 +156,17 @@ def _other_way(text: str, dialect: Dialect, width: int) -> str | None:
                 ways += [f"write `quoting: {str(quoting).lower()}` beside the file in the study"] * (quoting != dialect.quoting)
                 return f"if every row has {min(widths)} values, {' and '.join(ways)}"
     return None
+
+
+def _warn_of_marks(cells: list[list[str]]) -> None:
+    """What is between marks, with marks in it twice, was perhaps written by a program that quotes; it is read as it stands all the same."""
+    quoted = sum(_QUOTED.fullmatch(cell) is not None for row in cells for cell in row if cell[:1] == '"')
+    if quoted:
+        log.warning(
+            "%d cells stand between quotation marks, with marks in them doubled; they are read as they stand: if marks quote in this "
+            "file, write `quoting: true` beside it in the study",
+            quoted,
+        )
 
 
 def _check_twice(text: str, dialect: Dialect, table: pd.DataFrame) -> None:
