@@ -75,14 +75,14 @@ def test_quotation_marks_of_a_tsv_are_signs_as_others(tmp_path, rows, ends, head
 @settings(CASES, max_examples=80)
 @given(tables(texts(MARKS)), st.booleans(), st.sampled_from(["text first", "label first", "number"]))
 def test_marks_of_a_csv_that_nobody_quoted_merge_no_rows(tmp_path, rows, said, how):
-    rows = {
-        "text first": rows,
-        "label first": [row[::-1] for row in rows],
-        "number": [[t, str(n / 8)] for n, (t, _) in enumerate(rows)],
-    }[how]
+    """A cell that is whole between marks is read without them, as CSV has it, unless the study says that none quotes."""
+    rows = [*rows, *[["fine", "neg"], ["poor", "pos"]] * 2]
+    rows = [[text, str(n / 8)] if how == "number" else [text, label] for n, (text, label) in enumerate(rows)]
+    rows = [row[::-1] for row in rows] if how == "label first" else rows
+    bare = [[cell[1:-1].replace('""', '"') if re.fullmatch('"([^"]|"")*"', cell) else cell for cell in row] for row in rows]
     file = tmp_path / "data.csv"
     found = read(file, plain([HEADER, *rows], ",").encode(), **({"quoting": False} if said else {}))
-    assert same_or_refused(found, [HEADER, *rows], file) or not said
+    assert same_or_refused(found, [HEADER, *(rows if said else bare)], file) or not said
 
 
 @settings(CASES, max_examples=60)
