@@ -115,6 +115,10 @@ def test_an_edit_of_how_data_are_made_trains_nothing_again(jobs, name):
     assert "edgemin.data.tokens" in used
     made = ("rows", "splits", "augment", "transfer", "out_of_domain", "reading", "store", "keys", "tokenizing")
     making = {f"edgemin.data.{name}" for name in made} | {"edgemin.data.sources", "edgemin.data.sources.download"}
+    making |= {
+        "edgemin.study.formats",
+        *(f"edgemin.data.formats.{name}" for name in ("columnar", "decoding", "delimited", "records")),
+    }
     assert not used & making
     assert not {module for module in used if module.startswith("edgemin.data.kinds.") and module.endswith(".labels")}
 

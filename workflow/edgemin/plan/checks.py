@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.messages import line
+from edgemin.plan.check_data import check_data
 from edgemin.plan.plan import Plan
 from edgemin.study.fits import check_study
 from edgemin.study.runtime import check_installed
@@ -27,9 +28,7 @@ def check_machine(plan: Plan, packages: bool = True) -> None:
     own: `packages` false), and results of another layout."""
     _check_models(plan)
     for key, source in _data_sources(plan):
-        for split, file in (source.files.model_dump(exclude_none=True) if source.files else {}).items():
-            if not is_file(file):
-                raise EdgeminError(f"{key}.files.{split}: no file {line(file)}; paths are relative to where snakemake runs")
+        check_data(key, source)
     if packages:
         check_installed(dict(_runtimes(plan)))
     if list(Path(plan.root).glob(FIRST_HOUSE)):

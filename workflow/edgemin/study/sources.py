@@ -105,18 +105,46 @@ class ModelSource(Strict):
         return self
 
 
-class PipData(PipFile):
+def _separator(text: str) -> str:
+    text = "\t" if text == r"\t" else text  # YAML keeps the backslash between single quotes and without any
+    if len(text) != 1 or not text.isascii() or text in '"\r\n\0' or text.isalnum():
+        raise ValueError(
+            f'{text!r} is no separator; give one character that is no letter, digit or quotation mark, such as ";" or "\\t"'
+        )
+    return text
+
+
+def _encoding(name: str) -> str:
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(
+            f"{name!r} is no encoding that Python knows; for example utf-8, utf-16, cp1252, latin-1, gb18030"
+        ) from None
+    return name
+
+
+class Written(Strict):
+    """How text files are written. What is not said is as the format has it; nothing is guessed."""
+
+    separator: Annotated[Annotated[str, AfterValidator(_separator)] | None, AsBefore(None)] = None
+    """One character between values (CSV, TSV): `";"`, `"\\t"`. Empty: a comma in CSV, a tab in TSV."""
+    quoting: Annotated[bool | None, AsBefore(None)] = None
+    """Whether quotation marks quote (CSV, TSV). Empty: they do in CSV, and are signs as others in TSV."""
+    columns: Annotated[Annotated[list[str], Field(min_length=1)] | None, AsBefore(None)] = None
+    """Column names of CSV or TSV files without a header."""
+    encoding: Annotated[Annotated[str, AfterValidator(_encoding)] | None, AsBefore(None)] = None
+    """Of CSV, TSV and JSON: `cp1252`, `utf-16`. Empty: UTF-8, with a byte order mark or without."""
+
+
+class PipData(PipFile, Written):
     member: Annotated[list[str], Field(min_length=1)]
     """Path of the file inside the package archive, through nested archives from the outside in."""
     format: Literal["csv", "tsv", "json", "parquet"] = "csv"
     """Of that file."""
-    columns: list[str] | None = None
-    """Column names of a file without a header."""
-    quoting: bool = True
-    """Whether quotation marks quote (CSV, TSV)."""
 
 
-class HubData(HubRepo):
+class HubData(HubRepo, Written):
     files: dict[Literal["train", "validation", "test"], Annotated[str, Field(min_length=1), AfterValidator(_inside)]]
     """Split -> Parquet, CSV or JSON file inside the repository. The data come from these files, never from a script."""
 
@@ -127,13 +155,19 @@ class HubData(HubRepo):
         return self
 
 
-class LocalFiles(Strict):
+class LocalFiles(Written):
     train: LocalPath
-    """Training split."""
+    """Training split: a file, or the folder of a data set that `save_to_disk` wrote."""
     validation: LocalPath | None = None
     """Validation split; empty: drawn from the training split."""
     test: LocalPath | None = None
     """Test split, likewise."""
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Split -> path, of the splits that are given."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: path for split, path in named.items() if path is not None}
 
 
 class DataSource(Strict):
@@ -144,7 +178,7 @@ class DataSource(Strict):
     pip: PipData | None = None
     """A file inside a package of a package index."""
     files: LocalFiles | None = None
-    """Local CSV, TSV, JSON (lines) or Parquet files, one per split."""
+    """Local CSV, TSV, JSON (lines), Parquet or Arrow files, one per split."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> DataSource:

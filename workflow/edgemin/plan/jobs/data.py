@@ -19,7 +19,7 @@ def inputs_of(sources: Iterable[DataSource]) -> Inputs:
     """What jobs that read these sources wait for: downloads, or the user's own files."""
     sources = list(sources)
     downloads = [download(pin.name) for source in sources for pin in pins_of(source)]
-    local = [file for source in sources if source.files for file in source.files.model_dump(exclude_none=True).values()]
+    local = [file for source in sources if source.files for file in source.files.paths.values()]
     return {"downloads": list(dict.fromkeys(downloads)), "local": local}
 
 

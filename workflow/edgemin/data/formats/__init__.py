@@ -1,0 +1,1 @@
+"""Bytes of files -> tables, one module for each kind of format."""
