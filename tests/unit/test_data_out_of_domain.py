@@ -65,8 +65,14 @@ def test_the_test_split_is_taken_where_there_is_one(elsewhere):
 def test_texts_that_were_trained_on_are_left_out(elsewhere, data):
     """However they are written; those of the task's own test split may stay, since nothing was trained on them."""
     trained, held_out = (list(store.read_split(data, split)["text"]) for split in ("train", "test"))
-    rows = elsewhere({"train": [(trained[0].upper(), 1), ("new", 1), (f"{trained[1]}!", 0), (held_out[0], 0)]})
-    assert rows[["id", "text"]].to_numpy().tolist() == [["tweets-0", "new"], ["tweets-1", held_out[0]]]
+    rows = elsewhere(
+        {"train": [(trained[0].upper(), 1), ("new", 1), (f"{trained[1]}.", 0), (f"{trained[1]}!", 0), (held_out[0], 0)]}
+    )
+    assert rows[["id", "text"]].to_numpy().tolist() == [
+        ["tweets-0", "new"],
+        ["tweets-1", f"{trained[1]}!"],
+        ["tweets-2", held_out[0]],
+    ]
     with pytest.raises(
         EdgeminError, match=r"^out_of_domain.tweets: no rows are left, since all of them are in the training split"
     ):
@@ -83,8 +89,15 @@ def test_a_pair_and_a_regression(elsewhere, tmp_path):
     splits = DatasetDict({"train": store.to_dataset(train, KINDS["regression"], None)})
     store.write(store.TaskData(splits, None, {"label_names": None}), tmp_path / "pairs")
     task = {"text": ["left", "right"], "label": "score", "metric": "pearson"}
-    rows = elsewhere({"test": [("a", "b", 1), ("a", "c", 2)], "train": []}, ("left", "right", "score"), task, tmp_path / "pairs")
-    assert rows.to_dict("list") == {"id": ["tweets-0"], "text": ["a"], "pair": ["c"], "label": [2.0]}
+    rows = elsewhere(
+        {"test": [("a", "b", 1), ("a", "c", 2), ("c", "a", 3)], "train": []}, ("left", "right", "score"), task, tmp_path / "pairs"
+    )
+    assert rows.to_dict("list") == {
+        "id": ["tweets-0", "tweets-1"],
+        "text": ["a", "c"],
+        "pair": ["c", "a"],
+        "label": [2.0, 3.0],
+    }
 
 
 @pytest.mark.parametrize(
