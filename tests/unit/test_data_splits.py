@@ -179,6 +179,21 @@ def test_unusable_data_is_told(prepare, files, task, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "matthews", "pearson", "spearman"])
+def test_a_split_of_one_class_is_told_and_refused_where_the_metric_is_undefined(prepare, caplog, split, metric):
+    rows = {"train": numbered(9, 0) + numbered(9, 1), split: numbered(5, 1, "t")}
+    spec = {"metric": metric, "splits": {"validation": 4, "test": 4}}
+    if metric in ("accuracy", "macro_f1"):
+        prepare(rows, label_names=["no", "yes"], **spec)
+        assert caplog.messages == [f"{split} split: has one class only: all 5 rows are of class 'yes'"]
+        return
+    with pytest.raises(
+        EdgeminError, match=rf"^{split} split: has one (class|value) only: all 5 rows .*, and {metric} is undefined then"
+    ):
+        prepare(rows, **spec)
+
+
 WRITERS = {
     "csv": lambda table, file: table.to_csv(file, index=False),
     "jsonl": lambda table, file: table.to_json(file, orient="records", lines=True),

@@ -46,7 +46,9 @@ def keys_of(rows: pd.DataFrame) -> pd.Series:
 def answers_of(rows: pd.DataFrame, classes: bool) -> pd.Series:
     """What rows share of which one gives the other's answer away: loosely the same text and, if there are classes, the same label."""
     keys = keys_of(rows)
-    return rows["label"].map(_label) + "\t" + keys if classes and "label" in rows else keys
+    if not classes or "label" not in rows:
+        return keys
+    return pd.Series([f"{_label(label)}\t{key}" for label, key in zip(rows["label"], keys, strict=True)], rows.index, dtype="str")
 
 
 def _label(label: Any) -> str:
