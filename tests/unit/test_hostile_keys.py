@@ -130,3 +130,9 @@ def test_a_kind_without_classes_counts_rows_alone(rows):
     given_rows = {"train": table(["a"] * rows + ["b"], [0] * rows + [1])}
     report = duplicates.told(given_rows, repeats(given_rows, classes=False), KINDS["regression"].labels(), None)
     assert report.get("train", {}).get("rows", 0) == rows - 1
+
+
+def test_no_rows_are_no_repeats():
+    empty = {"train": table([], []), "test": table([], [], "test")}
+    kept, lost = deduplicate(empty)
+    assert (lost, list(kept["train"].columns)) == ({"test": 0, "train": 0}, ["id", "text", "label"])

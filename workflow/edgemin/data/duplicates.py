@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from edgemin.core.errors import EdgeminError
@@ -48,7 +49,11 @@ def deduplicate(rows: Rows, classes: bool = True) -> tuple[Rows, dict[str, int]]
 
 def without(rows: Rows, found: dict[str, list[Row | None]]) -> Rows:
     """The rows that stay, numbered anew."""
-    return {split: rows[split][[like is None for like in likes]].reset_index(drop=True) for split, likes in found.items()}
+    return {split: rows[split][~_repeated(likes)].reset_index(drop=True) for split, likes in found.items()}
+
+
+def _repeated(likes: list[Row | None]) -> np.ndarray:
+    return np.array([like is not None for like in likes], dtype=bool)
 
 
 def told(rows: Rows, found: dict[str, list[Row | None]], labels: Labels, names: list[str] | None) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def told(rows: Rows, found: dict[str, list[Row | None]], labels: Labels, names: 
     report = {}
     for split, likes in found.items():
         table = rows[split]
-        gone = table[[like is not None for like in likes]]
+        gone = table[_repeated(likes)]
         if gone.empty:
             continue
         example = _example(rows, split, likes)
