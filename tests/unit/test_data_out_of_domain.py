@@ -116,3 +116,14 @@ def test_a_pair_and_a_regression(elsewhere, tmp_path):
 def test_an_unusable_test_set_is_told(elsewhere, rows, test, message):
     with pytest.raises(EdgeminError, match=f"^{message}"):
         elsewhere({"train": rows}, **test)
+
+
+@pytest.mark.parametrize(("are", "label"), [("indices", 1), ("names", 0)])
+def test_what_can_be_a_name_or_an_index_is_what_the_tasks_labels_are(elsewhere, tmp_path, are, label):
+    """Classes called 1 and 2: a test set with the label 1 alone says neither by itself."""
+    train = pd.DataFrame({"id": ["train-0"], "text": ["a"], "label": [0]})
+    splits = DatasetDict({"train": store.to_dataset(train, KINDS["classification"], ["1", "2"])})
+    store.write(store.TaskData(splits, ["1", "2"], {"label_names": ["1", "2"], "labels_are": are}), tmp_path / "numbers")
+    rows = elsewhere({"test": [("b", "1"), ("c", "1.0")], "train": []}, folder=tmp_path / "numbers")
+    assert rows["label"].tolist() == [label, label]
+    assert set(elsewhere({"test": [("b", "2"), ("c", "1")], "train": []}, folder=tmp_path / "numbers")["label"]) == {0, 1}
