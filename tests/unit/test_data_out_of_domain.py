@@ -65,8 +65,14 @@ def test_the_test_split_is_taken_where_there_is_one(elsewhere):
 def test_texts_that_were_trained_on_are_left_out(elsewhere, data):
     """However they are written; those of the task's own test split may stay, since nothing was trained on them."""
     trained, held_out = (list(store.read_split(data, split)["text"]) for split in ("train", "test"))
-    rows = elsewhere({"train": [(trained[0].upper(), 1), ("new", 1), (f"{trained[1]}!", 0), (held_out[0], 0)]})
-    assert rows[["id", "text"]].to_numpy().tolist() == [["tweets-0", "new"], ["tweets-1", held_out[0]]]
+    rows = elsewhere(
+        {"train": [(trained[0].upper(), 1), ("new", 1), (f"{trained[1]}.", 0), (f"{trained[1]}!", 0), (held_out[0], 0)]}
+    )
+    assert rows[["id", "text"]].to_numpy().tolist() == [
+        ["tweets-0", "new"],
+        ["tweets-1", f"{trained[1]}!"],
+        ["tweets-2", held_out[0]],
+    ]
     with pytest.raises(
         EdgeminError, match=r"^out_of_domain.tweets: no rows are left, since all of them are in the training split"
     ):
@@ -83,8 +89,15 @@ def test_a_pair_and_a_regression(elsewhere, tmp_path):
     splits = DatasetDict({"train": store.to_dataset(train, KINDS["regression"], None)})
     store.write(store.TaskData(splits, None, {"label_names": None}), tmp_path / "pairs")
     task = {"text": ["left", "right"], "label": "score", "metric": "pearson"}
-    rows = elsewhere({"test": [("a", "b", 1), ("a", "c", 2)], "train": []}, ("left", "right", "score"), task, tmp_path / "pairs")
-    assert rows.to_dict("list") == {"id": ["tweets-0"], "text": ["a"], "pair": ["c"], "label": [2.0]}
+    rows = elsewhere(
+        {"test": [("a", "b", 1), ("a", "c", 2), ("c", "a", 3)], "train": []}, ("left", "right", "score"), task, tmp_path / "pairs"
+    )
+    assert rows.to_dict("list") == {
+        "id": ["tweets-0", "tweets-1"],
+        "text": ["a", "c"],
+        "pair": ["c", "a"],
+        "label": [2.0, 3.0],
+    }
 
 
 @pytest.mark.parametrize(
@@ -103,3 +116,14 @@ def test_a_pair_and_a_regression(elsewhere, tmp_path):
 def test_an_unusable_test_set_is_told(elsewhere, rows, test, message):
     with pytest.raises(EdgeminError, match=f"^{message}"):
         elsewhere({"train": rows}, **test)
+
+
+@pytest.mark.parametrize(("are", "label"), [("indices", 1), ("names", 0)])
+def test_what_can_be_a_name_or_an_index_is_what_the_tasks_labels_are(elsewhere, tmp_path, are, label):
+    """Classes called 1 and 2: a test set with the label 1 alone says neither by itself."""
+    train = pd.DataFrame({"id": ["train-0"], "text": ["a"], "label": [0]})
+    splits = DatasetDict({"train": store.to_dataset(train, KINDS["classification"], ["1", "2"])})
+    store.write(store.TaskData(splits, ["1", "2"], {"label_names": ["1", "2"], "labels_are": are}), tmp_path / "numbers")
+    rows = elsewhere({"test": [("b", "1"), ("c", "1.0")], "train": []}, folder=tmp_path / "numbers")
+    assert rows["label"].tolist() == [label, label]
+    assert set(elsewhere({"test": [("b", "2"), ("c", "1")], "train": []}, folder=tmp_path / "numbers")["label"]) == {0, 1}

@@ -9,7 +9,7 @@ import pytest
 from transformers import MPNetTokenizerFast, PreTrainedTokenizerFast
 
 from edgemin.core.errors import EdgeminError
-from edgemin.data.tokenizer import MASK, load_tokenizer, tokenize
+from edgemin.data.tokenizer import load_tokenizer, masking, tokenize
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,8 @@ def tokenizers(source, tmp_path_factory):
 @pytest.mark.parametrize(("name", "mask"), [("bert", "[MASK]"), ("mpnet", "<mask>"), ("bare", "[UNK]")])
 def test_a_masked_word_is_the_tokenizers_own(tokenizers, name, mask):
     tokenizer = tokenizers[name]
-    encoded = tokenize(tokenizer, [f"a {MASK} felt good", MASK], [f"{MASK} {MASK}", "the end"], 16)
+    texts = masking(["a plot felt good", "good"], [[1], [0]], tokenizer)
+    encoded = tokenize(tokenizer, texts, masking(["the end", "the end"], [[0, 1], []], tokenizer), 16)
     ends = {"[CLS]", "[SEP]", "<s>", "</s>"}
     assert [[piece for piece in tokenizer.pieces(one["input_ids"]) if piece not in ends] for one in encoded] == [
         ["a", mask, "felt", "good", mask, mask],

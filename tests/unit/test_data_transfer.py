@@ -9,9 +9,10 @@ import pytest
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
 from edgemin.data import splits, store
+from edgemin.data.augment import SHOWN
 from edgemin.data.keys import check_disjoint, keys_of
 from edgemin.data.kinds.classification.scores import NO_LABEL
-from edgemin.data.tokenizer import MASK, load_tokenizer
+from edgemin.data.tokenizer import load_tokenizer
 from edgemin.data.tokenizing import write_tokens
 from edgemin.data.tokens import Tokens, pieces_line_up
 from edgemin.data.transfer import prepare
@@ -72,8 +73,9 @@ def texts(data, split: str) -> list[str]:
 def test_the_training_rows_come_first_with_their_labels_and_the_others_have_none(data, unlabelled):
     rows, told = made(data, unlabelled=[unlabelled(train=["New one", "new  two"])], augment=AUGMENT, rows=120)
     train = store.read_split(data, "train")
-    assert list(rows.columns) == ["id", "text", "label"]
-    pd.testing.assert_frame_equal(rows[:96], train, check_dtype=False)
+    assert list(rows.columns) == ["id", "text", "label", "masked"]
+    pd.testing.assert_frame_equal(rows[["id", "text", "label"]][:96], train, check_dtype=False)
+    assert all(len(places) == 0 for places in rows["masked"][:98])
     assert rows["label"][96:].isna().all()
     assert list(rows["id"][96:100]) == ["unlabelled.0-0", "unlabelled.0-1", "augmented-0", "augmented-1"]
     assert list(rows["text"][96:98]) == ["New one", "new two"]
@@ -118,7 +120,7 @@ def test_as_many_as_there_are_can_be_made(task):
     """One-word texts with every word masked are one text."""
     rating, data = task([(f"w{number}", number % 2) for number in range(20)])
     rows, _ = made(data, of=rating, augment={"mask": 1, "replace": 0, "ngram": 0}, rows=11)
-    assert rows["text"].iloc[-1] == MASK
+    assert rows["text"].iloc[-1] == SHOWN
     with pytest.raises(EdgeminError, match=r"made 1 different sentences of the 2 that are wanted"):
         made(data, of=rating, augment={"mask": 1, "replace": 0, "ngram": 0}, rows=12)
 
@@ -143,7 +145,7 @@ def test_a_source_that_is_a_held_out_split_is_refused(data, unlabelled, split):
 def test_incidental_overlaps_are_dropped_and_counted(data, unlabelled):
     """Three texts of test, two of validation, one to train on and one repeat of ten: three stay. Half is no leak yet."""
     overlap = [*texts(data, "test")[:3], *texts(data, "validation")[:2], texts(data, "train")[0]]
-    rows, told = made(data, unlabelled=[unlabelled(train=[*overlap, "new one"], test=["New, one!", "new two", "new three"])])
+    rows, told = made(data, unlabelled=[unlabelled(train=[*overlap, "new one"], test=["New one.", "new two", "new three"])])
     assert list(rows["text"][96:]) == ["new one", "new two", "new three"]
     assert told == {
         "rows": 99,
@@ -178,7 +180,7 @@ def test_an_unusable_source_is_told(data, unlabelled, change, message):
 def test_the_dead_zone_gives_the_texts_that_it_dropped(task):
     """|rating| below 0.5, or 0; of them one that says the same as a rated text is dropped."""
     rated = [(f"rated {number}", rating) for number, rating in enumerate([-2, 2] * 10)]
-    near = [("near one", 0.4), ("near two", -0.1), ("near three", 0), ("Rated 3!", 0.2), ("on the edge", 0.5)]
+    near = [("near one", 0.4), ("near two", -0.1), ("near three", 0), ("RATED 3", 0.2), ("on the edge", 0.5)]
     rating, data = task([*rated, *near], label={"sign_of": "label", "dead_zone": 0.5})
     rows, told = made(data, of=rating, dead_zone=True)
     assert list(rows["text"][-3:]) == ["near one", "near two", "near three"]
@@ -197,14 +199,14 @@ def test_pairs_stay_pairs(task, unlabelled):
     new = [(held_out["text"], "new"), (held_out["text"], held_out["pair"].upper()), ("new", held_out["pair"])]
     source = unlabelled(("premise", "hypothesis"), train=new)
     rows, told = made(data, of=pairs, unlabelled=[source], augment={"mask": 0.5, "replace": 0, "ngram": 0}, rows=30)
-    assert list(rows.columns) == ["id", "text", "pair", "label"]
+    assert list(rows.columns) == ["id", "text", "pair", "label", "masked", "masked_pair"]
     others = rows[20:22]
     assert list(zip(others["text"], others["pair"], strict=True)) == [(held_out["text"], "new"), ("new", held_out["pair"])]
     assert told["dropped"] == {"in_validation_or_test_or_repeated": 1}
     words = {side: {word for text in rows[side][22:] for word in text.split()} for side in ("text", "pair")}
     numbers = set(map(str, range(30)))
-    assert words["text"] <= {"left", MASK} | numbers
-    assert words["pair"] <= {"right", MASK} | numbers
+    assert words["text"] <= {"left", SHOWN} | numbers
+    assert words["pair"] <= {"right", SHOWN} | numbers
     assert not keys_of(rows).duplicated().any()
 
 
@@ -246,7 +248,7 @@ def test_masked_texts_of_two_families_line_up(source, data, tmp_path, written):
     MPNetTokenizerFast(vocab={piece: number for number, piece in enumerate([*specials, *words])}).save_pretrained(mpnet)
     write_json(mpnet / "config.json", {"model_type": "mpnet"})
     rows, _ = dataset(data, augment={"mask": 0.5, "replace": 0, "ngram": 0}, rows=150)
-    assert MASK in " ".join(rows["text"])
+    assert SHOWN in " ".join(rows["text"])
     ours, theirs = (Tokens.read(written(rows, data, folder, folder.name), folder) for folder in (source, mpnet))
     assert load_tokenizer(source).id_of("[MASK]") in ours.flat
     assert load_tokenizer(mpnet).id_of("<mask>") in theirs.flat

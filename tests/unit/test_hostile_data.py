@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -187,7 +188,7 @@ def _prepared(spec: dict, file: Path) -> None:
     count = 1 if data.label_names is None else len(data.label_names)
     rows_of = {split: rows.to_pandas() for split, rows in data.splits.items()}
     texts = {
-        split: {" ".join(re.findall(r"\w+", text.lower())) or text for text in rows["text"]} for split, rows in rows_of.items()
+        split: {unicodedata.normalize("NFC", " ".join(text.split())) for text in rows["text"]} for split, rows in rows_of.items()
     }
     for split, rows in rows_of.items():
         assert len(rows)

@@ -173,6 +173,46 @@ def test_one_seed_speaks_of_checkpoints(told):
     assert "can be significant" not in said
 
 
+METRICS = {"matthews": 2, "pearson": 1, "spearman": 1}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("draw", range(10))
+def test_a_metric_that_is_constant_has_no_p(metric, seeds, draw, monkeypatch):
+    """Labels that are all alike: every resample gives 0, and McNemar's test of the answers would say 0.004."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 50)
+    random, judge = np.random.default_rng(draw), Judge.of({"metric": metric})
+    labels, shape = np.zeros(20, dtype=int), (seeds, 20, METRICS[metric])
+    rows = [blocks.change_columns(judge, labels, random.standard_normal(shape), random.standard_normal(shape)) for _ in range(2)]
+    for row in rows:
+        assert (row["p"], row["p_test"], row["smallest_effect"], row["mcnemar_by_seed"]) == (None, None, None, "")
+        assert (row["quality_change"], row["quality_change_low"], row["quality_change_high"]) == (0, 0, 0)
+    assert blocks.cautions(judge, labels)["caution"].startswith("the test split has one ")
+    table = adjust.adjusted(
+        pd.DataFrame([{"metric": metric, "seeds": seeds, **blocks.cautions(judge, labels), **row} for row in rows])
+    )
+    said = adjust.said(table)
+    assert f"Where {metric} is the same in every resample, whatever the answers, there is no p and no smallest effect." in said
+    assert "Caution: the test split has one " in said
+    assert "Smallest effect" not in said
+
+
+def test_a_metric_that_varies_keeps_its_p_and_a_difference_without_width_has_no_smallest_effect():
+    """Each model always answers one class: Matthews is 0 for both, constant, though the labels differ. Accuracy tells."""
+    labels = np.repeat([0, 1], [14, 2])
+    no, yes = (np.tile(np.eye(2)[answer], (1, 16, 1)) for answer in (0, 1))
+    assert blocks.change_columns(Judge.of({"metric": "matthews"}), labels, no, yes)["p"] is None
+    told = blocks.change_columns(ACCURACY, labels, no, yes)
+    assert told["p"] == pytest.approx(binomtest(2, 16).pvalue)
+    assert told["smallest_effect"] > 0
+    same = blocks.change_columns(ACCURACY, labels, no, no)
+    assert (same["p"], same["smallest_effect"]) == (1, None)
+    right = np.eye(2)[labels][None]
+    assert blocks.change_columns(ACCURACY, labels, right, right)["p"] == 1
+    assert blocks.cautions(ACCURACY, labels) == {}
+
+
 def test_too_few_seeds_are_said(told):
     """Two seeds: 2/2^2 = 0.5; two comparisons need seven."""
     table = adjust.adjusted(pd.DataFrame([judged.row for judged in blocks.judged(ACCURACY, told)]))

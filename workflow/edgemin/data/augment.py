@@ -5,10 +5,21 @@ Tang et al. 2019, arXiv 1903.12136. Their replacement keeps the part of speech; 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from edgemin.data.tokenizer import MASK
 from edgemin.study.transfer import Augment
+
+SHOWN = "\ufffc"
+"""What stands where a word is masked, for people who read the file. It means nothing: `Variant.masked` says which words are masked."""
+
+
+class Variant(NamedTuple):
+    """An augmented text, and which of its words are masked."""
+
+    text: str
+    masked: list[int]
 
 
 class Augmenter:
@@ -19,17 +30,17 @@ class Augmenter:
         self.words = [word for text in texts for word in text.split()]
         """With repeats: a draw from it follows the words' frequencies."""
 
-    def __call__(self, text: str) -> str:
+    def __call__(self, text: str) -> Variant:
         words = text.split()
         chances = self.random.random(len(words))
         drawn = self.random.integers(0, len(self.words), len(words))
         mask, replace = self.config.mask, self.config.mask + self.config.replace
-        words = [
-            MASK if chance < mask else self.words[index] if chance < replace else word
+        made = [
+            (SHOWN, True) if chance < mask else (self.words[index] if chance < replace else word, False)
             for word, chance, index in zip(words, chances, drawn, strict=True)
         ]
         if self.random.random() < self.config.ngram:
-            length = min(int(self.random.integers(1, self.config.longest + 1)), len(words))
-            start = int(self.random.integers(0, len(words) - length + 1))
-            words = words[start : start + length]
-        return " ".join(words)
+            length = min(int(self.random.integers(1, self.config.longest + 1)), len(made))
+            start = int(self.random.integers(0, len(made) - length + 1))
+            made = made[start : start + length]
+        return Variant(" ".join(word for word, _ in made), [place for place, (_, hidden) in enumerate(made) if hidden])

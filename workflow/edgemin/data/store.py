@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
 REPORT = "data.json"
+MASKED = {"text": "masked", "pair": "masked_pair"}
+"""Columns of a transfer set with masked words: which words of the text (and of the pair) a tokenizer's mask token takes the place of."""
 
 
 @dataclass
@@ -35,11 +37,12 @@ class TaskData:
 
 
 def to_dataset(rows: pd.DataFrame, kind: Kind, label_names: list[str] | None) -> Dataset:
-    """Rows (columns id, text[, pair], label) with the features of the task; a missing label is null."""
-    from datasets import Dataset, Features, Value
+    """Rows (columns id, text[, pair], label[, masked][, masked_pair]) with the features of the task; a missing label is null."""
+    from datasets import Dataset, Features, List, Value
 
     texts = {name: Value("string") for name in ("id", "text", "pair") if name in rows}
-    features = Features({**texts, "label": kind.labels().feature(label_names)})
+    masked = {name: List(Value("int32")) for name in MASKED.values() if name in rows}
+    features = Features({**texts, "label": kind.labels().feature(label_names), **masked})
     if "label" not in rows:
         rows = rows.assign(label=None)
     table = pa.Table.from_pandas(rows[list(features)], schema=pa.schema(features.arrow_schema), preserve_index=False)
@@ -71,5 +74,11 @@ def read_split(folder: Path, split: str) -> pd.DataFrame:
 
 def label_names(folder: Path) -> list[str] | None:
     """Class names by index; None for a kind of task without classes."""
-    report: dict[str, Any] = read_json(folder / REPORT)
-    return report["label_names"]
+    names: list[str] | None = report(folder)["label_names"]
+    return names
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """What was worth telling about the data of a task."""
+    found: dict[str, Any] = read_json(folder / REPORT)
+    return found

@@ -11,9 +11,6 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
 from edgemin.core.provenance import NAME, check_provenance
 
-MASK = "\ufffc"
-"""Stands for a masked word in a text; each tokenizer puts its own mask token there."""
-
 
 class Tokenizer:
     """What a folder's tokenizer.json says, read with the `tokenizers` library alone: measuring loads neither torch nor transformers.
@@ -77,12 +74,20 @@ def load_tokenizer(folder: Path | str) -> Tokenizer:
     return Tokenizer(backend, config)
 
 
+def masking(texts: Sequence[str], masked: Sequence[Sequence[int]] | None, tokenizer: Tokenizer) -> list[str]:
+    """Texts with the tokenizer's own mask token in place of some words. masked: of each text, which words; words part at spaces."""
+    token = tokenizer.mask_token or tokenizer.unk_token or ""
+    done = []
+    for text, places in zip(texts, masked or [()] * len(texts), strict=True):
+        words, hidden = text.split(" "), set(places or ())
+        done.append(" ".join(token if place in hidden else word for place, word in enumerate(words)) if hidden else text)
+    return done
+
+
 def tokenize(
     tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
 ) -> list[dict[str, list[int]]]:
-    """`input_ids` and `token_type_ids` of each text (or pair), special tokens in, unpadded."""
-    masked = tokenizer.mask_token or tokenizer.unk_token or ""
-    firsts, seconds = ([text.replace(MASK, masked) for text in one] if one is not None else None for one in (texts, pairs))
+    """`input_ids` and `token_type_ids` of each text (or pair), special tokens in, unpadded. No character of a text stands for another."""
     tokenizer.backend.enable_truncation(max_length)
-    encoded = tokenizer.backend.encode_batch(firsts if seconds is None else list(zip(firsts or [], seconds, strict=True)))
+    encoded = tokenizer.backend.encode_batch(list(texts) if pairs is None else list(zip(texts, pairs, strict=True)))
     return [{"input_ids": one.ids, "token_type_ids": one.type_ids} for one in encoded]

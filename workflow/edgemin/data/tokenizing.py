@@ -11,9 +11,9 @@ from typing import Any
 from datasets import Dataset, Features, LargeList, Value, disable_progress_bars
 
 from edgemin.core.files import read_json, sha256
+from edgemin.data import store
 from edgemin.data.arrow import facts_of, read_table
-from edgemin.data.store import write_dataset
-from edgemin.data.tokenizer import load_tokenizer, tokenize
+from edgemin.data.tokenizer import load_tokenizer, masking, tokenize
 from edgemin.study.family import family_of
 
 
@@ -26,7 +26,10 @@ def write_tokens(rows: Path, folder: Path, max_length: int, out: Path) -> None:
     dataset = Dataset(table)
 
     def encode(batch: dict[str, list[Any]]) -> dict[str, list[list[int]]]:
-        examples = tokenize(tokenizer, batch["text"], batch.get("pair"), max_length)
+        texts, pairs = (
+            masking(batch[name], batch.get(store.MASKED[name]), tokenizer) if name in batch else None for name in ("text", "pair")
+        )
+        examples = tokenize(tokenizer, texts or [], pairs, max_length)
         return {name: [example[name] for example in examples] for name in names}
 
     kept = {name: dataset.features[name] for name in ("id", "label")}
@@ -39,4 +42,4 @@ def write_tokens(rows: Path, folder: Path, max_length: int, out: Path) -> None:
         new_fingerprint="tokens",  # nothing is cached under it
     )
     about = {"label_names": facts_of(table)["label_names"], "max_length": max_length, "pad_id": tokenizer.pad_token_id}
-    write_dataset(tokens, out, rows=sha256(rows), tokenizer=sha256(folder / "tokenizer.json"), **about)
+    store.write_dataset(tokens, out, rows=sha256(rows), tokenizer=sha256(folder / "tokenizer.json"), **about)

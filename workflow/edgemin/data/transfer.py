@@ -41,13 +41,15 @@ def prepare(
         parts.append(_named(dead_zone_texts(read_source(task.source, download)["train"], task), "dead_zone"))
     rows = pd.concat(parts, ignore_index=True)
     keys = keys_of(rows)
-    bad = keys.isin(held_out) | keys.duplicated()
+    bad = (keys.isin(held_out) | keys.duplicated()) & (rows.index >= len(train))  # the training rows are checked already
     rows, taken = rows[~bad].reset_index(drop=True), set(keys[~bad])
     if transfer.rows is not None and len(rows) > transfer.rows:
         rows = _sampled(rows, len(train), transfer.rows, transfer.seed)
     if transfer.augment is not None:
         assert transfer.rows is not None
-        rows = pd.concat([rows, _augmented(train, transfer, transfer.rows - len(rows), held_out | taken)], ignore_index=True)
+        new = _augmented(train, transfer, transfer.rows - len(rows), held_out | taken)
+        none: dict[str, Any] = {name: [[] for _ in range(len(rows))] for name in store.MASKED.values() if name in new}
+        rows = pd.concat([rows.assign(**none), new], ignore_index=True)
     origins = rows["id"].str.replace(r"[-:]\d+$", "", regex=True).value_counts(sort=False).to_dict()
     told = {"rows": len(rows), "origins": origins, "dropped": {"in_validation_or_test_or_repeated": int(bad.sum())}}
     return store.to_dataset(rows, task.asks, store.label_names(data)), told
@@ -87,19 +89,18 @@ def _augmented(train: pd.DataFrame, transfer: Transfer, wanted: int, taken: set[
     augment = Augmenter([text for name in columns for text in train[name]], transfer.augment, transfer.seed)
     texts = train[columns].to_numpy()
     random = np.random.default_rng((transfer.seed, 1))
-    made: list[list[str]] = []
+    made: list[list[str | list[int]]] = []
     for _ in range(10 + 10 * wanted // len(train)):  # every round may lose rows to repeats
         if len(made) == wanted:
             break
-        batch = pd.DataFrame(
-            [[augment(text) for text in texts[index]] for index in random.permutation(len(texts))], columns=columns
-        )
-        for row, key in zip(batch.to_numpy(), keys_of(batch), strict=True):
+        variants = [[augment(text) for text in texts[index]] for index in random.permutation(len(texts))]
+        keys = keys_of(pd.DataFrame([[variant.text for variant in row] for row in variants], columns=columns))
+        for row, key in zip(variants, keys, strict=True):
             if key not in taken and len(made) < wanted:
                 taken.add(key)
-                made.append(list(row))
+                made.append([*(variant.text for variant in row), *(variant.masked for variant in row)])
     if len(made) == wanted:
-        return _named(pd.DataFrame(made, columns=columns), "augmented")
+        return _named(pd.DataFrame(made, columns=[*columns, *(store.MASKED[name] for name in columns)]), "augmented")
     raise EdgeminError(
         f"transfer.rows: the augmentation made {len(made)} different sentences of the {wanted} that are wanted; "
         "lower rows, or raise augment.mask and augment.replace"

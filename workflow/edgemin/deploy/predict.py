@@ -57,12 +57,12 @@ class Model:
 
     def logits(self, text: str, pair: str | None = None) -> Any:
         """float32 (classes,). A text that is too long for the model is cut, and `self.cut` is then true."""
-        if not text.strip():
-            raise BundleError("an empty text; give at least a word")
+        text = prepared(text)
         if (pair is None) == self.pair:
             raise BundleError(
                 "this model reads " + ("two texts: separate them by a tab" if self.pair else "one text, not a pair")
             )
+        pair = None if pair is None else prepared(pair)
         encoded = self.tokenizer.encode(text, pair)
         self.cut = len(encoded.ids) > self.max_length
         if self.cut:
@@ -76,6 +76,16 @@ class Model:
     def predict(self, text: str, pair: str | None = None) -> dict[str, Any]:
         """The answer, as mapping: a label and the probability of each class, or a value."""
         return answer(self.logits(text, pair), self.labels)
+
+
+def prepared(text: str) -> str:
+    """A text as the model was trained on texts: runs of white space are one space. Raises BundleError for what is no text."""
+    words = " ".join(text.split())
+    if not words:
+        raise BundleError("an empty text; give at least a word")
+    if any("\ud800" <= character <= "\udfff" for character in words):
+        raise BundleError("a text with half a character (a surrogate); write it in UTF-8")
+    return words
 
 
 def answer(logits: Any, labels: Any) -> dict[str, Any]:

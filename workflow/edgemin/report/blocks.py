@@ -13,7 +13,7 @@ from edgemin.measure.blocks import Interval
 from edgemin.report.collect import collect
 from edgemin.report.measured import latencies_of, logits_of, sizes_of
 from edgemin.report.statistics.adjust import adjusted
-from edgemin.report.statistics.intervals import by_seed, difference, quality
+from edgemin.report.statistics.intervals import by_seed, constant, difference, quality
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.significance import mcnemar, sign_flip, smallest_effect
 
@@ -46,6 +46,7 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
             "quality_sd": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
             "quality_by_seed": _listed(scores),
             "best": False,
+            **cautions(judge, labels),
         }
         if number:
             row |= change_columns(judge, labels, logits[number], logits[number - 1 if stepwise else 0])
@@ -67,8 +68,11 @@ def change_columns(judge: Judge, labels: np.ndarray, logits: np.ndarray, against
 
     p: of the sign-flip test over seeds; with one seed of McNemar's test, which speaks of these two checkpoints and not of
     the methods that made them. Where answers are neither right nor wrong, as in regression, there is no McNemar test.
+    Where the metric is the same in every resample it has no p: the answers may differ, but it does not tell.
     """
     interval = difference(judge, labels, logits, against)
+    if interval.low == interval.high and constant(judge, labels, logits) and constant(judge, labels, against):
+        return {**interval_columns("quality_change", interval), **UNTOLD}
     pairs = list(zip(by_seed(judge, labels, logits), by_seed(judge, labels, against), strict=True))
     ours, theirs = judge.scores.right(labels, logits), judge.scores.right(labels, against)
     checkpoints = [] if ours is None or theirs is None else [mcnemar(*both) for both in zip(ours, theirs, strict=True)]
@@ -81,6 +85,19 @@ def change_columns(judge: Judge, labels: np.ndarray, logits: np.ndarray, against
         "mcnemar_by_seed": _listed(checkpoints),
         "smallest_effect": smallest_effect(interval.low, interval.high),
     }
+
+
+UNTOLD: Mapping[str, Any] = dict.fromkeys(["change_by_seed", "mcnemar_by_seed"], "") | dict.fromkeys(
+    ["p", "p_test", "smallest_effect"]
+)
+"""Of a comparison by a metric that is constant."""
+
+
+def cautions(judge: Judge, labels: np.ndarray) -> dict[str, str]:
+    """`caution`, where there is one: what a test split of labels (N, ...) cannot show."""
+    if len(np.unique(labels, axis=0)) > 1:
+        return {}
+    return {"caution": f"the test split has one {'class' if judge.kind.classes else 'label'} only"}
 
 
 def _listed(values: Sequence[float]) -> str:

@@ -37,6 +37,8 @@ class Metric:
     digits: int = 3
     unit: str = "correlation"
     """Of the measured value, in results.csv."""
+    differing: bool = False
+    """Undefined where all labels are alike: such a validation or test split is refused."""
 
 
 def share(name: str) -> Metric:

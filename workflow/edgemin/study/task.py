@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from edgemin.study import registry
 from edgemin.study.base import AsBefore, Name, Seed, Strict
 from edgemin.study.kind import Kind, kind_of, metric_names
+from edgemin.study.names import spelt, written
 from edgemin.study.sources import DataSource
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ else:
     KindName = Literal[registry.KINDS.names()]
 
 SPLITS = ("train", "validation", "test")
+ClassName = Annotated[str, BeforeValidator(written, json_schema_input_type=str | float)]
 TextColumns = str | Annotated[list[str], Field(min_length=2, max_length=2)]
 
 
@@ -69,8 +71,9 @@ class Task(Strict):
     """Text column, or the two columns of a sentence pair: `[premise, hypothesis]`."""
     label: str | SignOf
     """Label column, or a rule that makes a label of a rating: `{sign_of: rating, dead_zone: 0.5}`."""
-    label_names: Annotated[list[str], Field(min_length=2)] | None = None
-    """Class names by index. Labels in the data may be these names or their indices. Empty: the sorted label values of the training
+    label_names: Annotated[list[ClassName], Field(min_length=2)] | None = None
+    """Class names by index; numbers count as text. Labels in the data may be these names or their indices; where they can be both
+    they are names. `1`, `1.0` and `"1"` are one class. Empty: the sorted label values of the training
     split; `negative`, `positive` for `sign_of`; nothing for regression."""
     splits: Splits = Splits()
     """Sizes of splits that the source lacks."""
@@ -100,7 +103,7 @@ class Task(Strict):
             )
         for problem in self.asks.problems(self):
             raise ValueError(problem)
-        if self.label_names and len(set(self.label_names)) != len(self.label_names):
+        if self.label_names and len(set(map(spelt, self.label_names))) != len(self.label_names):
             raise ValueError("label_names: a name stands twice")
         if isinstance(self.label, SignOf) and self.label_names and len(self.label_names) != 2:
             raise ValueError("label: sign_of makes two classes; give two label_names")

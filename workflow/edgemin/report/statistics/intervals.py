@@ -45,6 +45,15 @@ def difference(judge: Judge, labels: np.ndarray, logits: np.ndarray, other: np.n
     return crossed_bootstrap(statistic, len(logits), len(labels))
 
 
+def constant(judge: Judge, labels: np.ndarray, logits: np.ndarray) -> bool:
+    """Whether the metric is the same in every resample, though answers are wrong: it tells nothing of these answers (S, N, K)."""
+    right = judge.scores.right(labels, logits)
+    if right is not None and right.all():
+        return False
+    found = quality(judge, labels, logits)
+    return found.low == found.high == found.value
+
+
 def _mean(values: np.ndarray) -> Interval:
     """Of a metric that is a mean over examples: values (S, N), looked up instead of computed anew in every resample."""
     return crossed_bootstrap(lambda seeds, examples: float(values[seeds][:, examples].mean()), *values.shape)

@@ -45,11 +45,13 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
     return [None if value is None or np.isnan(value) else float(next(corrected)) for value in values]
 
 
-def smallest_effect(low: float, high: float) -> float:
+def smallest_effect(low: float, high: float) -> float | None:
     """The difference that a two-sided 5 % test would show in 80 of 100 studies: 2.8 standard errors, taken from the width
-    of a 95 % interval."""
+    of a 95 % interval. None for one without a width, which tells no standard error."""
     from scipy.stats import norm
 
+    if low == high:
+        return None
     return float((norm.ppf(1 - LEVEL / 2) + norm.ppf(POWER)) * (high - low) / (2 * norm.ppf(1 - LEVEL / 2)))
 
 

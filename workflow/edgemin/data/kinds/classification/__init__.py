@@ -11,7 +11,7 @@ class Classification(Kind):
     """Each text has exactly one class."""
 
     name = "classification"
-    metrics = (share("accuracy"), share("macro_f1"), Metric("matthews", "matthews"))
+    metrics = (share("accuracy"), share("macro_f1"), Metric("matthews", "matthews", differing=True))
     problem_type = "single_label_classification"
     classes = True
     divergence = "mean KL, nats"

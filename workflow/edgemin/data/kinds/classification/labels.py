@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from datasets import ClassLabel
@@ -9,20 +12,42 @@ from datasets import ClassLabel
 from edgemin.core.errors import EdgeminError
 from edgemin.core.messages import found as shown
 from edgemin.core.messages import line
+from edgemin.data.values import called, each, refusal
+from edgemin.study.names import spelt, written
 from edgemin.study.task import SignOf, Task
 
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_TRUTH = (("1", "True", "true", "TRUE"), ("0", "False", "false", "FALSE"))
 _MOST = 1000
 """Classes; more values than that are numbers."""
 
 
 def read(values: pd.Series, where: str, column: str) -> pd.Series:
-    """Class names, or indices as text: `1`, `1.0` and `"1"` are one class."""
-    return values.map(_class_name)
+    """Class names, or indices as text: `1`, `1.0` and `"1"` are one class.
+
+    Raises EdgeminError, naming column and row, for what names no class, and for a column that mixes texts, numbers and
+    truth values.
+    """
+    texts = each(values, _class_name, where, column)
+    sorts = [called(value) for value in values]
+    if len(set(sorts)) > 1:  # "1" beside 1 is a number in quotes
+        sorts = ["a number" if _NUMBER.fullmatch(text) else sort for sort, text in zip(sorts, texts, strict=True)]
+    for row, sort in enumerate(sorts):
+        if sort != sorts[0]:
+            raise EdgeminError(
+                f"{where}: column '{column}': data row {row + 1} holds {sort} ({shown(values[row])}), the rows before {sorts[0]}s "
+                f"({shown(values[0])}); write all labels alike"
+            )
+    return pd.Series(texts, index=values.index, dtype=object)
 
 
-def _class_name(value: object) -> str:
-    text = str(value).strip()
-    return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
+def _class_name(value: Any) -> str:
+    if isinstance(value, list | tuple | set):
+        raise refusal(value, "one class; several classes at once would be a kind of task of its own: see docs/extending.md")
+    text = str(value) if isinstance(value, bool) else written(value)
+    if not isinstance(text, str):
+        raise refusal(value, "the name of a class; write it as text")
+    return spelt(text)
 
 
 def names(task: Task, found: pd.Series) -> list[str]:
@@ -46,12 +71,23 @@ def _by_number(name: str) -> tuple[bool, int, str]:
 
 
 def by_name(values: pd.Series, names: list[str]) -> bool:
-    return set(values) <= set(names)
+    """Where labels can be both, names and indices, they are names."""
+    return set(values) <= set(_known(names))
+
+
+def _known(names: list[str]) -> dict[str, int]:
+    """Class index by what a file may say. Of two classes that are called by 1 and 0, true and false, each is known by both."""
+    known = {spelt(name): index for index, name in enumerate(names)}
+    if len(names) == 2 and all(any(name in words for words in _TRUTH) for name in known):
+        for words in _TRUTH:
+            if len(at := {known[word] for word in words if word in known}) == 1:
+                known |= dict.fromkeys(words, at.pop())
+    return known
 
 
 def encode(values: pd.Series, names: list[str], by_name: bool, where: str) -> pd.Series:
     """Class indices. by_name: labels are `names`, as those of the training split are; else they are indices into them."""
-    known = {name: index for index, name in enumerate(names)} if by_name else {str(index): index for index in range(len(names))}
+    known = _known(names if by_name else [str(index) for index in range(len(names))])
     outside = sorted(set(values) - set(known))
     if outside:
         raise EdgeminError(

@@ -16,7 +16,7 @@ class Regression(Kind):
     """Each text has a value."""
 
     name = "regression"
-    metrics = (Metric("pearson", "pearson"), Metric("spearman", "spearman"))
+    metrics = (Metric("pearson", "pearson", differing=True), Metric("spearman", "spearman", differing=True))
     problem_type = "regression"
     classes = False
     divergence = "mean squared difference"

@@ -1,0 +1,103 @@
+"""Rows whose text stands elsewhere already: which they are, of which class, and when they are too many."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.messages import line
+from edgemin.data.keys import answers_of, exact_of
+from edgemin.study.kind import Labels
+from edgemin.study.task import SPLITS
+
+Rows = dict[str, pd.DataFrame]
+Row = tuple[str, int]
+"""Split and position."""
+
+
+def repeats(rows: Rows, classes: bool = True) -> dict[str, list[Row | None]]:
+    """For each row of each split the row that it repeats; None for one that stays.
+
+    Test wins over validation, validation over train. Inside a test or validation split that the source gives, repeats
+    stay: they are the benchmark. A row repeats another of exactly the same text, and one of loosely the same text if it has
+    the same class: with two classes, the case is what tells them apart. classes: whether labels are classes.
+    """
+    met: tuple[dict[str, Row], dict[str, Row]] = ({}, {})
+    found: dict[str, list[Row | None]] = {}
+    for split in (split for split in reversed(SPLITS) if split in rows):
+        of_split: tuple[dict[str, Row], dict[str, Row]] = ({}, {}) if split != "train" else met
+        found[split] = []
+        for position, keys in enumerate(zip(exact_of(rows[split]), answers_of(rows[split], classes), strict=True)):
+            like = next((seen[key] for seen, key in zip(met, keys, strict=True) if key in seen), None)
+            found[split].append(like)
+            if like is None or split != "train":
+                for seen, key in zip(of_split, keys, strict=True):
+                    seen.setdefault(key, (split, position))
+        for seen, more in zip(met, of_split, strict=True):
+            seen.update({key: row for key, row in more.items() if key not in seen})
+    return found
+
+
+def deduplicate(rows: Rows, classes: bool = True) -> tuple[Rows, dict[str, int]]:
+    """The rows without those that repeat others (see `repeats`), and how many each split lost."""
+    return without(rows, found := repeats(rows, classes)), {split: sum(map(bool, likes)) for split, likes in found.items()}
+
+
+def without(rows: Rows, found: dict[str, list[Row | None]]) -> Rows:
+    """The rows that stay, numbered anew."""
+    return {split: rows[split][~_repeated(likes)].reset_index(drop=True) for split, likes in found.items()}
+
+
+def _repeated(likes: list[Row | None]) -> np.ndarray:
+    return np.array([like is not None for like in likes], dtype=bool)
+
+
+def told(rows: Rows, found: dict[str, list[Row | None]], labels: Labels, names: list[str] | None) -> dict[str, Any]:
+    """For each split that loses rows: how many, of which class, and an example, which the log says too.
+
+    rows: before. Raises EdgeminError where a class loses more than half of its rows in a split.
+    """
+    report = {}
+    for split, likes in found.items():
+        table = rows[split]
+        gone = table[_repeated(likes)]
+        if gone.empty:
+            continue
+        example = _example(rows, split, likes)
+        counts = _by_class(gone, labels, names)
+        _check(split, counts, _by_class(table, labels, names), example)
+        report[split] = {"rows": len(gone), "of": len(table), "classes": counts, "example": example}
+        classes = f" ({', '.join(f'{name}: {count}' for name, count in counts.items())})" if counts else ""
+        logging.warning("%s split: %d of %d rows are dropped as duplicates%s: %s", split, len(gone), len(table), classes, example)
+    return report
+
+
+def _by_class(table: pd.DataFrame, labels: Labels, names: list[str] | None) -> dict[str, int]:
+    """Rows by the name of their class, without classes that have none; nothing for a kind of task without classes."""
+    counts = labels.counts(table["label"]) if names and len(table) else None
+    return {line(names[int(index)]): int(count) for index, count in (counts or {}).items() if count} if names else {}
+
+
+def _example(rows: Rows, split: str, likes: list[Row | None]) -> str:
+    position = next(number for number, like in enumerate(likes) if like is not None)
+    other, place = likes[position] or ("", 0)
+    ours, theirs = (rows[name].iloc[number] for name, number in ((split, position), (other, place)))
+    return f"{_called(ours, split, position)} is taken for {_called(theirs, other, place)}"
+
+
+def _called(row: pd.Series, split: str, position: int) -> str:
+    text = " / ".join(row[name] for name in ("text", "pair") if name in row)
+    return f"{row.get('id', f'{split}-{position}')} '{line(text)[:60]}'"
+
+
+def _check(split: str, gone: dict[str, int], all_of: dict[str, int], example: str) -> None:
+    for name, count in gone.items():
+        if 2 * count > all_of[name]:
+            raise EdgeminError(
+                f"{split} split: class '{name}' loses {count} of its {all_of[name]} rows as duplicates, since {example}; remove repeated "
+                "texts from the files, or correct the text column"
+            )
