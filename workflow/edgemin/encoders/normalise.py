@@ -18,6 +18,7 @@ from edgemin.encoders.checkpoint import check_built, load_config
 from edgemin.encoders.weights import read_weights, save_weights
 from edgemin.study.foreign import check_folder, tokens_line
 from edgemin.study.header import REMEDY, WEIGHTS, weight_files
+from edgemin.study.outputs import completed
 from edgemin.study.runtime import CHECKPOINT
 from edgemin.study.sources import ModelSource, RandomModel
 from edgemin.study.tokenizer_file import SOURCES as TOKENIZER_SOURCES
@@ -64,8 +65,8 @@ def _copy(folder: Path, out: Path, scratch: Path) -> None:
         raise EdgeminError(f"{folder}: no such folder; correct teacher or student `path` in the study")
     if not (folder / "config.json").is_file():
         raise EdgeminError(f"{folder}: has no config.json; give the folder that save_pretrained wrote")
-    config = check_folder(folder)
-    if config == read_json(folder / "config.json"):
+    rows, said = check_folder(folder), read_json(folder / "config.json")
+    if (config := completed(said, rows)) == said:
         shutil.copyfile(folder / "config.json", out / "config.json")
     else:
         write_json(out / "config.json", config)

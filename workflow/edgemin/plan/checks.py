@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json
 from edgemin.core.messages import line
 from edgemin.plan.plan import Plan
 from edgemin.study.fits import check_study
@@ -59,12 +60,12 @@ def _check_models(plan: Plan) -> None:
                 f"{WEIGHTS} and a tokenizer (pickled weights are not read: convert them with {CONVERT})"
             )
         try:
-            config = check_folder(folder)
+            check_folder(folder)
         except EdgeminError as error:
             raise EdgeminError("\n".join(f"source.path: {problem}" for problem in str(error).splitlines())) from None
-        if source.family not in (None, config["model_type"]):
+        if source.family not in (None, (says := read_json(folder / "config.json")["model_type"])):
             raise EdgeminError(
-                f"source.family: {source.family}, but the config of {line(source.path)} says {config['model_type']}; correct the study"
+                f"source.family: {source.family}, but the config of {line(source.path)} says {says}; correct the study"
             )
 
 

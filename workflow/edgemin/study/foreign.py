@@ -15,7 +15,7 @@ from edgemin.core.messages import found
 from edgemin.study import header
 from edgemin.study.expected import canonical, encoder_weights, may_be_left, told
 from edgemin.study.family import Family, family_of, usable_positions
-from edgemin.study.outputs import completed, outputs
+from edgemin.study.outputs import outputs
 from edgemin.study.structure import Structure
 from edgemin.study.tokenizer_file import NAME as TOKENIZER
 from edgemin.study.tokenizer_file import read_tokenizer, tokens_of
@@ -24,8 +24,8 @@ ADAPTER = "adapter_config.json"
 _OTHER = "is this the right model, and its config?"
 
 
-def check_folder(folder: Path) -> dict[str, Any]:
-    """The folder's config, with `id2label` as transformers reads it. Raises EdgeminError with one line per problem."""
+def check_folder(folder: Path) -> int | None:
+    """Outputs of the classifier among the folder's weights; None: it has none. Raises EdgeminError with one line per problem."""
     values = read_config(folder)
     tensors = header.read_header(folder)
     family = family_of(values)
@@ -39,7 +39,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
         )
     if problems:
         raise EdgeminError("\n".join(dict.fromkeys(problems)))
-    return completed(values, rows)
+    return rows
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def unused_line(folder: Path, names: list[str], family: Family) -> str:
     """What is said of weights that a model does not use."""
     return (
         f"{folder}: {len(names)} {'weight' if len(names) == 1 else 'weights'} that a {family.name} sequence classifier does not use: "
-        f"{told(names)}; without them it would compute something else: take another model, or save this one without them"
+        f"{told(sorted(names))}; without them it would compute something else: take another model, or save this one without them"
     )
 
 
