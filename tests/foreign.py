@@ -17,11 +17,23 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, BertTok
 from edgemin.core.provenance import write_provenance
 from edgemin.encoders import checkpoint
 from edgemin.encoders.normalise import normalise
+from edgemin.plan import checks
+from edgemin.plan.plan import Plan
 from edgemin.study.foreign import check_folder
+from edgemin.study.read import parse_study
 from edgemin.study.registry import KINDS
 from edgemin.study.sources import ModelSource
 
 FAMILIES = ("bert", "distilbert", "electra", "mpnet", "roberta")
+CLASSES = ["negative", "positive", "neutral", "mixed"]
+TASK = {
+    "source": {"files": {"train": "train.csv"}},
+    "text": "text",
+    "label": "label",
+    "label_names": CLASSES[:2],
+    "max_length": 16,
+}
+TRAINING = [{"epochs": 1}]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", *(f"##{letter}" for letter in "abcdefghij")]
 COUNTS = {"distilbert": ("n_layers", "n_heads", "dim", "hidden_dim")}
 USUAL = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
@@ -131,3 +143,19 @@ def refused(folder: Path, *words: str) -> None:
         assert refusal
         assert all(word in refusal for word in words), (words, refusal)
         assert all(line.isprintable() and line.startswith(str(folder)) for line in refusal.splitlines()), refusal
+
+
+def planned(folder: Path, task: dict | None = None, training: Any = TRAINING, **more: Any) -> str:
+    """Why a study of this model is refused before any job; empty if it is planned."""
+    study = {
+        "study": "x",
+        "tasks": {"t": {**TASK, **(task or {})}},
+        "teacher": {"source": {"path": str(folder)}, "training": training},
+        "cells": {"teacher": "teacher"},
+        "seeds": [0],
+        **more,
+    }
+    plan = Plan(parse_study(study))
+    _, refusal = outcome(lambda: (check_folder(folder), checks.check_chains(plan, "t")))
+    assert refusal.isprintable() or all(line.isprintable() for line in refusal.splitlines())
+    return refusal

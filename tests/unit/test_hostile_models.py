@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -38,17 +36,6 @@ from edgemin.study.registry import FAMILIES as KNOWN
 
 IDS = torch.tensor([[2, 5, 6, 7, 3], [2, 9, 3, 0, 0]])
 family_names = st.sampled_from(FAMILIES)
-
-
-@pytest.fixture
-def place(tmp_path):
-    """place(): a folder of its own for each case."""
-
-    def make() -> Path:
-        shutil.rmtree(tmp_path / "case", ignore_errors=True)
-        return tmp_path / "case"
-
-    return make
 
 
 # -- weights -----------------------------------------------------------------------------------------------------------
