@@ -113,7 +113,7 @@ def test_pickled_weights_are_not_read(plain, out):
         ("tokenizer_config.json", "{", "plain/tokenizer_config.json: not valid JSON .*; copy it again"),
         (
             "tokenizer.json",
-            '{"model": {"type": "none"}}',
+            '{"model": {"type": "none", "vocab": {"a": 0}}}',
             "its tokenizer cannot be loaded .*, out of tokenizer.json, tokenizer_config.json",
         ),
     ],

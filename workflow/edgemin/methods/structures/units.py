@@ -67,7 +67,10 @@ class Units(Pruning):
         for step in range(1, self.iterations + 1):
             left = sum(counts)
             ratio = max(0.0, (self.ratio * whole * step / self.iterations - (whole - left)) / left)
-            must_cut = step == self.iterations and left == whole and not uneven
+            certain = (
+                self.scope == "per_layer" or not uneven or not round(ratio * left)
+            )  # else rounding goes by where they are cut
+            must_cut = step == self.iterations and left == whole and certain
             kept = select([[0.0] * n for n in counts], ratio, self.scope, self.floor, self.whole, self.structure, must_cut)
             counts = [len(layer) for layer in kept]
         return list(counts)
