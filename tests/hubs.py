@@ -29,7 +29,8 @@ def _etag(name: str, content: bytes) -> str:
 
 class Hub(BaseHTTPRequestHandler):
     """`fails`: part of a path -> statuses to answer with first (0: hang up); `cuts`: after how
-    many bytes of a file to hang up, request by request; `flips`: whose content goes wrong on the way, so many times."""
+    many bytes of a file to hang up, request by request; `flips`: whose content goes wrong on the way, so many times;
+    `model`: the files of the repository of a model."""
 
     protocol_version = "HTTP/1.1"
     fails: dict
@@ -37,6 +38,7 @@ class Hub(BaseHTTPRequestHandler):
     flips: dict
     private: bool
     asked: list
+    model: dict
 
     def do_HEAD(self):
         self.do_GET()
@@ -52,7 +54,7 @@ class Hub(BaseHTTPRequestHandler):
         if self.private and self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self._status(401, "RepoNotFound")
         for repo, base, files in (
-            ("models/owner/model", "/owner/model", MODEL),
+            ("models/owner/model", "/owner/model", self.model),
             ("datasets/owner/data", "/datasets/owner/data", DATA),
         ):
             if path == f"/api/{repo}/tree/{COMMIT}":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ def _one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """place(): a folder of its own for each generated case, not there yet."""
+
+    def make() -> Path:
+        shutil.rmtree(tmp_path / "case", ignore_errors=True)
+        return tmp_path / "case"
+
+    return make
 
 
 @pytest.fixture

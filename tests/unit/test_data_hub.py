@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def hub():
-    handler = type("Handler", (Hub,), {"fails": {}, "cuts": [], "flips": {}, "private": False, "asked": []})
+    handler = type("Handler", (Hub,), {"fails": {}, "cuts": [], "flips": {}, "private": False, "asked": [], "model": MODEL})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     handler.address = f"http://127.0.0.1:{server.server_port}"
@@ -149,6 +149,35 @@ def test_a_token_opens_it_and_is_never_told(hub, fetch, tmp_path):
     assert unreachable == 1
     assert TOKEN not in told + more + most
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and TOKEN.encode() in file.read_bytes()]
+
+
+SHARDS = {f"model-0000{n}-of-00002.safetensors": bytes([n]) * 1000 for n in (1, 2)} | {"model.safetensors.index.json": b"{}"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "more", "message"),
+    [
+        ({"model.safetensors"}, {}, "has no model.safetensors, only pytorch_model.bin, which is not read; .*save_pretrained"),
+        ({"model.safetensors", "pytorch_model.bin"}, {}, "has no model.safetensors; name a later revision"),
+        ({"config.json"}, {}, "has no config.json"),
+        ({"tokenizer.json"}, {}, "has no tokenizer.json"),
+        (set(), {"adapter_config.json": b"{}"}, "has adapter_config.json: an adapter is not read; merge it"),
+    ],
+)
+def test_what_cannot_be_read_is_told_from_the_list_before_any_weights(hub, fetch, gone, more, message):
+    hub.model = {name: content for name, content in MODEL.items() if name not in gone} | more
+    code, told, arrived = fetch()
+    assert (code, arrived, len(hub.asked)) == (1, {}, 1)
+    assert re.search(f"^refused: hub repository owner/model@0123456789ab: {message}", told, re.MULTILINE), told
+
+
+def test_shards_arrive_with_their_index_and_from_the_cache_too(hub, fetch):
+    hub.model = {name: content for name, content in MODEL.items() if name != "model.safetensors"} | SHARDS
+    wanted = {name: content for name, content in hub.model.items() if name != "pytorch_model.bin"}
+    assert fetch()[::2] == (0, wanted)
+    hub.asked.clear()
+    code, told, arrived = fetch(out="again", HF_HUB_OFFLINE="1")
+    assert (code, arrived, hub.asked) == (0, wanted, []), told
 
 
 @pytest.mark.parametrize("where", ["tree", "resolve", "model.safetensors"])

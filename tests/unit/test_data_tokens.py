@@ -170,9 +170,12 @@ def test_padding_by_hand():
     assert all(values.dtype == np.int64 for values in batch.values())
 
 
-@pytest.mark.parametrize(("longest", "multiple", "length"), [(3, 1, 3), (8, 8, 8), (9, 8, 16)])
-def test_length_is_the_next_multiple(longest, multiple, length):
-    assert pad([{"input_ids": [1] * longest}, {"input_ids": [1]}], 0, multiple)["input_ids"].shape == (2, length)
+@pytest.mark.parametrize(
+    ("longest", "multiple", "limit", "length"),
+    [(3, 1, None, 3), (8, 8, None, 8), (9, 8, None, 16), (9, 8, 12, 12), (9, 8, 9, 9), (3, 8, 12, 8), (9, 8, 16, 16)],
+)
+def test_length_is_the_next_multiple_up_to_the_limit(longest, multiple, limit, length):
+    assert pad([{"input_ids": [1] * longest}, {"input_ids": [1]}], 0, multiple, limit)["input_ids"].shape == (2, length)
 
 
 def wordpiece(words: list[str], special: str, folder):

@@ -108,7 +108,14 @@ def test_pickled_weights_are_not_read(plain, out):
         ("config.json", "{", "config.json: not valid JSON"),
         ("config.json", '{"model_type": "gpt2"}', "model_type 'gpt2' is not supported"),
         ("model.safetensors", "{", "model.safetensors: not a readable safetensors file"),
-        ("tokenizer.json", "{", "its tokenizer cannot be loaded"),
+        ("tokenizer.json", "{", "plain/tokenizer.json: not valid JSON .*; save the tokenizer anew"),
+        ("tokenizer.json", "{}", "plain/tokenizer.json: no tokenizer"),
+        ("tokenizer_config.json", "{", "plain/tokenizer_config.json: not valid JSON .*; copy it again"),
+        (
+            "tokenizer.json",
+            '{"model": {"type": "none", "vocab": {"a": 0}}}',
+            "its tokenizer cannot be loaded .*, out of tokenizer.json, tokenizer_config.json",
+        ),
     ],
 )
 def test_a_damaged_source_is_told(plain, out, name, content, message):

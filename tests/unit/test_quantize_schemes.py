@@ -14,7 +14,6 @@ from graphs import answers
 from onnx import numpy_helper
 from pydantic import TypeAdapter, ValidationError
 
-from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
 from edgemin.data.tokenizing import write_tokens
 from edgemin.encoders import checkpoint
@@ -151,10 +150,15 @@ def test_what_is_skipped(wanted, module, expected):
     assert skips(wanted, module) is expected
 
 
-def test_too_few_sentences_are_refused(floats, train, tmp_path):
-    with pytest.raises(EdgeminError, match=r"sentences: 5000 to calibrate on, but the training split in .* has 96; lower it"):
-        quantize(floats, tmp_path / "out", train, spec(scheme="int8_static", backend="onnxruntime", sentences=5000))
-    assert not (tmp_path / "out").exists()
+def test_too_few_sentences_are_all_of_them(floats, train, tmp_path, caplog):
+    """The same graph as with the number that there is; the log says so."""
+    caplog.set_level("INFO")
+    for count in (96, 5000):
+        quantize(floats, tmp_path / str(count), train, spec(scheme="int8_static", backend="onnxruntime", sentences=count))
+    assert (tmp_path / "96/model.onnx").read_bytes() == (tmp_path / "5000/model.onnx").read_bytes()
+    assert [record.message for record in caplog.records if "sentences" in record.message] == [
+        "sentences: 5000 asked for, there are 96: all of them are read"
+    ]
 
 
 @pytest.mark.parametrize(("linear", "embeddings"), [(4, 4), (4, 32), (32, 4), (8, 4), (4, 8)])

@@ -83,7 +83,7 @@ def checked(snakemake: Any) -> Iterator[None]:
     from edgemin.study.read import parse_study
 
     labels = read_json(snakemake.input.data)["label_names"]
-    check_chains(Plan(parse_study(snakemake.params.study)), snakemake.wildcards.task, labels)
+    check_chains(Plan(parse_study(snakemake.params.study)), snakemake.wildcards.task, labels, prepared=True)
     yield
 
 

@@ -70,14 +70,14 @@ def write_parquet(path: Path | str, table: Any) -> None:
         table.to_parquet(partial, index=False)
 
 
-def read_json(path: Path | str) -> Any:
-    """Raises EdgeminError if the file is missing or not JSON."""
+def read_json(path: Path | str, remedy: str = "delete it and run snakemake again") -> Any:
+    """Raises EdgeminError if the file is missing or not JSON. remedy: for a file that is none of ours."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EdgeminError(f"{path}: no such file; delete its folder and run snakemake again") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise EdgeminError(f"{path}: not valid JSON ({error}); delete it and run snakemake again") from None
+    except (ValueError, RecursionError) as error:  # of JSON, or of UTF-8
+        raise EdgeminError(f"{path}: not valid JSON ({error}); {remedy}") from None
 
 
 def sha256(path: Path | str) -> str:

@@ -89,8 +89,9 @@ class Tokens:
         return Tokens(self.table.slice(0, count), self.file)
 
     def batch(self, indices: Sequence[int], multiple: int = 1) -> dict[str, np.ndarray]:
-        """int64 arrays (B, L) of these texts, L rounded up to `multiple`; `attention_mask` is 1 on real tokens."""
-        return pad([self[index] for index in indices], self.pad_id, multiple)
+        """int64 arrays (B, L) of these texts, L rounded up to `multiple` but not above the file's `max_length`, for which every model has
+        positions; `attention_mask` is 1 on real tokens."""
+        return pad([self[index] for index in indices], self.pad_id, multiple, int(self.facts["max_length"]))
 
 
 def _one(column: pa.ChunkedArray) -> Any:
@@ -98,10 +99,14 @@ def _one(column: pa.ChunkedArray) -> Any:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def pad(examples: Sequence[Mapping[str, Sequence[int] | np.ndarray]], pad_id: int, multiple: int = 1) -> dict[str, np.ndarray]:
-    """int64 arrays (batch, length), length rounded up to `multiple`; `attention_mask` is 1 on real tokens."""
+def pad(
+    examples: Sequence[Mapping[str, Sequence[int] | np.ndarray]], pad_id: int, multiple: int = 1, limit: int | None = None
+) -> dict[str, np.ndarray]:
+    """int64 arrays (batch, length), length rounded up to `multiple`, but not above `limit` for its sake; `attention_mask` is 1 on real
+    tokens."""
     longest = max(len(example["input_ids"]) for example in examples)
     length = -(-longest // multiple) * multiple
+    length = length if limit is None else max(longest, min(length, limit))
     batch = {name: np.zeros((len(examples), length), dtype=np.int64) for name in examples[0]}
     batch["input_ids"][:] = pad_id
     batch["attention_mask"] = np.zeros((len(examples), length), dtype=np.int64)

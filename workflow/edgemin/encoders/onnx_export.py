@@ -38,7 +38,7 @@ def export(model: Classifier, file: Path) -> float:
     model = model.eval()
     model.set_attn_implementation("eager")
     names = list(family_of(model.config).inputs)
-    sample = random_inputs(model, 2, 12, seed=0)
+    sample = random_inputs(model, 2, min(12, usable_positions(model.config)), seed=0)
     batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("length", min=1)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
@@ -72,7 +72,7 @@ def export(model: Classifier, file: Path) -> float:
 def random_inputs(model: Classifier, batch: int, length: int, seed: int) -> dict[str, torch.Tensor]:
     """Random token ids, the second half of all rows but the first one masked: (batch, length) int64 tensors."""
     generator = torch.Generator().manual_seed(seed)
-    ids = torch.randint(4, model.config.vocab_size, (batch, length), generator=generator)
+    ids = torch.randint(min(4, model.config.vocab_size - 1), model.config.vocab_size, (batch, length), generator=generator)
     mask = torch.ones_like(ids)
     mask[1:, max(1, length // 2) :] = 0
     pad = model.config.pad_token_id if model.config.pad_token_id is not None else 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from edgemin.core.errors import EdgeminError
 
@@ -19,3 +20,8 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
         raise EdgeminError(f"{file}: no such file; run snakemake again to build it") from None
     except (SafetensorError, OSError) as error:
         raise EdgeminError(f"{file}: not a readable safetensors file ({error}); delete it and run snakemake again") from None
+
+
+def save_weights(weights: Mapping[str, torch.Tensor], file: Path) -> None:
+    """As transformers writes them."""
+    save_file(dict(weights), file, metadata={"format": "pt"})

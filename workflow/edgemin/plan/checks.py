@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json
 from edgemin.core.messages import line
 from edgemin.plan.check_data import check_data
 from edgemin.plan.plan import Plan
 from edgemin.study.fits import check_study
+from edgemin.study.foreign import check_folder
+from edgemin.study.header import CONVERT, INDEX, WEIGHTS
 from edgemin.study.runtime import check_installed
 from edgemin.study.sources import DataSource
 
@@ -17,9 +20,15 @@ FIRST_HOUSE = "data/*/train.parquet"
 """What a tree of results of version 0.1 has; one of now has train.arrow."""
 
 
-def check_chains(plan: Plan, task: str, label_names: list[str] | None = None) -> None:
-    """Raises EdgeminError if some chain of the study cannot work, as far as can be seen: see `study.fits`."""
-    folders = {name: Path(plan.paths.encoder(task, name)) for name in plan.encoders}
+def check_chains(plan: Plan, task: str, label_names: list[str] | None = None, prepared: bool = False) -> None:
+    """Raises EdgeminError if some chain of the study cannot work, as far as can be seen: see `study.fits`.
+
+    prepared: ask the encoders that jobs have made, and label_names of the data; else local models as they are in the user's folders.
+    """
+    folders = {
+        name: Path(source.path) if source.path and not prepared else Path(plan.paths.encoder(task, name))
+        for name, source in plan.encoders.items()
+    }
     check_study(plan.study, task, folders, label_names)
 
 
@@ -38,13 +47,25 @@ def check_machine(plan: Plan, packages: bool = True) -> None:
 
 
 def _check_models(plan: Plan) -> None:
+    """Local ones: their files are there, and agree."""
     for source in plan.encoders.values():
-        for name in ("config.json", "model.safetensors") if source.path else ():
-            if not is_file(Path(source.path or "") / name):
-                raise EdgeminError(
-                    f"source.path: {line(str(source.path))} has no {name}; give a folder with config.json, model.safetensors "
-                    "and a tokenizer (pickled weights are not read)"
-                )
+        if source.path is None:
+            continue
+        folder = Path(source.path)
+        there = is_file(folder / "config.json"), any(is_file(folder / name) for name in (WEIGHTS, INDEX))
+        if not all(there):
+            raise EdgeminError(
+                f"source.path: {line(source.path)} has no {WEIGHTS if there[0] else 'config.json'}; give a folder with config.json, "
+                f"{WEIGHTS} and a tokenizer (pickled weights are not read: convert them with {CONVERT})"
+            )
+        try:
+            check_folder(folder)
+        except EdgeminError as error:
+            raise EdgeminError("\n".join(f"source.path: {problem}" for problem in str(error).splitlines())) from None
+        if source.family not in (None, (says := read_json(folder / "config.json")["model_type"])):
+            raise EdgeminError(
+                f"source.family: {source.family}, but the config of {line(source.path)} says {says}; correct the study"
+            )
 
 
 def _data_sources(plan: Plan) -> Iterator[tuple[str, DataSource]]:

@@ -38,14 +38,38 @@ class Family:
     """What the names of the classifier's parameters begin with: a checkpoint of the encoder alone lacks them. The pooler comes on top."""
     sizes: ClassVar[tuple[str, str, str, str]] = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
     """Keys of a config: layers, heads, width of the hidden states, width of the FFN."""
+    norms: ClassVar[tuple[str, str]] = ("attention.output.LayerNorm", "output.LayerNorm")
+    """The LayerNorms of a layer that close its attention and its FFN."""
+    tables: ClassVar[Mapping[str, str]] = {
+        "word_embeddings": "vocab_size",
+        "position_embeddings": "max_position_embeddings",
+        "token_type_embeddings": "type_vocab_size",
+    }
+    """Embedding tables -> the key of a config with the number of their rows."""
+    left: ClassVar[tuple[str, ...]] = ()
+    """What the names of weights begin with that only pretraining uses: a checkpoint may have them, and they are left out."""
     positions_offset: ClassVar[int] = 0
-    """Position embeddings that no token can use (RoBERTa counts from padding_idx + 1)."""
+    """Position embeddings that no token can use."""
+    counts_from_padding: ClassVar[bool] = False
+    """Whether the first token's position is `pad_token_id` + 1, as in RoBERTa; then `positions_offset` is not asked."""
     token_types: ClassVar[bool] = True
     """Whether its models take type ids."""
 
     def blocks(self) -> Blocks:
         """The computing half."""
         raise NotImplementedError
+
+    def offset(self, config: Any) -> int:
+        """Position embeddings of a config (or its dict) that no token can use."""
+        return int(values_of(config).get("pad_token_id", 1)) + 1 if self.counts_from_padding else self.positions_offset
+
+    def embedding_width(self, config: Any) -> int:
+        """Width of the embedding tables of a config (or its dict)."""
+        return int(values_of(config)[self.sizes[2]])
+
+    def outside(self, config: Any) -> dict[str, tuple[int, ...]]:
+        """Weights of the encoder besides embeddings and layers, by name below the base: their shapes."""
+        return {}
 
     @property
     def prefix(self) -> str:
@@ -87,10 +111,23 @@ def family_of(config: Any) -> Family:
     """The family of a transformers config (or its dict). Raises EdgeminError for an unknown one."""
     kind = config.get("model_type") if isinstance(config, Mapping) else config.model_type
     families = registry.FAMILIES.all()
-    if kind not in families:
+    if kind is None:
+        raise EdgeminError(f"model_type is missing; {_guessed(values_of(config), families)}")
+    if not isinstance(kind, str) or kind not in families:
         raise EdgeminError(f"model_type '{kind}' is not supported; known families: {', '.join(families)}")
     family: Family = families[kind]
     return family
+
+
+def _guessed(values: Mapping[str, Any], families: Mapping[str, Family]) -> str:
+    """What to write for a missing `model_type`, by the name of the class that a config says."""
+    said = values.get("architectures")
+    classes = [str(one) for one in said] if isinstance(said, list) else []
+    for name in families:
+        for one in classes:
+            if one.lower().startswith(name.replace("-", "")):
+                return f'its architectures say {one}: write "model_type": "{name}" there'
+    return f'write it there, such as "model_type": "bert"; known families: {", ".join(families)}'
 
 
 def hidden_width(config: Any) -> int:
@@ -100,4 +137,4 @@ def hidden_width(config: Any) -> int:
 
 def usable_positions(config: Any) -> int:
     """Longest input in tokens that the position embeddings of a config (or its dict) allow."""
-    return int(values_of(config)["max_position_embeddings"]) - family_of(config).positions_offset
+    return int(values_of(config)["max_position_embeddings"]) - family_of(config).offset(config)

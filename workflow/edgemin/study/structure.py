@@ -65,6 +65,14 @@ class Shape:
     """What its tokenizer.json calls its model: WordPiece, BPE, Unigram; None if it was not asked."""
     exact: bool = True
     """False once heads were cut across layers: then only their sum is known."""
+    neurons: tuple[int, ...] | None = None
+    """Width of the FFN per layer; None: not known."""
+    hidden: int | None = None
+    """Width of the hidden states; None: not known."""
+    embedding: int | None = None
+    """Width of the embedding tables, likewise."""
+    config_heads: int = 1
+    """Heads by the config, of which the width of the hidden states stays a multiple."""
 
     @property
     def width(self) -> int:

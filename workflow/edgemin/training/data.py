@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch.utils.data import Dataset
 from edgemin.data.tokens import Tokens
 from edgemin.study.kind import Kind
 
+log = logging.getLogger(__name__)
 _SAMPLE_BATCH = 32
 
 
@@ -61,6 +63,8 @@ def read_examples(tokens: Path, kind: Kind, tokenizer: Path) -> Examples:
 
 
 def sampled(examples: Examples, count: int, seed: int) -> list[dict[str, Any]]:
-    """Batches of `count` examples drawn by the seed, or of all if there are fewer."""
+    """Batches of `count` examples drawn by the seed, or of all if there are fewer, which the log then says."""
+    if count > len(examples):
+        log.info("sentences: %d asked for, there are %d: all of them are read", count, len(examples))
     chosen = np.random.default_rng(seed).permutation(len(examples))[:count].tolist()
     return [examples.collate(chosen[start : start + _SAMPLE_BATCH]) for start in range(0, len(chosen), _SAMPLE_BATCH)]

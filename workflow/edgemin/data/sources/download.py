@@ -21,6 +21,8 @@ import requests
 from edgemin.core.errors import EdgeminError, first_line
 from edgemin.core.files import sha256, write_json
 from edgemin.core.provenance import NAME as PROVENANCE
+from edgemin.study.foreign import ADAPTER
+from edgemin.study.header import CONVERT, INDEX, PICKLED, WEIGHTS
 from edgemin.study.pins import Pin
 from edgemin.study.sources import HubRepo, PipFile
 
@@ -81,12 +83,11 @@ def fetch_hub(repo: HubRepo, names: Iterable[str], folder: Path, *, dataset: boo
     """
     from huggingface_hub import constants
 
-    who, names = f"hub repository {repo.repo}@{repo.revision[:12]}", list(names)
+    who, names, kind = f"hub repository {repo.repo}@{repo.revision[:12]}", list(names), "dataset" if dataset else "model"
     tries = 1 if constants.HF_HUB_OFFLINE else TRIES
     for attempt in range(1, tries + 1):
-        got, problem = _snapshot(repo, who, names, "dataset" if dataset else "model")
+        got, files, problem = _snapshot(repo, who, names, kind)
         if got:
-            files = _held(got, names)
             problem = _discarded(got, files)
             if not problem:
                 break
@@ -104,14 +105,20 @@ def fetch_hub(repo: HubRepo, names: Iterable[str], folder: Path, *, dataset: boo
     write_json(folder / PROVENANCE, {"repo": repo.repo, "revision": repo.revision, "sha256": digests})
 
 
-def _snapshot(repo: HubRepo, who: str, names: list[str], kind: str) -> tuple[Path | None, str]:
-    """The folder that holds a revision, or what went wrong and may be tried again. Raises EdgeminError where that is no use."""
+def _snapshot(repo: HubRepo, who: str, names: list[str], kind: str) -> tuple[Path | None, list[str], str]:
+    """The folder that holds a revision, and the files there that were asked for; or what went wrong and may be tried again.
+
+    Of a model the list of files comes first: what cannot be read is told before its weights are fetched. Raises EdgeminError where
+    another try is no use.
+    """
     import httpx2
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repo.repo, revision=repo.revision, repo_type=kind, allow_patterns=names)), ""
+        if kind == "model" and not constants.HF_HUB_OFFLINE:
+            names = _readable(HfApi().list_repo_files(repo.repo, revision=repo.revision), names, who)
+        got = Path(snapshot_download(repo.repo, revision=repo.revision, repo_type=kind, allow_patterns=names))
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
         problem = first_line(error)
         status = getattr(getattr(error, "response", None), "status_code", None)
@@ -119,13 +126,41 @@ def _snapshot(repo: HubRepo, who: str, names: list[str], kind: str) -> tuple[Pat
             raise EdgeminError(f"{who}: {problem}; if it is private or gated, set HF_TOKEN to a token that may read it") from None
         if status == 404:
             raise EdgeminError(f"{who}: {problem}; correct repo and revision in the study") from None
-        return None, problem
+        return None, [], problem
+    there = sorted(path.relative_to(got).as_posix() for path in got.rglob("*") if path.is_file())
+    names = _readable(there, names, who) if kind == "model" else names
+    return got, _held(there, names), ""
 
 
-def _held(folder: Path, names: list[str]) -> list[str]:
+def _readable(there: list[str], names: list[str], who: str) -> list[str]:
+    """The names of a model's files, those of its shards in place of one file of weights among them.
+
+    Raises EdgeminError, with the remedy, for a repository whose list of files shows that it cannot be read.
+    """
+    if not set(there) & {"tokenizer.json", "vocab.txt", "vocab.json"}:
+        raise EdgeminError(
+            f"{who}: has no tokenizer.json (nor vocab.txt or vocab.json); name a repository that has its tokenizer"
+        )
+    if "config.json" not in there:
+        raise EdgeminError(f"{who}: has no config.json, so it is no model of transformers; name another repository")
+    if ADAPTER in there:
+        raise EdgeminError(
+            f"{who}: has {ADAPTER}: an adapter is not read; merge it (merge_and_unload), save the model, name it as `path:`"
+        )
+    if WEIGHTS in there:
+        return names
+    if INDEX in there:
+        return [*names, INDEX, *(name for name in there if fnmatch(name, "*-of-*.safetensors") and "/" not in name)]
+    other = [name for name in PICKLED if name in there]
+    raise EdgeminError(
+        f"{who}: has no {WEIGHTS}{f', only {other[0]}, which is not read' if other else ''}; name a later revision that has it, or convert "
+        f"the model once, {CONVERT}, and name the folder as `path:`"
+    )
+
+
+def _held(there: list[str], names: list[str]) -> list[str]:
     """The files that were asked for: other programs may have put more there."""
-    held = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return [path for path in held if any(fnmatch(path, name) for name in names)]
+    return [path for path in there if any(fnmatch(path, name) for name in names)]
 
 
 def _discarded(folder: Path, files: list[str]) -> str:

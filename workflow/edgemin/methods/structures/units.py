@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from edgemin.methods.structures.selection import select
 from edgemin.study.criterion import Criterion, criterion_of, ranking
 from edgemin.study.pruning import Pruning, Scope, per_cent
 
@@ -56,6 +57,23 @@ class Units(Pruning):
         if not self.ratio and not self.recovery:
             raise ValueError("ratio: 0 cuts nothing and there are no recovery phases; raise the ratio")
         return self
+
+    def left(self, counts: Sequence[int]) -> list[int]:
+        """How many units each layer keeps of `counts`, if all have the same score; of a cut across layers only their sum is sure.
+
+        Raises EdgeminError for a cut that cannot work, whatever the scores.
+        """
+        whole, uneven = sum(counts), any(count % self.whole for count in counts)
+        for step in range(1, self.iterations + 1):
+            left = sum(counts)
+            ratio = max(0.0, (self.ratio * whole * step / self.iterations - (whole - left)) / left)
+            certain = (
+                self.scope == "per_layer" or not uneven or not round(ratio * left)
+            )  # else rounding goes by where they are cut
+            must_cut = step == self.iterations and left == whole and certain
+            kept = select([[0.0] * n for n in counts], ratio, self.scope, self.floor, self.whole, self.structure, must_cut)
+            counts = [len(layer) for layer in kept]
+        return list(counts)
 
     def keep(self, model: Any, positions: Sequence[Sequence[int]]) -> None:
         """Cut all other units out of a model, in place. positions: per layer, among the units that it has."""

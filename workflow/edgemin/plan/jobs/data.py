@@ -10,9 +10,11 @@ from edgemin.plan.jobs.base import Inputs, Job
 from edgemin.plan.paths import DOWNLOADS, download, inside
 from edgemin.study import registry
 from edgemin.study.base import spec_of
+from edgemin.study.header import INDEX, WEIGHTS
 from edgemin.study.pins import pins_of, source_spec
 from edgemin.study.runtime import CHECKPOINT
 from edgemin.study.sources import DataSource
+from edgemin.study.tokenizer_file import NAME as TOKENIZER
 
 
 def inputs_of(sources: Iterable[DataSource]) -> Inputs:
@@ -26,6 +28,16 @@ def inputs_of(sources: Iterable[DataSource]) -> Inputs:
 def folders_of(sources: Iterable[DataSource]) -> list[str | None]:
     """Where each source was fetched to; None for local files."""
     return [download(pins[0].name) if (pins := pins_of(source)) else None for source in sources]
+
+
+def model_files(folder: Path) -> list[str]:
+    """Names of what a local model is made from: what is there of it, shards where its weights are in several files."""
+    names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+    if not (folder / WEIGHTS).exists():
+        names += [INDEX, *(file.name for file in sorted(folder.glob("*-of-*.safetensors")))]
+    if not (folder / TOKENIZER).exists():
+        names += ["vocab.json", "merges.txt"]
+    return [name for name in names if (folder / name).exists()]
 
 
 class DownloadSource(Job):
@@ -155,8 +167,7 @@ class PrepareEncoder(Job):
 
     def inputs(self, at: Any) -> Inputs:
         source = self.plan.encoders[at.encoder]
-        names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
-        local = [f"{source.path}/{name}" for name in names if (Path(source.path) / name).exists()] if source.path else []
+        local = [f"{source.path}/{name}" for name in model_files(Path(source.path))] if source.path else []
         data = [self.paths.texts(at.task, "train")] if source.random else []
         return {"downloads": self.downloads(at), "local": local, "data": data}
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 class Bert(Family):
     name = "bert"
     base = "bert"
+    left = ("cls.",)
 
     def blocks(self) -> Blocks:
         from . import blocks

@@ -22,6 +22,9 @@ class DistilBert(Family):
     ffn_out = "ffn.lin2"
     attention = "attention"
     attention_parts = ("attention.", "sa_layer_norm.")
+    norms = ("sa_layer_norm", "output_layer_norm")
+    tables = {"word_embeddings": "vocab_size", "position_embeddings": "max_position_embeddings"}
+    left = ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.")
     head = ("classifier.", "pre_classifier.")
     sizes = ("n_layers", "n_heads", "dim", "hidden_dim")
     token_types = False

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Roberta(Family):
     name = "roberta"
     base = "roberta"
-    positions_offset = 2
+    left = ("lm_head.", "roberta.pooler.")
+    counts_from_padding = True
     token_types = False
 
     def blocks(self) -> Blocks:

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
+from edgemin.core.errors import EdgeminError
+from edgemin.study.base import refuses
 from edgemin.study.quantizing import Quantizing
+from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
     from edgemin.methods.quantize.given import Given
 
 Bits = Literal[4, 8, 32]
+SMALLEST = 16
+"""Neighbours that share a scale in an embedding table, at least."""
 
 
 class Int4(Quantizing):
@@ -32,6 +37,15 @@ class Int4(Quantizing):
         if 4 not in (self.linear, self.embeddings):
             raise ValueError("neither linear nor embeddings has 4 bits; set one of them to 4, or use scheme: int8_dynamic")
         return self
+
+    @refuses
+    def check(self, shape: Shape) -> None:
+        """The kernel asks for a width of the tables that its groups divide; the smallest group has 16."""
+        if self.embeddings == 4 and shape.embedding is not None and shape.embedding % SMALLEST:
+            raise EdgeminError(
+                f".embeddings: 4 bits need a width that is a multiple of {SMALLEST}, the embeddings have {shape.embedding}; "
+                f"use embeddings: 8, or `multiple: {SMALLEST}` where the width is cut"
+            )
 
     def quantize(self, given: Given) -> None:
         from . import in_onnxruntime

@@ -20,7 +20,7 @@ class Int8Nncf(Quantizing):
     backend: Literal["openvino"] = "openvino"
     """Who runs it."""
     sentences: Annotated[int, Field(ge=8)] = 300
-    """How many training sentences are read, or all if there are fewer; 300 is NNCF's own default."""
+    """How many training sentences are read, or all if there are fewer, as the log then says; 300 is NNCF's own default."""
 
     def quantize(self, given: Given) -> None:
         from . import in_openvino

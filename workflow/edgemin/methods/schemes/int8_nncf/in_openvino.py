@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -16,11 +17,15 @@ from edgemin.methods.schemes.int8_nncf import Int8Nncf
 from edgemin.runtimes.openvino.package import nncf, openvino
 from edgemin.runtimes.openvino.run import read
 
+log = logging.getLogger(__name__)
+
 
 def quantize_folder(config: Int8Nncf, given: Given) -> None:
     """Reads the parent's model.onnx; writes model.xml, model.bin, config.json and the tokenizer."""
     assert given.tokens is not None
     tokens = Tokens.read(given.tokens, given.parent)
+    if config.sentences > len(tokens):
+        log.info("sentences: %d asked for, there are %d: all of them are read", config.sentences, len(tokens))
     chosen = np.random.default_rng(given.spec["seed"]).permutation(len(tokens))[: config.sentences].tolist()
     with quantizing(given, given.tokens, name="model.xml") as target:
         model = quantized(read(given.parent / "model.onnx"), [tokens.batch([index]) for index in chosen])

@@ -38,7 +38,7 @@ def quantize_aware(variant: Int8Qat, given: Given) -> None:
     )
     model = checkpoint.load(parent)
     usual = term_maker(model, TeacherShape.of(lessons.teacher), kind_of(spec))
-    few = sentences(given.tokens, parent, _FIRST, spec["seed"], at_least=1)
+    few = sentences(given.tokens, parent, _FIRST, spec["seed"])
     fake = FakeQuant(model, variant, input_ranges(model, few, static))
     done = train(
         model,

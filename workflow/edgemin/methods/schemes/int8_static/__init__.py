@@ -25,7 +25,7 @@ class Int8Static(Quantizing):
     percentile: Annotated[float, Field(gt=50, lt=100)] = 99.99
     """The share of the values that `percentile` holds."""
     sentences: Annotated[int, Field(ge=8)] = 256
-    """How many training sentences are read."""
+    """How many training sentences are read, or all if there are fewer; the log says so."""
     per_channel: bool = True
     """One scale per output channel of a weight matrix, else one per matrix."""
     embeddings: bool = True

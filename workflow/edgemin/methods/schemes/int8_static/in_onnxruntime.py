@@ -25,10 +25,7 @@ from edgemin.methods.schemes.int8_static import Int8Static
 
 def quantize_folder(config: Int8Static, given: Given) -> None:
     """Reads the parent's model.onnx, its PyTorch twin for the ranges, and training sentences; writes model.onnx, config.json and the
-    tokenizer.
-
-    Raises EdgeminError if there are too few sentences to calibrate on.
-    """
+    tokenizer."""
     assert given.tokens is not None
     batches = sentences(given.tokens, given.parent, config.sentences, given.spec["seed"])
     ranges = input_ranges(checkpoint.load(given.parent), batches, config)

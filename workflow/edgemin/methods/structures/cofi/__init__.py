@@ -56,7 +56,10 @@ class Cofi(Pruning):
         return per_cent(self.sparsity), "learned masks"
 
     def shape(self, parent: Shape) -> Shape:
-        return replace(parent, exact=False)
+        if "hidden" not in self.masks:
+            return replace(parent, exact=False, neurons=None)
+        narrow = parent.embedding if parent.embedding != parent.hidden else None
+        return replace(parent, exact=False, neurons=None, hidden=None, embedding=narrow)
 
     def cut(self, given: Given) -> Cut:
         from . import learning

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from edgemin.methods.structures.selection import select
 from edgemin.methods.structures.units import Units
 from edgemin.study.structure import Shape
 
@@ -19,10 +18,10 @@ class Heads(Units):
     def shape(self, parent: Shape) -> Shape:
         if not self.ratio:
             return parent
-        if self.iterations > 1 or (not parent.exact and self.scope == "per_layer"):
-            return replace(parent, exact=False)  # its job will tell
-        kept = select([[0.0] * count for count in parent.heads], self.ratio, self.scope, self.floor)
-        return replace(parent, heads=tuple(map(len, kept)), exact=parent.exact and self.scope == "per_layer")
+        if not parent.exact and (self.iterations > 1 or self.scope == "per_layer"):
+            return parent  # its job will tell
+        kept, known = tuple(self.left(parent.heads)), parent.exact and self.scope == "per_layer" and self.iterations == 1
+        return replace(parent, heads=kept if self.iterations == 1 else parent.heads, exact=known)
 
     def keep(self, model: Any, positions: Sequence[Sequence[int]]) -> None:
         from . import cut

@@ -45,11 +45,22 @@ class Layers(Pruning):
         measured = self.strategy == "contribution"
         if self.part == "layer":
             known = parent.exact and (not measured or len(set(parent.heads)) == 1)
-            return replace(parent, heads=tuple(parent.heads[layer] for layer in kept), exact=known)
+            neurons = None if parent.neurons is None or measured else tuple(parent.neurons[layer] for layer in kept)
+            return replace(parent, heads=tuple(parent.heads[layer] for layer in kept), exact=known, neurons=neurons)
         if self.part == "ffn":
-            return parent
+            return replace(parent, neurons=self._without(parent.neurons))
         heads = tuple(parent.heads[layer] if layer in kept else 0 for layer in numbers)
         return replace(parent, heads=heads, exact=parent.exact and not measured)
+
+    def _without(self, neurons: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """What each layer's FFN has when those that go are gone. Raises EdgeminError if all would go."""
+        if neurons is None:
+            return None
+        try:
+            kept = layers_that_keep(neurons, self.drop, self.strategy, [0.0] * len(neurons))
+        except EdgeminError as error:
+            raise EdgeminError(f".{error}") from None
+        return None if self.strategy == "contribution" else tuple(n if layer in kept else 0 for layer, n in enumerate(neurons))
 
     def cut(self, given: Given) -> Cut:
         from . import cut

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from edgemin.core.errors import EdgeminError
+from edgemin.methods.structures.selection import select
 from edgemin.study.criterion import ranking
 from edgemin.study.pruning import Pruning, per_cent
+from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
     from edgemin.methods.prune.given import Cut, Given
@@ -32,6 +37,23 @@ class Width(Pruning):
     @property
     def told(self) -> tuple[str, str | None]:
         return per_cent(self.ratio), self.criterion
+
+    def shape(self, parent: Shape) -> Shape:
+        if parent.hidden is None:
+            return parent
+        (kept,) = select([[0.0] * parent.hidden], self.ratio, "global", *self.steps(parent.config_heads), "dimensions")
+        if parent.embedding not in (None, parent.hidden):  # a projection takes the embeddings to the hidden states
+            if len(kept) == parent.embedding:
+                raise EdgeminError(
+                    f"ratio {self.ratio} leaves {len(kept)} dimensions, as many as the embeddings have; keep another number"
+                )
+            return replace(parent, hidden=len(kept))
+        return replace(parent, hidden=len(kept), embedding=parent.embedding and len(kept))
+
+    def steps(self, heads: int) -> tuple[int, int]:
+        """The least number of dimensions that are kept, and what the number is a multiple of."""
+        multiple = math.lcm(self.multiple, heads)
+        return multiple, multiple
 
     def cut(self, given: Given) -> Cut:
         from . import cut

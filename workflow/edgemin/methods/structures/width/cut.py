@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from edgemin.encoders.width import keep_width
 from edgemin.methods.prune.given import Cut, Given
 from edgemin.methods.structures.selection import select
@@ -17,7 +15,6 @@ def cut_width(variant: Width, given: Given) -> Cut:
     model, criterion = given.model, criterion_of(variant.criterion, "width")
     scores = criterion.width(model, given.sample(variant.sentences, criterion.reads_data), given.seed)
     heads = int(getattr(model.config, family_of(model.config).sizes[1]))
-    multiple = math.lcm(variant.multiple, heads)
-    (kept,) = select([scores.tolist()], variant.ratio, "global", multiple, multiple, "dimensions")
+    (kept,) = select([scores.tolist()], variant.ratio, "global", *variant.steps(heads), "dimensions")
     keep_width(model, kept)
     return Cut({"width_kept": kept})
