@@ -184,15 +184,17 @@ MULTILABEL = ROOT / "tests/extensions/multilabel"
 
 
 def _several_classes(copy: Copy) -> str:
-    """A study of the smoke study's sentences with two classes at once: their own, and whether they are short. No label of a transfer row."""
+    """A study of the smoke study's sentences with two classes at once: whether they are positive, and how long they are. No label of a transfer row."""
     rows = pd.read_csv(copy.folder / "tests/data/snippets.csv")
     positive, short = rows["label"] == 1, rows["text"].str.split().str.len() < 7
-    classes = [";".join(["positive"] * good + ["short"] * brief) for good, brief in zip(positive, short, strict=True)]
+    classes = [
+        ";".join(["positive"] * good + ["short" if brief else "long"]) for good, brief in zip(positive, short, strict=True)
+    ]
     rows.assign(classes=classes).to_csv(copy.folder / "several.csv", index=False)
     content = yaml.safe_load((ROOT / "config/smoke.yaml").read_text(encoding="utf-8"))
     task = content["tasks"]["snippets"]
     task.pop("out_of_domain")
-    task |= {"source": {"files": {"train": "several.csv"}}, "label": "classes", "label_names": ["positive", "short"]}
+    task |= {"source": {"files": {"train": "several.csv"}}, "label": "classes", "label_names": ["positive", "short", "long"]}
     study = {
         "study": "several",
         "tasks": {"classes": task | {"metric": "exact_match"}},
@@ -237,11 +239,11 @@ def test_a_kind_of_task_touches_its_own_files_alone(ran: Copy) -> None:
         "split == 'test'"
     )
     labels, told = (np.stack(answers[name]) for name in ("label", "prediction"))
-    assert labels.shape == (24, 2)
+    assert labels.shape == (24, 3)
     assert table.loc["teacher", "quality"] == pytest.approx((labels == told).all(1).mean())
     config = json.loads((folder / "models/classes/seed0/teacher/config.json").read_text())
     assert config["problem_type"] == "multi_label_classification"
     bundle = ran.python(str(folder / "deploy/int8/seed0/predict.py"), "a moving little thriller")
     answer = json.loads(bundle.output.splitlines()[-1])
-    assert set(answer["probabilities"]) == {"positive", "short"}
+    assert set(answer["probabilities"]) == {"positive", "short", "long"}
     assert answer["labels"] == [name for name, chance in answer["probabilities"].items() if chance > 0.5]
