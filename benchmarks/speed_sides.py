@@ -118,7 +118,10 @@ class Bench:
 def _tokens(pad_id: int, **columns: list[list[int]]) -> Tokens:
     """Token ids as a file of the workflow would hold them."""
     arrays = {name: pa.array(rows, pa.large_list(pa.int32())) for name, rows in columns.items()}
-    return Tokens(pa.table(arrays, metadata={FACTS: json.dumps({"pad_id": pad_id})}), Path("random"))
+    return Tokens(
+        pa.table(arrays, metadata={FACTS: json.dumps({"pad_id": pad_id, "max_length": max(map(len, columns["input_ids"]))})}),
+        Path("random"),
+    )
 
 
 class _EnoughError(Exception):

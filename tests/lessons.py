@@ -66,7 +66,9 @@ def five_texts() -> Examples:
     ids = [random.integers(5, 90, length).tolist() for length in (3, 11, 7, 8, 5)]
     columns = {"input_ids": ids, "token_type_ids": [[0] * len(one) for one in ids]}
     table = pa.table({name: pa.array(values, pa.large_list(pa.int32())) for name, values in columns.items()})
-    tokens = Tokens(table.replace_schema_metadata({FACTS: json.dumps({"pad_id": 0}).encode()}), Path("five.arrow"))
+    tokens = Tokens(
+        table.replace_schema_metadata({FACTS: json.dumps({"pad_id": 0, "max_length": 64}).encode()}), Path("five.arrow")
+    )
     return Examples(tokens, np.array([0, 1, 1, 0, 1]))
 
 

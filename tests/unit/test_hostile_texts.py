@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers, processors, trainers
 
-from edgemin.core.files import sha256, write_json
+from edgemin.core.files import read_json, sha256, write_json
 from edgemin.data import store
 from edgemin.data.rows import to_rows
 from edgemin.data.tokenizer import load_tokenizer
@@ -53,6 +53,7 @@ def byte_level(tmp_path_factory, source):
     backend.save(str(folder / "tokenizer.json"))
     names = {"pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>"}
     write_json(folder / "tokenizer_config.json", names)
+    write_json(folder / "config.json", read_json(folder / "config.json") | {"vocab_size": backend.get_vocab_size()})
     return folder
 
 

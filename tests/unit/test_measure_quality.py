@@ -78,7 +78,9 @@ def texts(labels) -> Tokens:
     """Six texts of n + 2 tokens, of which the first two are n and 9 - n; padding is 99."""
     ids = [[n, 9 - n, *range(n)] for n in FIRST]
     columns = {"id": [f"test-{n}" for n in range(6)], "label": labels, "input_ids": pa.array(ids, pa.large_list(pa.int32()))}
-    return Tokens(pa.table(columns).replace_schema_metadata({FACTS: json.dumps({"pad_id": 99})}), Path("test.arrow"))
+    return Tokens(
+        pa.table(columns).replace_schema_metadata({FACTS: json.dumps({"pad_id": 99, "max_length": 64})}), Path("test.arrow")
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 100])

@@ -57,7 +57,7 @@ def test_metrics_are_named_once(ranking):
 
 def test_a_share_is_shown_as_per_cent_and_a_correlation_as_it_is():
     assert metric_of("accuracy") == Metric("accuracy", "accuracy %", 100, 1, "share")
-    assert metric_of("pearson") == Metric("pearson", "pearson", 1, 3, "correlation")
+    assert metric_of("pearson") == Metric("pearson", "pearson", 1, 3, "correlation", differing=True)
     with pytest.raises(EdgeminError, match=r"^metric 'bleu' is unknown; known: accuracy, macro_f1, matthews, pearson, spearman$"):
         metric_of("bleu")
 

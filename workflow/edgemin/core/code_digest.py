@@ -31,7 +31,7 @@ EXEMPT = {
     "edgemin.study.base": "what settings models share: it refuses values, the spec has those that pass",
     "edgemin.study.registry": "finds classes by name: the class that is found is a root of its own",
     "edgemin.study.expected": "names and shapes that a source is compared with: it refuses models, those that pass are input files",
-    "edgemin.study.foreign": "refuses models, likewise",
+    "edgemin.study.foreign": "names what another architecture has: it refuses models, as `study.expected` does",
     "edgemin.study.header": "reads what is compared, likewise",
     "edgemin.study.tokenizer_file": "reads what is compared, likewise",
     "edgemin.study.sources": "names of downloads: their content is pinned, or an input file",
