@@ -1,6 +1,7 @@
 """The study that was asked for: read, checked, and made into the jobs that the rules ask."""
 
 from pathlib import Path
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -13,7 +14,7 @@ try:
     )
 except ImportError:
     raise WorkflowError(
-        f"the package edgemin is not installed in this environment; run: make, or pip install --no-deps -e {workflow.basedir}"
+        f"the package edgemin is not installed in this environment; run: make, or pip install --no-deps -e {quote(workflow.basedir)}"
     ) from None
 from edgemin.core.errors import EdgeminError
 from edgemin.core.limits import check_writable

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgemin import __version__
 from edgemin.cli import partial, reference, status, verify
-from edgemin.core.environment import PACKAGE, check_tree
+from edgemin.core.environment import check_tree
 from edgemin.core.errors import EdgeminError
 
 DEFAULT = "config/config.yaml"
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (_, words) in COMMANDS.items():
-        commands.add_parser(name, help=words).add_argument("study", nargs="?", default=_default(), help=f"default: {DEFAULT}")
+        commands.add_parser(name, help=words).add_argument("study", nargs="?", default=DEFAULT, help=f"default: {DEFAULT}")
     commands.add_parser("reference", help="rewrite the JSON schema, and the generated parts of the documents, from the settings")
     asked = parser.parse_args(arguments)
     try:
@@ -42,12 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return 2
-
-
-def _default() -> str:
-    """The default study: of the current folder, or of the clone that this package is in, as Snakemake finds it."""
-    elsewhere = PACKAGE.parents[1] / DEFAULT
-    return str(elsewhere) if elsewhere.is_file() and not Path(DEFAULT).is_file() else DEFAULT
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def check_tree(tree: Path | str) -> None:
     if expected != PACKAGE:
         raise EdgeminError(
             f"the package edgemin is imported from {PACKAGE}, but this Snakefile belongs to {expected}; "
-            f"use the environment of that folder (make there), or run: pip install --no-deps -e {expected.parents[1]}"
+            f"use the environment of that folder (make there), or run: pip install --no-deps -e {shlex.quote(str(expected.parents[1]))}"
         )
 
 

@@ -235,6 +235,7 @@ class MakeBundle(Job):
 
     def about(self, at: Any) -> dict[str, Any]:
         study, task, chain = self.study, self.task(at), self.study.chain(at.cell)
+        folder = self.plan.bundle(task, at.cell, at.seed)
         return {
             "study": study.study,
             **rows.judged(self.plan, task),
@@ -243,6 +244,7 @@ class MakeBundle(Job):
             "chain": str(chain),
             "max_length": study.tasks[task].max_length,
             "sources": [f"{what}: {described(source)}" for what, source in self._sources(task, at.cell).items()],
+            "command": f"snakemake --cores all {folder}/model.onnx",  # its card names the study's file too
         }
 
     def _sources(self, task: str, cell: str) -> dict[str, Any]:
