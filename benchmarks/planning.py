@@ -2,7 +2,7 @@
 
 Seconds are of the processor, which planning keeps busy alone: other work beside it changes them little.
 
-.venv/bin/python benchmarks/planning.py planning.csv planning.png 60 180
+.venv/bin/python benchmarks/planning.py planning.csv planning.png 60
 """
 
 from __future__ import annotations

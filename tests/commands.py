@@ -50,7 +50,11 @@ def of_comments(text: str) -> Iterator[str]:
 
 def of_source(text: str) -> Iterator[str]:
     """Of the strings of a Python module: docstrings and messages. What is put into a message is {} here."""
-    for node in ast.walk(ast.parse(text)):
+    tree = ast.parse(text)
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) in parts:
+            continue
         if isinstance(node, ast.JoinedStr):
             value = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
