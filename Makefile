@@ -1,61 +1,74 @@
-# Every target sets up .venv from the pins by itself; inside it plain `snakemake --cores 8` works.
+# Every target sets up .venv from the pins by itself; inside it plain `snakemake --cores 8` works. `make help` lists them.
 # Linux without a GPU: make TORCH_INDEX=https://download.pytorch.org/whl/cpu tables
+# Tools are called as modules of .venv/bin/python, so that the path of this folder may hold any character.
 PYTHON ?= python3
 CORES ?= all
 STUDY ?= config/config.yaml
 TORCH_INDEX ?=
-RUN := .venv/bin/snakemake --cores $(CORES)
+SNAKEMAKE := .venv/bin/python -m snakemake --cores $(CORES)
+RUN := $(SNAKEMAKE) --configfile "$(STUDY)"
+EDGEMIN := .venv/bin/python -m edgemin.cli.main
+PIP := .venv/bin/python -m pip install
 BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables quick smoke study subsets distillation pruning sensitivity quantization deploy status partial verify report bench bench-runtimes test faults lint docs audit licences format reference openvino clean clean-scratch
+.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization recommend deploy deploy-recommended status partial verify report bench bench-runtimes test faults lint docs audit licences format reference openvino clean clean-scratch
 
-tables: .venv/ready ## tables and plots of the default study
+tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
 
-quick: .venv/ready ## the ladder in some ten minutes
-	$(RUN) --configfile config/quick.yaml
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target what; do printf '%-20s %s\n' "$$target" "$$what"; done
 
-smoke: .venv/ready ## every rule on a tiny random model, without a download
-	$(RUN) --configfile config/smoke.yaml
+quick: .venv/ready ## the ladder of config/quick.yaml in some ten minutes
+	$(SNAKEMAKE) --configfile config/quick.yaml
+
+smoke: .venv/ready ## everything that config/smoke.yaml declares, of a tiny random model, without a download
+	$(SNAKEMAKE) --configfile config/smoke.yaml -- everything
 
 study: .venv/ready ## the whole ablation at the quick study's sizes, every table and plot; may be stopped and started again
-	$(RUN) --configfile config/study.yaml -- everything
+	$(SNAKEMAKE) --configfile config/study.yaml -- everything
 
 subsets: .venv/ready ## all eight subsets of distillation, pruning and quantization
-	$(RUN) table_subsets
+	$(RUN) -- table_subsets
 
 distillation: .venv/ready ## every distillation objective against labels at equal compute
-	$(RUN) table_distillation plot_distillation
+	$(RUN) -- table_distillation plot_distillation
 
 pruning: .venv/ready ## what to cut, by which score, with and without recovery
-	$(RUN) table_pruning
+	$(RUN) -- table_pruning
 
 sensitivity: .venv/ready ## how much can be cut, by which score; and which heads matter
-	$(RUN) plot_sensitivity plot_head_importance
+	$(RUN) -- plot_sensitivity plot_head_importance
 
 quantization: .venv/ready ## which precision, which scheme; and what PyTorch's parameter count makes of it
-	$(RUN) table_quantization plot_quantization plot_layer_sensitivity table_parameters
+	$(RUN) -- table_quantization plot_quantization plot_layer_sensitivity table_parameters
 
-deploy: .venv/ready ## a folder that runs without this project, of the ladder's last cell
-	$(RUN) deploy
+recommend: .venv/ready ## which cell to ship within the limits of `recommend`
+	$(RUN) -- table_recommendation
 
-status: .venv/ready ## cells of the study STUDY that are done, running, failed or waiting, and about how long the rest takes
-	.venv/bin/edgemin status $(STUDY)
+deploy: .venv/ready ## a folder that runs without this project: of the cells under `deploy`, or the recommended one, or the ladder's last
+	$(RUN) -- deploy
 
-partial: .venv/ready ## tables of what the study STUDY has so far; what is missing is named
-	.venv/bin/edgemin partial $(STUDY)
+deploy-recommended: .venv/ready ## the same, of the recommended cell whatever `deploy` says
+	$(RUN) -- deploy_recommended
+
+status: .venv/ready ## cells of the study that are done, running, failed or waiting, and about how long the rest takes
+	$(EDGEMIN) status "$(STUDY)"
+
+partial: .venv/ready ## tables of what the study has so far; what is missing is named
+	$(EDGEMIN) partial "$(STUDY)"
 
 openvino: .venv/ready-openvino ## the packages of the optional runtime openvino
 
-report: .venv/ready ## Snakemake's own report of the study STUDY, as results/report.zip
-	$(RUN) --configfile $(STUDY)
-	$(RUN) --configfile $(STUDY) --report results/report.zip
+report: .venv/ready ## Snakemake's own report of the study, as results/report.zip
+	$(RUN)
+	$(RUN) --report results/report.zip
 
 bench: .venv/ready ## training speed of each objective beside transformers' Trainer
 	.venv/bin/python benchmarks/speed.py
 
 bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, in OpenVINO, torchao and torch.ao, in turns
-	files=$$($(BENCH_RUNTIMES) --files) && $(RUN) -- $$files
+	files=$$($(BENCH_RUNTIMES) --files) && $(SNAKEMAKE) --configfile config/config.yaml -- $$files
 	$(BENCH_RUNTIMES)
 
 # Two at a time; what shares a finished study goes first, since it takes longest.
@@ -66,17 +79,17 @@ faults: .venv/ready-dev ## long tests: jobs killed, files damaged, other familie
 	.venv/bin/python -m pytest tests/faults
 
 lint: .venv/ready-dev ## format, lint, types, rules
-	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
-	.venv/bin/snakefmt --check Snakefile workflow/rules
-	.venv/bin/mypy
-	.venv/bin/snakemake --configfile config/smoke.yaml --lint
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m snakefmt --check Snakefile workflow/rules
+	.venv/bin/python -m mypy
+	.venv/bin/python -m snakemake --configfile config/smoke.yaml --lint
 
 docs: .venv/ready-dev ## the documentation as a site, in site/
-	.venv/bin/mkdocs build --strict
+	.venv/bin/python -m mkdocs build --strict
 
-verify: .venv/ready ## every file of the study STUDY against its recorded sha256; prints the command that rebuilds what is damaged
-	.venv/bin/edgemin verify $(STUDY)
+verify: .venv/ready ## every file of the study against its recorded sha256; prints the command that rebuilds what is damaged
+	$(EDGEMIN) verify "$(STUDY)"
 
 audit: .venv/ready-dev ## known advisories of the pins; says so if the database cannot be asked
 	.venv/bin/python envs/audit.py
@@ -84,13 +97,13 @@ audit: .venv/ready-dev ## known advisories of the pins; says so if the database 
 licences: .venv/ready-dev ## rewrite docs/licences.md from the installed packages
 	.venv/bin/python envs/audit.py licences docs/licences.md
 
-format: .venv/ready-dev
-	.venv/bin/ruff check --fix .
-	.venv/bin/ruff format .
-	.venv/bin/snakefmt Snakefile workflow/rules
+format: .venv/ready-dev ## let ruff and snakefmt rewrite
+	.venv/bin/python -m ruff check --fix .
+	.venv/bin/python -m ruff format .
+	.venv/bin/python -m snakefmt Snakefile workflow/rules
 
 reference: .venv/ready ## rewrite the JSON schema, and the tables of keys and lists of methods in the documents, from the settings
-	.venv/bin/edgemin reference
+	$(EDGEMIN) reference
 
 clean-scratch: ## resume states and partial downloads; finished files stay
 	rm -rf results/*/scratch results/downloads/.partial
@@ -106,22 +119,22 @@ clean: ## everything that was computed or fetched; .venv stays
 
 # The package is installed as a link to this tree: what is edited here runs, and `snakemake` and `edgemin` work from .venv/bin.
 .venv/ready: envs/requirements.txt envs/constraints.txt pyproject.toml | .venv/python
-	$(if $(TORCH_INDEX),.venv/bin/pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
-	.venv/bin/pip install --quiet -r envs/requirements.txt -c envs/constraints.txt
-	.venv/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	$(if $(TORCH_INDEX),$(PIP) $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
+	$(PIP) --quiet -r envs/requirements.txt -c envs/constraints.txt
+	$(PIP) --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv/ready-openvino: envs/requirements-openvino.txt .venv/ready
-	.venv/bin/pip install --quiet -r envs/requirements.txt -r envs/requirements-openvino.txt -c envs/constraints.txt
+	$(PIP) --quiet -r envs/requirements.txt -r envs/requirements-openvino.txt -c envs/constraints.txt
 	touch $@
 
 .venv-bench/ready: envs/requirements-bench.txt .venv/ready
 	$(PYTHON) -m venv .venv-bench
-	$(if $(TORCH_INDEX),.venv-bench/bin/pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
-	.venv-bench/bin/pip install --quiet -r envs/requirements-bench.txt -c envs/constraints.txt
-	.venv-bench/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	$(if $(TORCH_INDEX),.venv-bench/bin/python -m pip install $$(grep '^torch==' envs/requirements.txt) --index-url $(TORCH_INDEX))
+	.venv-bench/bin/python -m pip install --quiet -r envs/requirements-bench.txt -c envs/constraints.txt
+	.venv-bench/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv/ready-dev: envs/requirements-dev.txt .venv/ready
-	.venv/bin/pip install --quiet -r envs/requirements-dev.txt -c envs/constraints.txt
+	$(PIP) --quiet -r envs/requirements-dev.txt -c envs/constraints.txt
 	touch $@

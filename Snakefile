@@ -1,8 +1,8 @@
 """EdgeMIN: an ablation study of compressing BERT-like encoders. Targets and includes, nothing else.
 
-snakemake --cores all                                      tables and plots of the default study
-snakemake --cores all --configfile config/smoke.yaml       of another study
-snakemake --cores 2 cell_edgemin                           one cell and what it needs
+snakemake --cores all                                                   tables and plots of the default study
+snakemake --cores all --configfile config/smoke.yaml                    of another study
+snakemake --cores all --configfile config/smoke.yaml -- cell_edgemin    one cell and what it needs
 """
 
 from snakemake.utils import min_version
@@ -28,7 +28,7 @@ rule tables:
         [
             list(job.outputs.values())
             for job in JOBS.tables.values()
-            if job.table.by_default
+            if job.table.made_by_default(STUDY)
         ],
         [
             list(job.outputs.values())
@@ -38,7 +38,7 @@ rule tables:
 
 
 rule everything:
-    """Every table and plot that the study declares, and the bundles."""
+    """Every table and plot that the study declares, and the bundles of `deploy`, or of the ladder's last row."""
     input:
         rules.tables.input,
         [

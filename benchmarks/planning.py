@@ -2,7 +2,7 @@
 
 Seconds are of the processor, which planning keeps busy alone: other work beside it changes them little.
 
-.venv/bin/python benchmarks/planning.py planning.csv planning.png [cells ...]
+.venv/bin/python benchmarks/planning.py planning.csv planning.png 60
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def grid(cells: int) -> dict:
     study["cells"] = {"teacher": "teacher"}
     study["tables"] = {"stagewise": {"onnxruntime": ["teacher"]}}
     study["runtimes"] = ["onnxruntime"]
-    for key in ("recommend", "sensitivity", "layer_sensitivity", "transfer", "page"):
+    for key in ("recommend", "deploy", "sensitivity", "layer_sensitivity", "transfer", "page"):
         study.pop(key, None)
     return study
 

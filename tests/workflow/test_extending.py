@@ -18,7 +18,16 @@ from transformers import CamembertConfig, CamembertForSequenceClassification
 
 RESULTS = "results/smoke"
 MEASURED = {"measure_quality", "measure_size", "measure_latency"}
-COLLECTED = {"collect_results", "write_study", "page", "plot_stagewise", "plot_pareto_latency", "plot_pareto_size", "tables"}
+COLLECTED = {
+    "collect_results",
+    "write_study",
+    "page",
+    "plot_stagewise",
+    "plot_pareto_latency",
+    "plot_pareto_size",
+    "table_recommendation",
+    "tables",
+}
 # What the dry run has to list besides the collecting rules: the jobs of the new cell, in both runtimes if it is a float one.
 BOTH = dict.fromkeys(MEASURED, 2)
 NEW_JOBS: dict[str, dict[str, int]] = {

@@ -143,6 +143,7 @@ PRUNE_AND_AFTER = {"prune_structured", "quantize_model_onnxruntime", "quantize_m
 REPORT = {
     "collect_results",
     "table_stagewise",
+    "table_recommendation",
     "plot_stagewise",
     "plot_pareto_latency",
     "plot_pareto_size",
@@ -173,7 +174,7 @@ def _change_latency(study: dict) -> None:
     ("change", "again"),
     [
         (_change_ratio, PRUNE_AND_AFTER | MEASURE | REPORT),
-        (_change_question, {"write_study", "page", "tables"}),
+        (_change_question, {"write_study", "page", "table_recommendation", "tables"}),
         (_add_cell, {"quantize_model_onnxruntime"} | MEASURE | REPORT - {"table_stagewise", "plot_stagewise"}),
         (_change_latency, {"measure_latency"} | REPORT),
     ],

@@ -61,7 +61,7 @@ COVERED_UNUSED = {
 @pytest.fixture(scope="module")
 def noted(finished: Copy) -> dict[str, list[dict[str, Any]]]:
     """Rule -> its jobs: wildcards, and the modules that were loaded at the end."""
-    run = finished.run("--", "everything")
+    run = finished.run("--", "everything", "deploy_recommended")
     assert run.code == 0, run.output[-5000:]
     found = defaultdict(list)
     for file in sorted((finished.folder / "modules").iterdir()):

@@ -59,6 +59,7 @@ for job in JOBS.tables.values():
         params:
             spec=job.spec,
             caption=untracked(job.table.caption),
+            call=untracked(CALL),
         script:
             "../scripts/write_table.py"
 
@@ -109,6 +110,7 @@ rule page:
         caption=untracked(
             "The page of the study: what the ladder costs and buys in words, a plot to explore, every table, and how each cell came about."
         ),
+        call=untracked(CALL),
     script:
         "../scripts/write_page.py"
 
@@ -127,11 +129,56 @@ rule make_bundle:
         ENVIRONMENT
     params:
         spec=JOBS.make_bundle.spec,
+        call=untracked(CALL),
     script:
         "../scripts/make_bundle.py"
 
 
-rule deploy:
-    """A bundle of each cell that the study names."""
+checkpoint choose_cell:
+    """The cell of each task that the recommendation is for."""
     input:
-        JOBS.make_bundle.files(),
+        unpack(JOBS.choose_cell.inputs),
+    output:
+        JOBS.choose_cell.outputs,
+    log:
+        JOBS.choose_cell.log,
+    conda:
+        ENVIRONMENT
+    params:
+        spec=JOBS.choose_cell.spec,
+    script:
+        "../scripts/choose_cell.py"
+
+
+def recommended(wildcards):
+    """Bundles of the cells that are recommended, which is known once all is measured."""
+    files = JOBS.make_bundle.chosen(checkpoints.choose_cell.get().output[0])
+    return told(files, "recommended on validation")
+
+
+def shipped(wildcards):
+    """Bundles of what the study ships."""
+    files = JOBS.make_bundle.files()
+    if JOBS.make_bundle.follows_recommendation or not files:
+        return recommended(wildcards)
+    return told(files, JOBS.make_bundle.why)
+
+
+def told(files, why):
+    """Say which bundles a target is for."""
+    if workflow.is_main_process:
+        folders = dict.fromkeys(str(Path(file).parent) for file in files)
+        logger.info(f"to ship, {why}: {', '.join(folders)}")
+    return files
+
+
+rule deploy:
+    """A bundle of each cell under `deploy`; without that key of the recommended one, or else of the ladder's last row."""
+    input:
+        shipped,
+
+
+rule deploy_recommended:
+    """A bundle of the cell that is recommended, whatever `deploy` says."""
+    input:
+        recommended,

@@ -1,17 +1,25 @@
 """The study that was asked for: read, checked, and made into the jobs that the rules ask."""
 
+from pathlib import Path
+from shlex import quote
+
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 try:
-    from edgemin.core.environment import check_tree, share_import_path
+    from edgemin.core.environment import (
+        check_tree,
+        quote_interpreter,
+        share_import_path,
+    )
 except ImportError:
     raise WorkflowError(
-        f"the package edgemin is not installed in this environment; run: make, or pip install --no-deps -e {workflow.basedir}"
+        f"the package edgemin is not installed in this environment; run: make, or pip install --no-deps -e {quote(workflow.basedir)}"
     ) from None
 from edgemin.core.errors import EdgeminError
 from edgemin.core.limits import check_writable
 from edgemin.plan import checks
+from edgemin.plan.calls import call
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.overview import said
 from edgemin.plan.page import PLOTS
@@ -42,6 +50,7 @@ except EdgeminError as error:
 if workflow.is_main_process:
     logger.info(said(STUDY))
 
+quote_interpreter()
 # Jobs in environments of their own import the package of this tree.
 share_import_path([f"{workflow.basedir}/workflow"])
 
@@ -83,6 +92,15 @@ WHOLE_STUDY = spec_of(STUDY)
 untracked_study = lambda wildcards, input: WHOLE_STUDY
 
 
+# How this study is run again, for people. Files of the command line come last, since they change what the Snakefile names.
+asked = workflow.overwrite_configfiles
+CALL = call(
+    [*(file for file in workflow.configfiles if file not in asked), *asked],
+    workflow.config_settings.config_args or (),
+    workflow.main_snakefile,
+)
+
+
 def untracked(text):
-    """A parameter that is no reason to run a job again: the caption of a file in Snakemake's report."""
+    """A parameter that is no reason to run a job again: the caption of a file in Snakemake's report, the command that a file tells."""
     return lambda wildcards, input: text

@@ -3,4 +3,5 @@ from job import folder_of, job
 with job(snakemake):
     from edgemin.study import registry
 
-    registry.TABLES[snakemake.params.spec["table"]].write(snakemake.params.spec, folder_of(snakemake.output))
+    spec = {**snakemake.params.spec, "call": snakemake.params.call}
+    registry.TABLES[spec["table"]].write(spec, folder_of(snakemake.output))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgemin.plan.calls import call
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
 from edgemin.study import registry
@@ -36,8 +37,8 @@ def present(table: Table, spec: Mapping[str, Any]) -> tuple[dict[str, Any], list
     return {**spec, "blocks": blocks}, list(missing.values())
 
 
-def write(plan: Plan) -> list[str]:
-    """Write every table that can be made; returns what is missing of each."""
+def write(plan: Plan, command: str = "snakemake --cores all") -> list[str]:
+    """Write every table that can be made; returns what is missing of each. command: that runs the study, for tables that tell it."""
     said, jobs, folder = [], Jobs(plan), Path(plan.root) / "partial"
     for name, table in registry.TABLES.all().items():
         if not table.declared(plan.study):
@@ -45,7 +46,7 @@ def write(plan: Plan) -> list[str]:
         spec, missing = present(table, jobs.tables[name].spec(None))
         said += [f"{name}: missing {line}" for line in missing]
         if rows_of(spec):
-            table.write(spec, folder)
+            table.write({**spec, "call": command}, folder)
         else:
             said.append(f"{name}: not written, nothing to compare with is there")
     return said
@@ -54,5 +55,5 @@ def write(plan: Plan) -> list[str]:
 def run(study: str) -> int:
     """Make the tables of a study file, and print what is missing."""
     plan = Plan(read_study(study))
-    print("\n".join([*write(plan), f"what is there is in {plan.root}/partial"]))
+    print("\n".join([*write(plan, call([study])), f"what is there is in {plan.root}/partial"]))
     return 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,8 +19,14 @@ def check_tree(tree: Path | str) -> None:
     if expected != PACKAGE:
         raise EdgeminError(
             f"the package edgemin is imported from {PACKAGE}, but this Snakefile belongs to {expected}; "
-            f"use the environment of that folder (make there), or run: pip install --no-deps -e {expected.parents[1]}"
+            f"use the environment of that folder (make there), or run: pip install --no-deps -e {shlex.quote(str(expected.parents[1]))}"
         )
+
+
+def quote_interpreter() -> None:
+    """Snakemake puts the path of its Python into command lines as it is: one with a space or a quote has to arrive in quotes."""
+    if Path(sys.executable).exists():  # and not in quotes already
+        sys.executable = shlex.quote(sys.executable)
 
 
 def share_import_path(folders: Iterable[str]) -> None:

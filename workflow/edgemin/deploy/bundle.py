@@ -21,7 +21,7 @@ _ANSWER = "def answer("
 def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mapping[str, Any]) -> None:
     """model: folder of a chain with model.onnx. measured: of its measurements in ONNX Runtime. data: of the task.
 
-    spec: study, task, cell, seed, chain, max_length, metric, sources (text lines), command.
+    spec: study, task, cell, seed, chain, max_length, metric, sources (text lines), command (that makes it again).
     Raises EdgeminError for a corrupt model.
     """
     exported = (model / EXPORT_PROVENANCE).exists()

@@ -98,6 +98,11 @@ class Paths:
         return f"{self.root}/report/index.html"
 
     @property
+    def chosen(self) -> str:
+        """Task -> recommended cell."""
+        return f"{self.root}/deploy/recommended.json"
+
+    @property
     def effective_study(self) -> str:
         """The study with all defaults filled in."""
         return f"{self.root}/study.yaml"

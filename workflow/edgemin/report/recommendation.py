@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
+from edgemin.core.errors import EdgeminError
 from edgemin.report import markup
 from edgemin.report.blocks import compared
 from edgemin.report.measured import validation_of
@@ -15,6 +16,7 @@ from edgemin.report.recipes import recipe
 LIMITS = {"max_accuracy_drop": "drop", "max_bytes": "bytes", "max_p90_ms": "p90"}
 """Key of the study -> what it limits."""
 _PREFER = {"latency": ("p90", True), "bytes": ("bytes", True), "quality": ("validation", False)}
+_CALL = "snakemake --cores all"
 _WORDS = {"latency": "the fastest (p90)", "bytes": "the smallest", "quality": "the best on validation"}
 
 
@@ -54,6 +56,24 @@ def choose(table: pd.DataFrame, limits: Mapping[str, Any], without: str | None =
     return None if fitting.empty else fitting.sort_values(column, ascending=ascending, kind="stable").iloc[0]
 
 
+def chosen_cells(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Task -> cell that is recommended. rows: of recommendation.csv, as text.
+
+    Raises EdgeminError for a task of which no cell is within all limits.
+    """
+    found: dict[str, str | None] = {}
+    for row in rows:
+        found.setdefault(row["task"], None)
+        if row["recommended"] == "True":
+            found[row["task"]] = row["cell"]
+    if lacking := [task for task, cell in found.items() if cell is None]:
+        raise EdgeminError(
+            f"recommend: no cell is within all limits for task {', '.join(lacking)}, so there is none to ship; relax one of them "
+            "(tables/recommendation.md says which), or name cells under `deploy`"
+        )
+    return {task: cell for task, cell in found.items() if cell is not None}
+
+
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that a person reads, as text."""
     factor, label, digits = markup.scale_of(table)
@@ -80,8 +100,10 @@ def _limit(key: str, limits: Mapping[str, Any], scale: tuple[float, str, int]) -
     return f"at most {value / 1e6:g} MB" if key == "max_bytes" else f"a p90 of at most {value:g} ms"
 
 
-def text(block: Mapping[str, Any], table: pd.DataFrame, limits: Mapping[str, Any], questions: Mapping[str, str]) -> str:
-    """The page of one task, in Markdown."""
+def text(
+    block: Mapping[str, Any], table: pd.DataFrame, limits: Mapping[str, Any], questions: Mapping[str, str], call: str = _CALL
+) -> str:
+    """The page of one task, in Markdown. call: the command that runs the study, up to its targets."""
     scale = markup.scale_of(table)
     keys = [key for key in LIMITS if limits[key] is not None]
     wanted = "; ".join(_limit(key, limits, scale) for key in keys) or "none"
@@ -90,7 +112,11 @@ def text(block: Mapping[str, Any], table: pd.DataFrame, limits: Mapping[str, Any
         f"Limits ({limits['runtime']}): {wanted}. Whatever is chosen is chosen on validation; the test split is only reported.",
         "",
     ]
-    lines += _none_fits(table, limits, keys, scale) if chosen is None else _chosen(block, table, chosen, limits, questions, scale)
+    lines += (
+        _none_fits(table, limits, keys, scale)
+        if chosen is None
+        else _chosen(block, table, chosen, limits, questions, scale, call)
+    )
     lines += ["", "## What relaxing a limit would give", ""]
     for key in keys:
         other = choose(table, limits, without=key)
@@ -128,6 +154,7 @@ def _chosen(
     limits: Mapping[str, Any],
     questions: Mapping[str, str],
     scale: tuple[float, str, int],
+    call: str,
 ) -> list[str]:
     count = int(table["qualifies"].sum())
     why = f"{count} of {len(table)} measured cells {'is' if count == 1 else 'are'} within all limits; of these it is {_WORDS[limits['prefer']]}"
@@ -135,7 +162,7 @@ def _chosen(
     lines += [f"- Recipe: {chosen['recipe']}"]
     lines += [f"- Its question: {questions[chosen['cell']]}"] if questions.get(chosen["cell"]) else []
     if (bundle := block["bundles"].get(chosen["cell"])) is not None:
-        lines.append(f"- Its bundle, which runs without this project: `snakemake --cores all {bundle}`")
+        lines.append(f"- Its bundle, which runs without this project: `{call} {bundle}`")
     limit = limits["max_accuracy_drop"]
     if limit is not None and not pd.isna(chosen.get("quality_change")):
         loss = {end: 0.0 - chosen[f"quality_change{end}"] * scale[0] for end in ("", "_low", "_high")}

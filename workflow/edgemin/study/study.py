@@ -48,13 +48,13 @@ class Study(Strict):
     page: Annotated[list[PageTable], Field(min_length=1)] = ["stagewise"]
     """Tables on the study's page, in their order; the cells that they list are built by default."""
     recommend: Recommend | None = None
-    """Limits of what may be shipped."""
+    """Limits of what may be shipped; the recommendation is then made by default."""
     sensitivity: Sensitivity | None = None
     """How much can be cut, by which score."""
     layer_sensitivity: LayerSensitivity | None = None
     """Which layers suffer from INT8."""
     deploy: list[Name] = []
-    """Cells that `snakemake deploy` makes bundles of; empty: the last row of the stage-wise table in ONNX Runtime."""
+    """Cells that the target `deploy` makes bundles of. Empty: the cell that `recommend` chooses, or without that key the last row of the stage-wise table in ONNX Runtime."""
     seeds: Annotated[list[Seed], Field(min_length=1)]
     """Every chain is trained once per seed: `[0, 1, 2]`."""
     runtimes: Annotated[list[RuntimeName], Field(min_length=1)] = ["onnxruntime", "torch"]

@@ -42,7 +42,7 @@ class Table:
     forms: ClassVar[tuple[str, ...]] = ("csv", "md", "tex")
     """Files that it writes."""
     by_default: ClassVar[bool] = False
-    """Whether it is made, and its cells are built, without being asked for."""
+    """Whether it is made of every study, and its cells are built, without being asked for."""
     anyway: ClassVar[bool] = False
     """Whether it can be made of a study that says nothing of it."""
 
@@ -57,6 +57,10 @@ class Table:
     def on_page(self, study: Study) -> bool:
         """Whether the page can have it."""
         return self.anyway or self.declared(study)
+
+    def made_by_default(self, study: Study) -> bool:
+        """Whether it is made without being asked for by name."""
+        return self.by_default
 
     def cells(self, study: Study) -> list[str]:
         """The cells that it lists."""

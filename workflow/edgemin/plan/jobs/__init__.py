@@ -24,7 +24,7 @@ from edgemin.plan.jobs.models import (
     SweepPruning,
     TrainTeacher,
 )
-from edgemin.plan.jobs.report import CollectResults, DrawPlot, MakeBundle, WritePage, WriteStudy, WriteTable
+from edgemin.plan.jobs.report import ChooseCell, CollectResults, DrawPlot, MakeBundle, WritePage, WriteStudy, WriteTable
 from edgemin.plan.plan import Plan
 from edgemin.study import registry
 
@@ -58,6 +58,7 @@ class Jobs:
         self.tables = {name: WriteTable(plan, table) for name, table in registry.TABLES.all().items()}
         self.plots = {name: DrawPlot(plan, plot) for name, plot in registry.PLOTS.all().items()}
         self.page = WritePage(plan)
+        self.choose_cell = ChooseCell(plan)
         self.make_bundle = MakeBundle(plan)
 
     def all(self) -> Iterator[Job]:

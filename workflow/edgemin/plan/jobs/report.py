@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from edgemin.core.files import read_json
 from edgemin.plan import page
 from edgemin.plan.jobs.base import Inputs, Job
 from edgemin.plan.paths import BUNDLE, inside
@@ -164,6 +166,38 @@ class WritePage(Job):
         return *kinds_of(self.plan), *(registry.RUNTIMES.module(name) for name in measured_in(self.plan))
 
 
+class ChooseCell(Job):
+    """Which cell the recommendation is for, as a file that rules can read."""
+
+    rule = "choose_cell"
+    place = "report/choose_cell"
+    timed = False
+
+    @property
+    def outputs(self) -> list[str]:
+        return [self.paths.chosen]
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is nothing to choose from: the job says so at once, and nothing is built for it."""
+        wanted = self.study.recommend
+        if wanted is None:
+            return "recommend: without this key no cell is recommended; add limits, or name cells of onnxruntime under `deploy`"
+        if not registry.RUNTIMES[wanted.runtime].bundles:
+            return (
+                f"recommend.runtime: no bundle runs in {wanted.runtime}; recommend in onnxruntime, or name cells under `deploy`"
+            )
+        return None
+
+    def about(self, at: Any) -> dict[str, Any]:
+        return {"problem": self.problem}
+
+    def inputs(self, at: Any) -> Inputs:
+        if self.problem:
+            return {}
+        return {"table": self.paths.table("recommendation")}
+
+
 class MakeBundle(Job):
     """A folder that runs without this project."""
 
@@ -210,7 +244,7 @@ class MakeBundle(Job):
             "chain": str(chain),
             "max_length": study.tasks[task].max_length,
             "sources": [f"{what}: {described(source)}" for what, source in self._sources(task, at.cell).items()],
-            "command": f"snakemake --cores all {folder}/model.onnx",
+            "command": f"snakemake --cores all {folder}/model.onnx",  # its card names the study's file too
         }
 
     def _sources(self, task: str, cell: str) -> dict[str, Any]:
@@ -234,11 +268,25 @@ class MakeBundle(Job):
 
     def files(self) -> list[str]:
         """Of every bundle of `deploy`; unless the study says which cells, of the last row of its stage-wise table in ONNX Runtime."""
-        rows_shown = self.study.blocks("stagewise").get("onnxruntime", [])
-        return [
-            file
-            for task in self.study.tasks
-            for cell in self.study.deploy or rows_shown[-1:]
-            for seed in self.study.seeds
-            for file in inside(self.plan.bundle(task, cell, seed), BUNDLE)
-        ]
+        cells = self.study.deploy or self.study.blocks("stagewise").get("onnxruntime", [])[-1:]
+        return [file for task in self.study.tasks for cell in cells for file in self._of(task, cell)]
+
+    @property
+    def why(self) -> str:
+        """Those cells."""
+        return "named under `deploy`" if self.study.deploy else "the last row of the stage-wise table in ONNX Runtime"
+
+    @property
+    def follows_recommendation(self) -> bool:
+        """Whether what is recommended is shipped: unless cells are named, and where bundles run in the runtime that was asked about."""
+        wanted = self.study.recommend
+        return wanted is not None and not self.study.deploy and registry.RUNTIMES[wanted.runtime].bundles
+
+    def chosen(self, file: str) -> list[str]:
+        """Of the cells that `choose_cell` has written to its file."""
+        cells: dict[str, str] = read_json(Path(file))
+        return [one for task, cell in cells.items() for one in self._of(task, cell)]
+
+    def _of(self, task: str, cell: str) -> list[str]:
+        """Of a cell's bundles, one for each seed."""
+        return [file for seed in self.study.seeds for file in inside(self.plan.bundle(task, cell, seed), BUNDLE)]

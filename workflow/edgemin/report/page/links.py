@@ -22,7 +22,7 @@ def chains_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
             "cell": cell,
             "question": told["question"],
             "chain": told["chain"],
-            "command": f"snakemake --cores all cell_{cell}",
+            "command": f"{spec.get('call', 'snakemake --cores all')} cell_{cell}",
             "links": [links[str(link)] for link in Chain.parse(told["chain"]).prefixes],
         }
         for cell, told in spec["cells"].items()

@@ -30,7 +30,7 @@ class Combinations(BlockTable):
     title = "Combinations"
     caption = "Stages left out, added and crossed. A change is paired with the first row of its block."
     meaning = (
-        "blocks of a table of any recipes, cells or grids, compared with the first cell. Made by `snakemake table_combinations`"
+        "blocks of a table of any recipes, cells or grids, compared with the first cell. Made by the target `table_combinations`"
     )
 
     def runtime(self, study: Study) -> str | None:

@@ -37,7 +37,7 @@ class Distillation(BlockTable):
     )
     meaning = (
         "blocks of a table of objectives: the control cell, then cells that are compared with it, at equal compute. Each chain ends in a "
-        "distill link. Made by `snakemake table_distillation`, its plot by `snakemake plot_distillation`"
+        "distill link. Made by the target `table_distillation`, its plot by `plot_distillation`"
     )
 
     def runtime(self, study: Study) -> str | None:

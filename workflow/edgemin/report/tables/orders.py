@@ -22,7 +22,7 @@ class Orders(BlockTable):
         "The same stages in several orders. A change is paired with the first row of its block; fair where bytes and latency "
         "are those of the first row too."
     )
-    meaning = "blocks of a table of orders: a first cell, then cells with the same stages in another order. Made by `snakemake table_orders`"
+    meaning = "blocks of a table of orders: a first cell, then cells with the same stages in another order. Made by the target `table_orders`"
 
     def runtime(self, study: Study) -> str | None:
         return study.runtimes[0]

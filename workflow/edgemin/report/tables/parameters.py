@@ -34,7 +34,7 @@ class Parameters(Table):
     key = list[Name]
     default = []
     meaning = (
-        "rows of the table of parameters besides those of `stagewise` and `quantization`. Made by `snakemake table_parameters`"
+        "rows of the table of parameters besides those of `stagewise` and `quantization`. Made by the target `table_parameters`"
     )
     anyway = True
 

@@ -39,7 +39,7 @@ class Pruning(BlockTable):
     )
     meaning = (
         "blocks of a table of pruning: the reference, then cells whose chains end in a prune link; all of them float, in the first of "
-        "`runtimes`. Made by `snakemake table_pruning`"
+        "`runtimes`. Made by the target `table_pruning`"
     )
 
     def runtime(self, study: Study) -> str | None:

@@ -38,7 +38,7 @@ class Quantization(BlockTable):
     )
     meaning = (
         "blocks of a table of quantization, one for each runtime: the float cell, then cells that quantize its chain. Made by "
-        "`snakemake table_quantization`, its plot by `snakemake plot_quantization`"
+        "the target `table_quantization`, its plot by `plot_quantization`"
     )
 
     @refuses

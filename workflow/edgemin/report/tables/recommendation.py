@@ -28,11 +28,20 @@ class Recommendation(Table):
     def declared(self, study: Study) -> bool:
         return bool(study.recommend)
 
+    def made_by_default(self, study: Study) -> bool:
+        """Who names limits wants the answer; all that it compares is built by default."""
+        return self.declared(study)
+
     @refuses
     def problems(self, study: Study) -> Iterator[str]:
-        wanted = study.recommend.runtime if study.recommend else None
-        if wanted and not any(wanted in study.runtimes_of(study.chain(cell)) for cell in study.cells):
+        if study.recommend is None:
+            return
+        wanted = study.recommend.runtime
+        found = [study.cells[cell].chain for cell in study.default_cells() if wanted in study.runtimes_of(study.chain(cell))]
+        if not any(wanted in study.runtimes_of(study.chain(cell)) for cell in study.cells):
             yield f"recommend.runtime: no cell is measured in {wanted}"
+        elif ROOT not in found:
+            yield f"recommend: {_no_teacher(wanted)}"
 
     def spec(self, plan: Plan) -> dict[str, Any]:
         """Limits, and per task every default cell that is measured in their runtime, the teacher first."""
@@ -51,27 +60,35 @@ class Recommendation(Table):
         return {"study": study.study, "limits": spec_of(recommend), "questions": questions, "blocks": blocks}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        """recommendation.csv has every candidate, .md the answer, .tex the Pareto set."""
+        """recommendation.csv has every candidate and which one is chosen, .md the answer, .tex the Pareto set.
+
+        spec: with `call` the command that makes a bundle can be given in full.
+        """
         import pandas as pd
 
         from edgemin.core.files import whole_file
         from edgemin.report.collect import write
         from edgemin.report.markup import latex
-        from edgemin.report.recommendation import candidates, shown, text
+        from edgemin.report.recommendation import candidates, choose, shown, text
 
+        told = {"call": spec["call"]} if "call" in spec else {}
         tables, pages = [], []
         for one in spec["blocks"]:
             if not one["rows"] or one["rows"][0]["seeds"][0]["chain"] != ROOT:
-                raise EdgeminError(
-                    f"recommend: no cell with the chain '{ROOT}' is measured in {spec['limits']['runtime']}, and drops are below it; add one"
-                )
+                raise EdgeminError(f"recommend: {_no_teacher(spec['limits']['runtime'])}")
             table = candidates(one, spec["limits"])
+            chosen = choose(table, spec["limits"])
+            table["recommended"] = table["cell"] == (None if chosen is None else chosen["cell"])
             tables.append(table)
             head = f"# {self.title}: {spec['study']}" + (f", task {one['task']}" if len(spec["blocks"]) > 1 else "")
-            pages.append(f"{head}\n\n{text(one, table, spec['limits'], spec['questions'])}\n")
+            pages.append(f"{head}\n\n{text(one, table, spec['limits'], spec['questions'], **told)}\n")
         table = pd.concat(tables, ignore_index=True)
         write(table, folder / "recommendation.csv")
         with whole_file(folder / "recommendation.md") as partial:
             partial.write_text("\n".join(pages), encoding="utf-8")
         with whole_file(folder / "recommendation.tex") as partial:
             partial.write_text(latex(shown(table[table["pareto"]]), "The Pareto set; chosen on validation."), encoding="utf-8")
+
+
+def _no_teacher(runtime: str) -> str:
+    return f"no cell with the chain '{ROOT}' is measured in {runtime}, and drops are below it; add one"

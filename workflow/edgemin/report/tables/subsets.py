@@ -23,7 +23,7 @@ class Subsets(RuntimeTable):
     )
     meaning = (
         "rows of a second table, of chains that leave stages out, the teacher first; each is compared with the teacher. Made by "
-        "`snakemake table_subsets`"
+        "the target `table_subsets`"
     )
 
     def spec(self, plan: Plan) -> dict[str, Any]:
