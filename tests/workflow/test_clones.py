@@ -11,8 +11,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-
-from conftest import ROOT, Copy, Run
+from copies import ROOT, Copy, Run
 
 SMOKE = "config/smoke.yaml"
 DATA = "results/smoke/data/snippets/test.arrow"

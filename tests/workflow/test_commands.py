@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from commands import printed
+from copies import ROOT, Copy
 from packaging.requirements import Requirement
 from snakemake.cli import get_argument_parser
-
-from commands import printed
-from conftest import ROOT, Copy
 
 PRINTED = printed()
 SMOKE = "config/smoke.yaml"
