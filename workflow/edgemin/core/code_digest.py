@@ -31,9 +31,9 @@ EXEMPT = {
     "edgemin.study.base": "what settings models share: it refuses values, the spec has those that pass",
     "edgemin.study.registry": "finds classes by name: the class that is found is a root of its own",
     "edgemin.study.expected": "names and shapes that a source is compared with: it refuses models, those that pass are input files",
-    "edgemin.study.foreign": "names what another architecture has: it refuses models, as `study.expected` does",
-    "edgemin.study.header": "reads what is compared, likewise",
-    "edgemin.study.tokenizer_file": "reads what is compared, likewise",
+    "edgemin.study.foreign": "refuses models whose files disagree: those that pass are input files",
+    "edgemin.study.header": "reads of models what is compared: those that pass are input files",
+    "edgemin.study.tokenizer_file": "reads of tokenizers what is compared: those that pass are input files",
     "edgemin.study.sources": "names of downloads: their content is pinned, or an input file",
 }
 """Module, with all below it -> why no digest covers it."""
