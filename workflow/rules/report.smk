@@ -150,28 +150,6 @@ checkpoint choose_cell:
         "../scripts/choose_cell.py"
 
 
-def recommended(wildcards):
-    """Bundles of the cells that are recommended, which is known once all is measured."""
-    files = JOBS.make_bundle.chosen(checkpoints.choose_cell.get().output[0])
-    return told(files, "recommended on validation")
-
-
-def shipped(wildcards):
-    """Bundles of what the study ships."""
-    files = JOBS.make_bundle.files()
-    if JOBS.make_bundle.follows_recommendation or not files:
-        return recommended(wildcards)
-    return told(files, JOBS.make_bundle.why)
-
-
-def told(files, why):
-    """Say which bundles a target is for."""
-    if workflow.is_main_process:
-        folders = dict.fromkeys(str(Path(file).parent) for file in files)
-        logger.info(f"to ship, {why}: {', '.join(folders)}")
-    return files
-
-
 rule deploy:
     """A bundle of each cell under `deploy`; without that key of the recommended one, or else of the ladder's last row."""
     input:

@@ -104,3 +104,25 @@ CALL = call(
 def untracked(text):
     """A parameter that is no reason to run a job again: the caption of a file in Snakemake's report, the command that a file tells."""
     return lambda wildcards, input: text
+
+
+def recommended(wildcards):
+    """Bundles of the cells that are recommended, which is known once all is measured."""
+    files = JOBS.make_bundle.chosen(checkpoints.choose_cell.get().output[0])
+    return told(files, "recommended on validation")
+
+
+def shipped(wildcards):
+    """Bundles of what the study ships."""
+    files = JOBS.make_bundle.files()
+    if JOBS.make_bundle.follows_recommendation or not files:
+        return recommended(wildcards)
+    return told(files, JOBS.make_bundle.why)
+
+
+def told(files, why):
+    """Say which bundles a target is for."""
+    if workflow.is_main_process:
+        folders = dict.fromkeys(str(Path(file).parent) for file in files)
+        logger.info(f"to ship, {why}: {', '.join(folders)}")
+    return files
