@@ -22,14 +22,20 @@ from edgemin.study import chains, registry
 from edgemin.study.base import spec_of
 from edgemin.study.read import parse_study
 from edgemin.study.task import SPLITS
+from edgemin.study.written import Written
 
 study_file = ", ".join(map(str, workflow.configfiles)) or "study"
 own_environments = "conda" in {
     str(method).lower() for method in workflow.deployment_settings.deployment_method
 }
 try:
+    # Snakemake has read the files, and of a key that is written twice the last one.
+    written = Written(workflow.configfiles if workflow.is_main_process else ())
+except EdgeminError as error:
+    raise WorkflowError(str(error)) from None
+try:
     check_tree(workflow.basedir)
-    STUDY = parse_study(config, file=study_file)
+    STUDY = parse_study(config, file=study_file, written=written)
     PLAN = Plan(STUDY)
     checks.check_machine(PLAN, packages=not own_environments)
     for task in STUDY.tasks:
