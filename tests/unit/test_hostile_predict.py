@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -177,7 +178,7 @@ def test_any_locale_and_environment_gets_the_same_bytes(folders, variables):
 
 
 def test_a_disk_that_is_full_is_told_in_a_line(folders):
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         found = subprocess.run(
             [sys.executable, folders[False] / "predict.py", "good"], stdout=full, stderr=subprocess.PIPE, check=False
         )

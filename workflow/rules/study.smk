@@ -4,7 +4,12 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 try:
-    from edgemin.core.environment import check_tree, share_import_path
+    from edgemin.core.environment import (
+        calm,
+        check_tree,
+        named,
+        share_import_path,
+    )
 except ImportError:
     raise WorkflowError(
         f"the package edgemin is not installed in this environment; run: make, or pip install --no-deps -e {workflow.basedir}"
@@ -24,6 +29,7 @@ from edgemin.study.read import parse_study
 from edgemin.study.task import SPLITS
 from edgemin.study.written import Written
 
+calm()
 study_file = ", ".join(map(str, workflow.configfiles)) or "study"
 own_environments = "conda" in {
     str(method).lower() for method in workflow.deployment_settings.deployment_method
@@ -43,7 +49,9 @@ try:
     JOBS = Jobs(PLAN)
 except EdgeminError as error:
     lines = [line.removeprefix(f"{study_file}: ") for line in str(error).splitlines()]
-    raise WorkflowError("\n".join(f"{study_file}: {line}" for line in lines)) from None
+    raise WorkflowError(
+        named("\n".join(f"{study_file}: {line}" for line in lines))
+    ) from None
 
 if workflow.is_main_process:
     logger.info(said(STUDY))

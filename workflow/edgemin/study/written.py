@@ -110,9 +110,10 @@ def _composed_json(text: bytes) -> yaml.Node | None:
     """JSON may be indented by tabs, which YAML refuses. In its strings there are none."""
     try:
         json.loads(text)
-        return yaml.compose(text.replace(b"\t", b" "), Loader=_LOADER)  # type: ignore[no-any-return]
+        top: yaml.Node | None = yaml.compose(text.replace(b"\t", b" "), Loader=_LOADER)
     except (ValueError, yaml.YAMLError, RecursionError):
         return None
+    return top
 
 
 def _value(node: yaml.Node) -> Any:
@@ -181,7 +182,7 @@ def _item(node: yaml.Node | None, name: Any) -> yaml.Node | None:
     """The value of a key of a mapping, its own or one that is merged into it."""
     if not isinstance(node, yaml.MappingNode):
         return None
-    merged = []
+    merged: list[yaml.Node] = []
     for key, item in node.value:
         if key.tag == _MERGE:
             merged += item.value if isinstance(item, yaml.SequenceNode) else [item]
