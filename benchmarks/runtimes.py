@@ -149,7 +149,7 @@ def compare(entered: Mapping[str, tuple[Run, float]], tokens: Tokens, metric: st
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Raises EdgeminError for a study or cells that will not do."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("study", help="file of a study, such as config/config.yaml")
     parser.add_argument("floats", help="one of its float cells: kd")
     parser.add_argument("quantized", help="the cell that is INT8 of it: kd_quant")

@@ -8,7 +8,9 @@ from snakemake.logging import logger
 
 try:
     from edgemin.core.environment import (
+        calm,
         check_tree,
+        named,
         quote_interpreter,
         share_import_path,
     )
@@ -30,14 +32,21 @@ from edgemin.study import chains, registry
 from edgemin.study.base import spec_of
 from edgemin.study.read import parse_study
 from edgemin.study.task import SPLITS
+from edgemin.study.written import Written
 
+calm()
 study_file = ", ".join(map(str, workflow.configfiles)) or "study"
 own_environments = "conda" in {
     str(method).lower() for method in workflow.deployment_settings.deployment_method
 }
 try:
+    # Snakemake has read the files, and of a key that is written twice the last one.
+    written = Written(workflow.configfiles if workflow.is_main_process else ())
+except EdgeminError as error:
+    raise WorkflowError(str(error)) from None
+try:
     check_tree(workflow.basedir)
-    STUDY = parse_study(config, file=study_file)
+    STUDY = parse_study(config, file=study_file, written=written)
     PLAN = Plan(STUDY)
     checks.check_machine(PLAN, packages=not own_environments)
     for task in STUDY.tasks:
@@ -45,7 +54,9 @@ try:
     JOBS = Jobs(PLAN)
 except EdgeminError as error:
     lines = [line.removeprefix(f"{study_file}: ") for line in str(error).splitlines()]
-    raise WorkflowError("\n".join(f"{study_file}: {line}" for line in lines)) from None
+    raise WorkflowError(
+        named("\n".join(f"{study_file}: {line}" for line in lines))
+    ) from None
 
 if workflow.is_main_process:
     logger.info(said(STUDY))

@@ -1,4 +1,5 @@
-"""The frame of every adapter: log lines to the terminal and the job's log file, one-line errors, numbers of threads."""
+"""The frame of every adapter: log lines to the terminal and the job's log file, one-line errors, an environment that
+nobody else has a hand in."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemin.core.devices import one_device
+from edgemin.core.environment import settled
 from edgemin.core.errors import EdgeminError
 from edgemin.core.limits import refusal, time_limit
 from edgemin.core.recorded import record
@@ -27,7 +29,11 @@ def job(snakemake: Any) -> Iterator[None]:
     """Run an adapter's body. An EdgeminError, or a refusal of the machine, is printed in one line and ends the job; other exceptions
     are bugs and show where."""
     threads = str((snakemake.params.get("spec") or {}).get("threads", snakemake.threads))
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = threads
+    with settled(threads):
+        yield from _ran(snakemake)
+
+
+def _ran(snakemake: Any) -> Iterator[None]:
     _begin_log(snakemake)
     started = time.monotonic()
     logging.info("begins")

@@ -6,13 +6,14 @@ edgemin status config/config.yaml
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
 from edgemin.cli import partial, reference, status, verify
-from edgemin.core.environment import check_tree
+from edgemin.core.environment import check_tree, named
 from edgemin.core.errors import EdgeminError
 
 DEFAULT = "config/config.yaml"
@@ -25,13 +26,16 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: all is well; 1: something is not; 2: the study cannot be read, or the command is none."""
-    parser = argparse.ArgumentParser(prog="edgemin", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="edgemin", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (_, words) in COMMANDS.items():
         commands.add_parser(name, help=words).add_argument("study", nargs="?", default=DEFAULT, help=f"default: {DEFAULT}")
     commands.add_parser("reference", help="rewrite the JSON schema, and the generated parts of the documents, from the settings")
     asked = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale without the letter is no reason to fail
     try:
         if Path("Snakefile").is_file() and Path("workflow/edgemin").is_dir():
             check_tree(Path())
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return reference.run(Path())
         return COMMANDS[asked.command][0](asked.study)
     except EdgeminError as error:
-        for line in str(error).splitlines():
+        for line in named(str(error)).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return 2
 

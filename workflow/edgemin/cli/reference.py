@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from edgemin.core.errors import EdgeminError
@@ -14,6 +15,8 @@ DOCUMENTS = ("config/README.md", "docs/methods.md")
 
 def run(tree: Path) -> int:
     """Rewrite them in the tree of a clone. Raises EdgeminError if it is none."""
+    if sys.flags.optimize > 1:
+        raise EdgeminError("PYTHONOPTIMIZE: Python has left out the docstrings that are to be written; unset it")
     for name in (SCHEMA, *DOCUMENTS):
         if not (tree / name).is_file():
             raise EdgeminError(f"{tree / name}: no such file; run this in a clone of the repository")

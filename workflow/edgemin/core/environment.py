@@ -1,16 +1,61 @@
-"""Which copy of the package runs, and what jobs inherit: the import path, and quiet libraries."""
+"""Which copy of the package runs, and what jobs inherit: the import path, and of the environment what is listed here.
+
+A notebook names a plot backend, a launcher ranks and ports, a cluster numbers of threads, a container a HOME that is not there. Libraries
+read such variables, some of them no more than once. So a job begins by dropping all that is not in `KEPT`, before any library is imported.
+"""
 
 from __future__ import annotations
 
+import getpass
 import os
 import shlex
 import sys
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from edgemin.core.errors import EdgeminError
 
 PACKAGE = Path(__file__).resolve().parents[1]
+KEPT = {
+    "where programs and libraries are": (
+        *("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "VIRTUAL_ENV", "CONDA_*", "SYSTEMROOT"),
+        *("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
+    ),
+    "whose job it is, and where there is room": ("HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "TZ"),
+    "what a scheduler has allotted": (
+        *("SLURM_*", "SLURMD_*", "PBS_*", "LSB_*", "SGE_*", "FLUX_*", "COBALT_*"),
+        *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_MPS_*", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"),
+        *("ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HSA_OVERRIDE_GFX_VERSION", "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"),
+    ),
+    "how a network is reached": (
+        *("*_PROXY", "SSL_CERT_*", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "KRB5*", "PIP_INDEX_URL", "PIP_CERT"),
+        *("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"),
+        *("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_*_TIMEOUT", "HF_HUB_DISABLE_XET"),
+    ),
+    "what looks into a job and changes nothing": (
+        *("EDGEMIN_*", "PYTEST_*", "COVERAGE_*", "PYTHONPROFILEIMPORTTIME", "PYTHONFAULTHANDLER", "PYTHONUNBUFFERED"),
+    ),
+}
+"""Reason -> variables that reach a job; `*` stands for anything, and `EDGEMIN_KEEP` names more."""
+KEEP = "EDGEMIN_KEEP"
+"""Environment variable: names of further variables that jobs are to see, for whoever looks for a fault: `PYTORCH_CUDA_ALLOC_CONF NCCL_DEBUG`."""
+_INTERPRETER = ("PYTHON*", "LC_*", "LANG", "LANGUAGE")
+"""Act where Python starts, so before a job can drop them."""
+_SET = {"PYTHONUTF8": "1", "TOKENIZERS_PARALLELISM": "false", "MPLBACKEND": "agg"}
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+_OWN_HOME = Path(".snakemake", "home")
+"""Where libraries may put their things if the user has no room of his own: in the folder where Snakemake runs."""
 
 
 def check_tree(tree: Path | str) -> None:
@@ -34,3 +79,105 @@ def share_import_path(folders: Iterable[str]) -> None:
     paths = [*folders, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def named(message: str) -> str:
+    """A message; where names of files are not in UTF-8, in letters that can be written, and with the remedy, since that may be why a file
+    is not found."""
+    encoding = sys.getfilesystemencoding()
+    if message.isascii() or encoding == "utf-8":
+        return message
+    shown = message.encode(encoding, "backslashreplace").decode(encoding)
+    return f"{shown}\nPYTHONUTF8: names of files are in {encoding} here; if that file is there, set PYTHONUTF8=1"
+
+
+def calm() -> None:
+    """For the process that plans: what it starts has Python as it is by default, in UTF-8, and a user with a name; what it is warned of
+    is no error. All else stays, since the programs that hand out jobs read variables of their own."""
+    for name in [name for name in os.environ if _matches(name, _INTERPRETER) and not _kept(name, os.environ)]:
+        if name == "PYTHONWARNINGS":
+            warnings.simplefilter("ignore")
+        del os.environ[name]
+    os.environ["PYTHONUTF8"] = "1"
+    _name_user(os.environ)
+
+
+@contextmanager
+def settled(threads: str) -> Iterator[None]:
+    """The environment of a job, to be entered before any library is imported: what `KEPT` lists, so many threads, and places that can be
+    written. On leaving it is what it was."""
+    before = dict(os.environ)
+    try:
+        for name in [name for name in os.environ if not _kept(name, before)]:
+            del os.environ[name]
+        os.environ.update(_SET, **dict.fromkeys(_THREADS, threads))
+        _name_user(os.environ)
+        _find_room(os.environ)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _kept(name: str, environment: MutableMapping[str, str]) -> bool:
+    return any(_matches(name, names) for names in (*KEPT.values(), environment.get(KEEP, "").upper().replace(",", " ").split()))
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name.upper(), pattern) for pattern in patterns)
+
+
+def _name_user(environment: MutableMapping[str, str]) -> None:
+    """Libraries, and Snakemake, ask who runs them; in a container there may be a number alone."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        environment["LOGNAME"] = f"user{os.getuid()}"
+
+
+def _find_room(environment: MutableMapping[str, str]) -> None:
+    """Places that do not exist or cannot be written are left to the defaults, or replaced by a folder where Snakemake runs."""
+    own = _OWN_HOME.absolute()
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        if name in environment and not _room(Path(environment[name])):
+            del environment[name]
+    if "HF_HOME" in environment and not _there(Path(environment["HF_HOME"])) and not _room(Path(environment["HF_HOME"])):
+        del environment["HF_HOME"]
+    home = _home()
+    if home is None:
+        home = own
+        home.mkdir(parents=True, exist_ok=True)
+        environment["HOME"] = str(home)
+    caches = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
+    if not _room(caches):
+        if _there(caches / "huggingface"):  # to be read, tokens and models
+            environment.setdefault("HF_HOME", str(caches / "huggingface"))
+        caches = own / ".cache"
+        caches.mkdir(parents=True, exist_ok=True)
+        environment["XDG_CACHE_HOME"] = str(caches)
+    environment["MPLCONFIGDIR"] = str(caches / "matplotlib")
+
+
+def _home() -> Path | None:
+    """The user's home, if there is one."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home if home.is_absolute() and _there(home) else None
+
+
+def _there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:  # below a folder that may not be looked into
+        return False
+
+
+def _room(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return True
+    except (OSError, ValueError):
+        return False

@@ -4,8 +4,10 @@
     python predict.py --file texts.txt          one text a line; of a pair, the second after a tab
     cat texts.txt | python predict.py
 
-Prints a line of JSON for each text: the label and the probability of each class (or the value, if the model predicts one).
-As a module: `Model(folder).predict("a text")`.
+Prints one line of JSON for each text, in order: the label and the probability of each class (or the value, if the model predicts one).
+An empty line is answered by null. Input and output are UTF-8 in any locale. Only a line feed, alone or after a carriage return, ends a
+line of the input; every other line break that Unicode knows is white space, as it was in training. All lines are read and checked before
+the first answer. As a module: `Model(folder).predict("a text")`.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +60,13 @@ class Model:
 
     def logits(self, text: str, pair: str | None = None) -> Any:
         """float32 (classes,). A text that is too long for the model is cut, and `self.cut` is then true."""
-        text = prepared(text)
+        text, pair = clean(text), None if pair is None else clean(pair)
+        if not text or pair == "":
+            raise BundleError("an empty text; give at least a word")
         if (pair is None) == self.pair:
             raise BundleError(
                 "this model reads " + ("two texts: separate them by a tab" if self.pair else "one text, not a pair")
             )
-        pair = None if pair is None else prepared(pair)
         encoded = self.tokenizer.encode(text, pair)
         self.cut = len(encoded.ids) > self.max_length
         if self.cut:
@@ -78,57 +82,148 @@ class Model:
         return answer(self.logits(text, pair), self.labels)
 
 
-def prepared(text: str) -> str:
-    """A text as the model was trained on texts: runs of white space are one space. Raises BundleError for what is no text."""
-    words = " ".join(text.split())
-    if not words:
-        raise BundleError("an empty text; give at least a word")
-    if any("\ud800" <= character <= "\udfff" for character in words):
-        raise BundleError("a text with half a character (a surrogate); write it in UTF-8")
-    return words
-
-
 def answer(logits: Any, labels: Any) -> dict[str, Any]:
     """What logits (K,) say. A bundle has the function of its kind of task here."""
     raise NotImplementedError
 
 
-def read_texts(arguments: argparse.Namespace) -> list[tuple[int, str]]:
-    """[(number of the line, text)]"""
+def clean(text: str) -> str:
+    """A text as training has prepared it: white space of any kind is one space, half a character (a surrogate) is '?'."""
+    return " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")
+
+
+def split(line: str, pairs: bool) -> tuple[str, str | None] | None:
+    """A line of input as (text, pair), or None where there is nothing in it. pairs: the model reads two texts, with a tab between them.
+
+    Raises BundleError for a line that is no pair, or half of one. In a single text a tab is white space.
+    """
+    if not line.strip():
+        return None
+    if not pairs:
+        return line, None
+    parts = line.split("\t")
+    if len(parts) != 2:
+        raise BundleError(f"this model reads two texts: separate them by a tab (found {len(parts) - 1} tabs)")
+    if not all(map(clean, parts)):
+        raise BundleError("one of the two texts is empty; give at least a word")
+    return parts[0], parts[1]
+
+
+def read_texts(arguments: argparse.Namespace) -> list[str]:
+    """The texts that were asked for, one a line of the input. Raises BundleError for none, and for what is not UTF-8."""
     if arguments.text:
-        return list(enumerate(arguments.text, 1))
+        return [_typed(number, text) for number, text in enumerate(arguments.text, 1)]
+    lines = _decoded(_raw(arguments.file)).split("\n")
+    if not lines[-1]:
+        lines.pop()  # a line feed ends a line, it begins none
+    if not any(map(clean, lines)):
+        raise BundleError("no text in the input")
+    if len(lines) == 1 and "\r" in lines[0].strip():
+        _tell("the input has carriage returns and no line feed: it is read as one text")
+    return lines
+
+
+def _raw(file: str | None) -> bytes:
     try:
-        raw = Path(arguments.file).read_bytes() if arguments.file else sys.stdin.buffer.read()
-        lines = raw.decode("utf-8").splitlines()
-    except OSError as error:
-        raise BundleError(f"{arguments.file}: {error.strerror}") from None
+        if file:
+            return Path(file).read_bytes()
+        if sys.stdin is None:
+            raise BundleError("standard input is closed; give texts, or --file")
+        if sys.stdin.isatty():
+            _tell("type texts, one a line, and Ctrl-D at the end")
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:  # ValueError: NUL in a name
+        raise BundleError(f"{file or 'standard input'}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _decoded(raw: bytes) -> str:
+    """Without the mark that some editors put first. Raises BundleError for what is not UTF-8."""
+    try:
+        return raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise BundleError(f"the input is not UTF-8 (byte {error.start}); convert it first") from None
-    texts = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not texts:
-        raise BundleError("no text in the input")
-    return texts
+
+
+def _typed(number: int, text: str) -> str:
+    """An argument, whatever locale Python has read it in. Raises BundleError for an empty one, and for bytes that are no characters."""
+    if not text.strip():
+        raise BundleError(f"text {number}: an empty text; give at least a word")
+    if text.isascii():
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError:
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise BundleError(f"text {number}: not UTF-8; convert it first") from None
+        return text
+
+
+def answers(model: Model, lines: Sequence[str]) -> Iterator[dict[str, Any] | None]:
+    """One for each line, None for an empty one. Raises BundleError before the first if a line cannot be read."""
+    read = []
+    for number, line in enumerate(lines, 1):
+        try:
+            read.append(split(line, model.pair))
+        except BundleError as error:
+            raise BundleError(f"text {number}: {error}") from None
+    for number, parts in enumerate(read, 1):
+        if parts is None:
+            _tell(f"text {number}: empty, answered by null")
+            yield None
+            continue
+        found = model.predict(*parts)
+        if model.cut:
+            _tell(f"text {number}: longer than {model.max_length} tokens, its end was not read")
+        yield found
+
+
+def _tell(said: str) -> None:
+    if sys.stderr is not None:
+        print(said, file=sys.stderr)
+
+
+def _print(found: dict[str, Any] | None) -> None:
+    """A line of JSON. Letters stand for themselves; where anything could break the line in two, all but ASCII is escaped."""
+    said = json.dumps(found, ensure_ascii=False)
+    print(said if said.isprintable() else json.dumps(found))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("text", nargs="*", help="a text; of a pair, the second after a tab; after -- if it begins with a dash")
+    parser.add_argument("--file", help="one text a line; default: standard input")
+    parser.add_argument("--threads", type=_positive, default=1)
+    arguments = parser.parse_args(argv)
+    if arguments.text and arguments.file is not None:
+        parser.error("give texts or --file, not both")
+    return arguments
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("text", nargs="*", help="a text; of a pair, the second after a tab")
-    parser.add_argument("--file", help="one text a line; default: standard input")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args(argv)
+    arguments = _arguments(argv)
     try:
-        texts = read_texts(arguments)
-        model = Model(threads=arguments.threads)
-        for number, line in texts:
-            text, tab, pair = line.partition("\t")
-            try:
-                print(json.dumps(model.predict(text, pair if tab else None), ensure_ascii=False))
-            except BundleError as error:
-                raise BundleError(f"text {number}: {error}") from None
-            if model.cut:
-                print(f"text {number}: longer than {model.max_length} tokens, its end was not read", file=sys.stderr)
+        if sys.stdout is None:
+            raise BundleError("standard output is closed; where shall the answers go?")
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8")
+        lines = read_texts(arguments)
+        for found in answers(Model(threads=arguments.threads), lines):
+            _print(found)
+        sys.stdout.flush()
     except BundleError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:  # nobody reads on (`| head -1`), or there is no room
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still holds
+        sys.exit(141 if isinstance(error, BrokenPipeError) else f"error: the answers cannot be written: {error.strerror}")
 
 
 if __name__ == "__main__":
