@@ -88,8 +88,11 @@ def answer(logits: Any, labels: Any) -> dict[str, Any]:
 
 
 def clean(text: str) -> str:
-    """A text as training has prepared it: white space of any kind is one space, half a character (a surrogate) is '?'."""
-    return " ".join(text.split()).encode("utf-8", "replace").decode("utf-8")
+    """A text as training has prepared it: white space of any kind is one space. Raises BundleError for half a character (a surrogate)."""
+    words = " ".join(text.split())
+    if any("\ud800" <= character <= "\udfff" for character in words):
+        raise BundleError("a text with half a character (a surrogate); write it in UTF-8")
+    return words
 
 
 def split(line: str, pairs: bool) -> tuple[str, str | None] | None:
