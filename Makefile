@@ -71,12 +71,15 @@ bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, i
 	files=$$($(BENCH_RUNTIMES) --files) && $(SNAKEMAKE) --configfile config/config.yaml -- $$files
 	$(BENCH_RUNTIMES)
 
+# Printed commands, clones in odd places, a hostile environment: smoke studies of their own, with `make faults` until they are quicker.
+LONG := tests/workflow/test_commands.py tests/workflow/test_clones.py tests/workflow/test_environment.py
+
 # Two at a time; what shares a finished study goes first, since it takes longest.
 test: .venv/ready-dev ## unit and workflow tests
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder tests/workflow tests/unit
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder tests/workflow tests/unit $(addprefix --ignore=,$(LONG))
 
 faults: .venv/ready-dev ## long tests: jobs killed, files damaged, other families, a cluster; some need root
-	.venv/bin/python -m pytest tests/faults
+	.venv/bin/python -m pytest tests/faults $(LONG)
 
 lint: .venv/ready-dev ## format, lint, types, rules
 	.venv/bin/python -m ruff format --check .
