@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pandas as pd
+from copies import Copy
 from hostile_environment import worst
-
-from conftest import Copy
 
 
 def test_the_smoke_study_runs_as_ever_in_a_hostile_environment(copy: Copy, finished: Copy) -> None:
