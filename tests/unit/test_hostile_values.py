@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from datasets import ClassLabel, Dataset, Features, Value
 from hostile import CASES, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from edgemin.data import splits
+from edgemin.data import splits, store
 from edgemin.data.rows import to_rows
 from edgemin.study.task import Task
 
@@ -169,6 +170,55 @@ def test_an_index_is_an_index_however_it_is_spelt(values):
     kind, found = task.asks.labels(), read(["a text"] * 8, labels)[0]["label"]
     codes = kind.encode(found, task.label_names, kind.by_name(found, task.label_names), "x")
     assert codes.tolist() == [_value(label) for label in labels]
+
+
+WAYS = {
+    "parquet": lambda rows, path: rows.to_parquet(path / "rows.parquet"),
+    "arrow": lambda rows, path: store.write_dataset(rows, path / "rows.arrow"),
+    "saved": lambda rows, path: rows.save_to_disk(path / "rows"),
+}
+
+
+@settings(CASES, max_examples=60)
+@given(st.data(), st.sampled_from(sorted(WAYS)), st.integers(2, 5))
+def test_numbers_are_the_classes_that_the_file_itself_names(tmp_path_factory, data, way, classes):
+    """In whatever order the study names them; where it names none, in the file's order, and only those that are used."""
+    folder = tmp_path_factory.mktemp("classes")
+    names = data.draw(st.permutations(["zebra", "1", "Ape", "emu", "0"]))[:classes]
+    used = sorted(data.draw(st.sets(st.integers(0, classes - 1), min_size=2)))
+    labels = [index for index in used for _ in range(6)]
+    features = Features(text=Value("string"), label=ClassLabel(names=names))
+    texts = {f"text {number} of {index}": index for number, index in enumerate(labels)}
+    WAYS[way](Dataset.from_dict({"text": list(texts), "label": labels}, features), folder)
+    file = next(path for path in folder.iterdir() if path.name.startswith("rows"))
+    told = data.draw(st.sampled_from([None, data.draw(st.permutations(names))]))
+    task = {"source": {"files": {"train": str(file)}}, "splits": {"test": len(used), "validation": len(used)}}
+    found, refusal = outcome(lambda: splits.prepare(Task.model_validate({**SOURCE, **task, "label_names": told})))
+    if names == [str(index) for index in range(classes)]:  # nothing is told then: they are indices
+        return
+    if told and len(used) < classes:
+        assert refusal.startswith("train split: no row of class")
+        return
+    assert found.label_names == (told or [names[index] for index in used])
+    for rows in found.splits.values():
+        for text, label in zip(rows["text"], rows["label"], strict=True):
+            assert found.label_names[label] == names[texts[text]]
+
+
+def test_a_study_that_calls_the_classes_of_a_file_otherwise_is_refused(tmp_path):
+    features = Features(text=Value("string"), label=ClassLabel(names=["neg", "pos"]))
+    Dataset.from_dict({"text": [f"t {n}" for n in range(40)], "label": [0, 1] * 20}, features).to_parquet(tmp_path / "a.parquet")
+    task = {**SOURCE, "source": {"files": {"train": str(tmp_path / "a.parquet")}}, "label_names": ["positive", "negative"]}
+    _, refusal = outcome(lambda: splits.prepare(Task.model_validate(task)))
+    assert refusal.startswith("train split: label 'neg' is neither one of the label_names (positive, negative)")
+
+
+def test_a_class_of_minus_one_is_none(tmp_path):
+    features = Features(text=Value("string"), label=ClassLabel(names=["neg", "pos"]))
+    Dataset.from_dict({"text": ["a", "b", "c"], "label": [0, 1, -1]}, features).to_parquet(tmp_path / "a.parquet")
+    task = {**SOURCE, "source": {"files": {"train": str(tmp_path / "a.parquet")}}}
+    _, refusal = outcome(lambda: splits.prepare(Task.model_validate(task)))
+    assert refusal.startswith("train split: column 'label': 1 rows without a label, the first in data row 3")
 
 
 @pytest.mark.parametrize("names", [["1", "1.0"], [0, 0.0], ["a", " a "], ["é", "e\u0301"], [1, "1"], [-0.0, "0"]])

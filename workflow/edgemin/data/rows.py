@@ -17,7 +17,8 @@ def _check_columns(table: pd.DataFrame, columns: list[str], where: str) -> None:
     for column in columns:
         if column not in table.columns:
             raise EdgeminError(
-                f"{where}: no column '{column}'; it has: {line(', '.join(map(str, table.columns)))[:200]}. Correct text or label in the study"
+                f"{where}: no column '{column}'; it has: {line(', '.join(map(str, table.columns)))[:200]}. Correct text or label in the study, "
+                "or, where the first line is no header, give the file its `columns`"
             )
         if isinstance(table[column], pd.DataFrame):
             raise EdgeminError(f"{where}: column '{column}' stands twice; drop or rename one")

@@ -12,9 +12,11 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.messages import line
 from edgemin.data.carving import carve
 from edgemin.data.duplicates import deduplicate, repeats, told, without
+from edgemin.data.formats.columnar import CLASSES
 from edgemin.data.reading import read_source
 from edgemin.data.rows import to_rows
 from edgemin.data.store import TaskData, to_dataset
+from edgemin.study.names import spelt
 from edgemin.study.task import SPLITS, Task
 
 __all__ = ["carve", "check_labels_differ", "deduplicate", "prepare"]
@@ -24,10 +26,11 @@ def prepare(task: Task, download: Path | None = None) -> TaskData:
     """Read, clean and split a task's data. Raises EdgeminError with file, column and remedy."""
     kind, labels = task.asks, task.asks.labels()
     rows, dropped = {}, {}
-    for split, table in read_source(task.source, download).items():
+    tables = read_source(task.source, download)
+    for split, table in tables.items():
         rows[split], dropped[split] = to_rows(table, task, f"{split} split")
         rows[split].insert(0, "id", [f"{split}-{number}" for number in range(len(rows[split]))])
-    names = labels.names(task, rows["train"]["label"])
+    names = labels.names(_named(task, tables["train"], rows["train"]["label"]), rows["train"]["label"])
     by_name = labels.by_name(rows["train"]["label"], names)
     for split, table in rows.items():
         table["label"] = labels.encode(table["label"], names, by_name, f"{split} split")
@@ -50,6 +53,15 @@ def prepare(task: Task, download: Path | None = None) -> TaskData:
         "classes": {split: labels.counts(rows[split]["label"]) for split in SPLITS} if names else None,
     }
     return TaskData(DatasetDict({split: to_dataset(rows[split], kind, names) for split in SPLITS}), names, report)
+
+
+def _named(task: Task, table: pd.DataFrame, found: pd.Series) -> Task:
+    """With the names and the order of classes that the file itself gives, where the study gives none."""
+    names = table.attrs.get(CLASSES, {}).get(task.label) if isinstance(task.label, str) else None
+    if task.label_names or not names or not task.asks.classes:
+        return task
+    used = [name for name in names if spelt(name) in set(found)]
+    return task.model_copy(update={"label_names": used}) if len(used) > 1 else task
 
 
 def check_labels_differ(values: pd.Series, task: Task, names: list[str] | None, where: str) -> None:

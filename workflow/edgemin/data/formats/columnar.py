@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from edgemin.study.formats import parts_of
+
+CLASSES = "class_names"
+"""A table's attribute: by column, the names of its classes in their own order; the values are names then."""
 
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of a stream of Arrow's; without them one that is cut off between its parts would be read as a shorter one."""
@@ -42,7 +46,38 @@ def _plain(table: pa.Table) -> pd.DataFrame:
     """What pandas notes of an index is left out, so that an index is a column as any other. Whole numbers stay whole beside missing ones."""
     table.validate(full=True)  # pandas would find broken texts when they are used
     columns = [_decoded(column) for column in table.columns]
-    return pa.table(columns, names=table.column_names).to_pandas(integer_object_nulls=True)
+    frame = pa.table(columns, names=table.column_names).to_pandas(integer_object_nulls=True)
+    frame.attrs[CLASSES] = classes = _class_names(table)
+    for column, names in classes.items():
+        frame[column] = [_named(index, names) for index in frame[column]]
+    return frame
+
+
+def _class_names(table: pa.Table) -> dict[str, list[str]]:
+    """By column, what the numbers in it stand for, as Hugging Face `datasets` notes it. Names that are the numbers again tell nothing."""
+    try:
+        noted = json.loads((table.schema.metadata or {})[b"huggingface"])["info"]["features"].items()
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    return {
+        column: feature["names"]
+        for column, feature in noted
+        if table.column_names.count(column) == 1
+        and pa.types.is_integer(table.schema.field(column).type)
+        and isinstance(feature, dict)
+        and feature.get("_type") == "ClassLabel"
+        and feature.get("names")
+        and feature["names"] != [str(index) for index in range(len(feature["names"]))]
+    }
+
+
+def _named(index: int | None, names: list[str]) -> str | None:
+    """-1 is no label, as in the unlabelled test splits of a benchmark. Raises ValueError for an index beyond the names."""
+    if pd.isna(index) or index == -1:
+        return None
+    if not 0 <= index < len(names):
+        raise ValueError(f"class {index} of {len(names)} that its features name")
+    return names[index]
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
