@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+    os.environ.pop(name, None)  # a `make` that a test starts is nobody's part, though `make test` runs the test
 
 ALONE = ("test_bad_input.py", "test_dag.py", "test_own_data.py", "test_page.py")
 """Files of tests/workflow that make their own studies."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,21 @@ from hypothesis import strategies as st
 
 from edgemin.core.errors import EdgeminError
 
-CASES = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+ALL_CASES = "EDGEMIN_ALL_CASES"
+"""Environment variable: set by `make long`, which draws every case."""
+_SHARE = 1 if os.environ.get(ALL_CASES) else 5
+_LEAST = 10
+
+
+def cases(number: int) -> settings:
+    """So many cases of a test, the same on every machine; a fifth of them, but not less than ten, where not all are asked for."""
+    return settings(
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        max_examples=max(min(number, _LEAST), number // _SHARE),
+    )
 
 
 def outcome(function: Callable[[], Any]) -> tuple[Any, str]:

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hostile import cases
+from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.cli import get_argument_parser
 
@@ -18,7 +19,6 @@ from edgemin.plan.calls import call
 from edgemin.report.recommendation import chosen_cells
 
 ROOT = Path(__file__).resolve().parents[2]
-FIXED = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 CHARACTERS = "ab-. '\"$`\\&;()<>*?![]{}#=~é雪\t"
 NAMES = st.text(CHARACTERS, min_size=1, max_size=8).filter(lambda name: name not in (".", ".."))
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
@@ -33,7 +33,7 @@ def told(command: str) -> list[str]:
     return done.stdout.split("\001")[:-1]
 
 
-@settings(FIXED, max_examples=150)
+@cases(150)
 @given(st.data())
 def test_any_study_and_target_arrive_as_they_are(data):
     """Oracle: a shell takes the line apart, Snakemake's own parser the words; paths are resolved from where it runs."""
@@ -74,7 +74,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(FIXED, max_examples=80)
+@cases(80)
 @given(st.sampled_from(OF_A_STUDY), STUDIES)
 def test_every_target_of_a_study_honours_it(made, target, study):
     """Whatever the file is called. Oracle: a shell takes the recipe apart."""
@@ -89,7 +89,7 @@ def test_every_target_of_a_study_honours_it(made, target, study):
             assert words[3:] == [target, study]
 
 
-@settings(FIXED, max_examples=100)
+@cases(100)
 @given(st.lists(NAMES, min_size=1, max_size=4))
 def test_a_python_of_any_path_arrives_as_it_is(parts):
     """As Snakemake puts it into a command line: without quotes of its own."""
@@ -109,7 +109,7 @@ CELLS = st.dictionaries(
 )
 
 
-@settings(FIXED, max_examples=80)
+@cases(80)
 @given(CELLS, st.randoms(use_true_random=False))
 def test_what_is_shipped_is_what_the_table_recommends(cells, random):
     """Of each task the one cell that is marked; where none is, the tasks are named."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from foreign import FAMILIES, Model, planned, shape_of
-from hostile import CASES, outcome
-from hypothesis import given, settings
+from hostile import cases, outcome
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoConfig
 
@@ -46,7 +46,7 @@ def cut_as_a_job_does(model: Model, variants: list[dict]) -> tuple[Any, str]:
     return outcome(cut)
 
 
-@settings(CASES, max_examples=150)
+@cases(150)
 @given(family_names, st.lists(CUTS, min_size=1, max_size=2), st.sampled_from([(8, 12), (16, 24), (24, 24), (32, 20)]))
 def test_a_cut_is_planned_where_it_can_be_made(place, family, variants, sizes):
     """Never refused where the job can do it; where it cannot, refused unless only the scores decide."""
@@ -65,7 +65,7 @@ def test_a_cut_is_planned_where_it_can_be_made(place, family, variants, sizes):
         assert refusal.startswith("prune.cut0")
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(family_names, st.integers(2, 20), st.sampled_from([None, 8, 16]), RATIOS, st.sampled_from([4, 8, 32]), st.booleans())
 def test_four_bit_embeddings_are_planned_where_groups_divide_their_width(place, family, fours, multiple, ratio, bits, narrow):
     """Width by the config, or by the model that a cut of the width leaves."""

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hostile import CASES, outcome
-from hypothesis import given, settings
+from hostile import cases, outcome
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgemin.core.errors import EdgeminError
@@ -203,28 +203,28 @@ def _prepared(spec: dict, file: Path) -> None:
     pd.testing.assert_frame_equal(store.read_split(folder, "train"), rows_of["train"])
 
 
-@settings(CASES, max_examples=500)
+@cases(500)
 @given(st.sampled_from(TASKS), csv_files())
 def test_a_spoilt_csv_is_read_or_refused_by_name(tmp_path, spec, data):
     (tmp_path / "data.csv").write_bytes(data)
     _prepared(spec, tmp_path / "data.csv")
 
 
-@settings(CASES, max_examples=250)
+@cases(250)
 @given(st.sampled_from(TASKS), json_files())
 def test_a_spoilt_json_file_is_read_or_refused_by_name(tmp_path, spec, data):
     (tmp_path / "data.json").write_bytes(data)
     _prepared(spec, tmp_path / "data.json")
 
 
-@settings(CASES, max_examples=150)
+@cases(150)
 @given(st.sampled_from(TASKS), parquet_files())
 def test_a_spoilt_parquet_file_is_read_or_refused_by_name(tmp_path, spec, data):
     (tmp_path / "data.parquet").write_bytes(data)
     _prepared(spec, tmp_path / "data.parquet")
 
 
-@settings(CASES, max_examples=200)
+@cases(200)
 @given(content=csv_files())
 def test_spoilt_texts_and_test_sets_are_read_or_refused_by_name(tmp_path, data, content):
     """Beside good data: as unlabelled text of a transfer set, and as a test set of another domain."""

@@ -9,8 +9,8 @@ import re
 
 import pytest
 from files import SIGNS, read, same_or_refused, tables, texts
-from hostile import CASES
-from hypothesis import given, settings
+from hostile import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 HEADER = ["text", "label"]
@@ -36,7 +36,7 @@ DIALECTS = st.tuples(st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["\
 FORMS = st.sampled_from(["csv", "csv", "tsv"])
 
 
-@settings(CASES, max_examples=100)
+@cases(100)
 @given(tables(texts()), DIALECTS, FORMS, st.booleans(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
 def test_what_the_study_says_in_full_is_read_as_it_was_written(tmp_path, rows, dialect, form, header, encoding):
     """Refused is one thing alone: lines that end in \\r, beside cells that hold \\n."""
@@ -48,7 +48,7 @@ def test_what_the_study_says_in_full_is_read_as_it_was_written(tmp_path, rows, d
     assert taken or (ends == "\r" and any("\n" in text for text, _ in rows))
 
 
-@settings(CASES, max_examples=120)
+@cases(120)
 @given(tables(texts()), DIALECTS, FORMS, st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"]))
 def test_what_the_study_does_not_say_is_not_guessed(tmp_path, rows, dialect, form, encoding):
     separator, ends, always = dialect
@@ -64,7 +64,7 @@ def test_what_the_study_does_not_say_is_not_guessed(tmp_path, rows, dialect, for
         assert re.search(r'write `separator: ".{1,2}"` beside the file|not readable in one way|in the row of line', found[1])
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(tables(texts(MARKS)), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 def test_quotation_marks_of_a_tsv_are_signs_as_others(tmp_path, rows, ends, header):
     file = tmp_path / "data.tsv"
@@ -72,7 +72,7 @@ def test_quotation_marks_of_a_tsv_are_signs_as_others(tmp_path, rows, ends, head
     assert same_or_refused(read(file, data, **({} if header else {"columns": HEADER})), [HEADER, *rows], file)
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(tables(texts(MARKS)), st.booleans(), st.sampled_from(["text first", "label first", "number"]))
 def test_marks_of_a_csv_that_nobody_quoted_merge_no_rows(tmp_path, rows, said, how):
     """A cell that is whole between marks is read without them, as CSV has it, unless the study says that none quotes."""
@@ -85,7 +85,7 @@ def test_marks_of_a_csv_that_nobody_quoted_merge_no_rows(tmp_path, rows, said, h
     assert same_or_refused(found, [HEADER, *(rows if said else bare)], file) or not said
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(tables(texts(QUIET), fewest=2), st.data(), st.booleans())
 def test_rows_between_a_mark_at_the_start_of_one_and_at_the_end_of_another_are_noticed(tmp_path, rows, data, first):
     """Strictly read this is one row with a long text; each of its lines could be one. What the study says is done."""
@@ -103,7 +103,7 @@ def test_rows_between_a_mark_at_the_start_of_one_and_at_the_end_of_another_are_n
     assert read(file, content, quoting=False)[0] == [HEADER, *rows]
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(tables(texts(QUIET)), st.data(), st.sampled_from([",", "\t"]))
 def test_a_row_with_another_number_of_values_is_named_by_its_line(tmp_path, rows, data, separator):
     number = data.draw(st.integers(0, len(rows) - 1))
@@ -133,7 +133,7 @@ ENCODINGS = [
 ]
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(tables(texts(QUIET)), st.sampled_from(ENCODINGS), st.sampled_from([None, *ENCODINGS]), st.sampled_from(["csv", "tsv"]))
 def test_bytes_of_an_encoding_are_read_as_the_study_says_or_refused(tmp_path, rows, encoding, said, form):
     data = plain([HEADER, *rows], "," if form == "csv" else "\t").encode(encoding, "replace")

@@ -11,9 +11,9 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hostile import CASES
+from hostile import cases
 from hostile_environment import INHERITED, NEEDED, NOWHERE, PLACES, STARTING, worst
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgemin.cli.main import main
@@ -51,7 +51,7 @@ def own(monkeypatch, tmp_path):
     os.environ.update(before)
 
 
-@settings(CASES, max_examples=200)
+@cases(200)
 @given(environments(), st.integers(1, 9))
 def test_a_job_sees_what_is_needed_and_nothing_else(own, environment, threads):
     own(environment)
@@ -71,7 +71,7 @@ def test_a_job_sees_what_is_needed_and_nothing_else(own, environment, threads):
     assert dict(os.environ) == before
 
 
-@settings(CASES, max_examples=100)
+@cases(100)
 @given(environments())
 def test_what_planning_starts_has_python_as_it_is_by_default(own, environment):
     own(environment)
@@ -168,7 +168,7 @@ def plain(exported, tmp_path_factory):
     return _job(exported, tmp_path_factory.mktemp("plain"), {"HOME": str(Path.home())})
 
 
-@settings(CASES, max_examples=12)
+@cases(12)
 @given(environments())
 def test_a_job_computes_and_draws_the_same_in_any_environment(exported, plain, tmp_path, environment):
     assert _job(exported, tmp_path / "job", environment) == plain

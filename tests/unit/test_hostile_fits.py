@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 from foreign import CLASSES, FAMILIES, TRAINING, Model, logits_by_transformers, planned
-from hostile import CASES, outcome
-from hypothesis import given, settings
+from hostile import cases, outcome
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -25,7 +25,7 @@ family_names = st.sampled_from(FAMILIES)
 # -- labels ------------------------------------------------------------------------------------------------------------
 
 
-@settings(CASES, max_examples=120)
+@cases(120)
 @given(family_names, st.data())
 def test_outputs_are_compared_by_number_names_and_order(place, family, data):
     """The classifier's rows, what config.json says of them in five ways, and the task's classes."""
@@ -57,7 +57,7 @@ def test_outputs_are_compared_by_number_names_and_order(place, family, data):
     assert not refusal or "outputs" in refusal
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(
     family_names,
     st.sampled_from(
@@ -86,7 +86,7 @@ def test_names_that_stand_twice_or_that_contradict_themselves(place):
     assert "has no classifier among its weights" in planned(model.write(place()), training="none")
 
 
-@settings(CASES, max_examples=50)
+@cases(50)
 @given(family_names, st.integers(2, 4), st.integers(2, 4))
 def test_a_student_with_a_classifier_of_another_size_is_told_before_the_teacher_is_trained(place, family, rows, classes):
     folder = place()
@@ -104,7 +104,7 @@ def test_a_student_with_a_classifier_of_another_size_is_told_before_the_teacher_
 # -- positions and types -----------------------------------------------------------------------------------------------
 
 
-@settings(CASES, max_examples=100)
+@cases(100)
 @given(family_names, st.integers(0, 4), st.integers(8, 24), st.integers(-3, 3))
 def test_max_length_is_planned_where_transformers_has_positions_for_it(place, family, padding, positions, by):
     """In the RoBERTa line they count from the padding token; a padded batch stays below the limit too."""
@@ -136,7 +136,7 @@ TEMPLATES: dict[str, Any] = {
 }  # fmt: skip
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(family_names, st.sampled_from([1, 2, 3]), st.sampled_from([False, True, True]), st.sampled_from(sorted(TEMPLATES)))
 def test_type_ids_are_planned_where_the_model_has_embeddings_for_them(place, family, types, pairs, template):
     model = Model(family, **({} if family in ("distilbert", "mpnet") else {"type_vocab_size": types}))
@@ -158,7 +158,7 @@ OTHER = st.lists(
 SHARDS = [f"model-{n:05}-of-00003.safetensors" for n in (1, 2, 3)]
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(
     OTHER,
     st.sampled_from(

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict
 from files import read, same_or_refused, tables, texts
-from hostile import CASES, outcome
-from hypothesis import given, settings
+from hostile import cases, outcome
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgemin.core.errors import EdgeminError
@@ -53,7 +53,7 @@ def written(names: list[str], rows: list[list], how: str) -> str:
     }[how]()
 
 
-@settings(CASES, max_examples=100)
+@cases(100)
 @given(records(), st.sampled_from(["list", "pretty", "lines", "lines apart", "pretty lines"]), st.booleans(), st.sampled_from(["json", "jsonl", "ndjson"]))  # fmt: skip
 def test_json_records_are_read_as_they_were_written(tmp_path, table, how, mark, suffix):
     """Big numbers, 1 beside 1.0, zeros in front and what looks like a date; a byte order mark and empty lines say nothing."""
@@ -63,7 +63,7 @@ def test_json_records_are_read_as_they_were_written(tmp_path, table, how, mark, 
     assert same_or_refused(found, [names, *rows], file), found[1]
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(records(), st.sampled_from(["columns", "lists", "index", "split", "table", "values", "wrapped", "value"]))
 def test_json_of_another_form_is_refused_with_the_form_to_write(tmp_path, table, how):
     names, rows = table
@@ -85,7 +85,7 @@ def test_json_of_another_form_is_refused_with_the_form_to_write(tmp_path, table,
     assert refusal.isprintable()
 
 
-@settings(CASES, max_examples=50)
+@cases(50)
 @given(records(), st.data(), st.booleans())
 def test_a_key_that_stands_twice_in_a_record_is_named(tmp_path, table, data, lines):
     names, rows = table
@@ -113,7 +113,7 @@ def arrow_tables(draw: st.DrawFn) -> tuple[pa.Table, list[list]]:
     return table, rows
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(
     arrow_tables(),
     st.sampled_from(["parquet", "parquet", "arrow", "stream", "feather", "saved"]),
@@ -164,7 +164,7 @@ def zipped(data: bytes, *more: str) -> bytes:
     return stream.getvalue()
 
 
-@settings(CASES, max_examples=100)
+@cases(100)
 @given(records(), st.sampled_from(list(PACKERS)), st.sampled_from(["whole", "whole", "two", "cut", "flip"]), st.data())
 def test_packed_files_are_read_whole_or_refused(tmp_path, table, packing, what, data):
     """In one part or two; cut off, or with a bit that changed (which zstd, without a digest of its content, cannot see)."""
@@ -213,7 +213,7 @@ def written_parquet(rows: list[list]) -> bytes:
     return stream.getvalue()
 
 
-@settings(CASES, max_examples=100)
+@cases(100)
 @given(
     tables(texts(signs=["!"])),
     st.sampled_from(list(CONTENTS)),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hostile import CASES, CYCLE, outcome, spoilt
-from hypothesis import example, given, settings
+from hostile import CYCLE, cases, outcome, spoilt
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgemin.core.errors import EdgeminError
@@ -55,7 +55,7 @@ def _plan(study: Study) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", pin) for pin in plan.pins)
 
 
-@settings(CASES, max_examples=1500)
+@cases(1500)
 @given(spoilt(SMOKE))
 def test_a_spoilt_study_is_planned_or_refused_by_key(monkeypatch, folder, case):
     monkeypatch.chdir(folder)
@@ -77,7 +77,7 @@ def test_a_spoilt_study_is_planned_or_refused_by_key(monkeypatch, folder, case):
     assert all(line.isprintable() and any(key in line for key in keys) for line in refusal.split("\n") if refusal), refusal
 
 
-@settings(CASES, max_examples=150)
+@cases(150)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -105,7 +105,7 @@ CONFIG = {
 }
 
 
-@settings(CASES, max_examples=300)
+@cases(300)
 @given(spoilt(CONFIG))
 def test_a_spoilt_model_config_is_taken_or_refused(case):
     content, _ = case

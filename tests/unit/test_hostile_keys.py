@@ -10,8 +10,8 @@ from collections import Counter
 
 import pandas as pd
 import pytest
-from hostile import CASES, outcome
-from hypothesis import given, settings
+from hostile import cases, outcome
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgemin.data import duplicates
@@ -41,7 +41,7 @@ def table(texts: list[str], labels: list[int], split: str = "train") -> pd.DataF
     return pd.DataFrame({"id": [f"{split}-{number}" for number in range(len(texts))], "text": texts, "label": labels})
 
 
-@settings(CASES, max_examples=120)
+@cases(120)
 @given(st.sampled_from(BASES), st.lists(st.sampled_from(SIGNS), min_size=2, max_size=12, unique=True), st.booleans())
 def test_texts_that_differ_in_a_sign_stay(base, signs, held_out):
     """In training alone, and beside test; whatever their classes."""
@@ -55,7 +55,7 @@ def test_texts_that_differ_in_a_sign_stay(base, signs, held_out):
     assert len(set(map(normalise, texts))) == len(texts)
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(st.sampled_from(CASED), st.booleans(), st.booleans(), st.booleans())
 def test_case_counts_where_the_classes_differ(pair, same, held_out, classes):
     """Two of one class are one; of two classes, the case is what tells them apart. A value is given away by a near text."""
@@ -73,7 +73,7 @@ FORMS = st.sampled_from(["NFC", "NFD"])
 SPACES = st.sampled_from([" ", "  ", "\t", "\u00a0", "\u3000", "\r\n", " \u2028 "])
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(WORDS, FORMS, FORMS, SPACES, SPACES, st.sampled_from(["", " ", "\n"]), st.booleans())
 def test_texts_that_a_reader_calls_one_are_one(words, form, other, space, gap, end, differ):
     """Another form of Unicode, other white space: the same even where the labels differ. One was in test, so none is trained on."""
@@ -89,7 +89,7 @@ LABELS = KINDS["classification"].labels()
 NAMES = ["no", "yes", "may\nbe"]
 
 
-@settings(CASES, max_examples=120)
+@cases(120)
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=24), st.lists(st.integers(0, 6), max_size=3)
 )

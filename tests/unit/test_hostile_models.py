@@ -24,8 +24,8 @@ from foreign import (
     shape_of,
     taken,
 )
-from hostile import CASES, outcome
-from hypothesis import given, settings
+from hostile import cases, outcome
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError, safe_open
 
@@ -52,7 +52,7 @@ INSIDE = st.sampled_from(
 ENDS = st.sampled_from(["weight", "bias", "scale"])
 
 
-@settings(CASES, max_examples=110)
+@cases(110)
 @given(
     family_names, st.lists(st.tuples(st.booleans(), PARTS, INSIDE, ENDS, st.integers(0, 1)), min_size=1, max_size=6), st.data()
 )
@@ -67,7 +67,7 @@ def test_weights_that_a_model_does_not_use_are_named(place, family, drawn, data)
     refused(folder, f"{len(extra)} weight", *extra[:3])
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(family_names, family_names, st.sampled_from(["config", "base", "module.", "model.", "student."]))
 def test_the_weights_of_another_architecture_are_named(place, family, other, how):
     """Under another family's config, or under other names."""
@@ -85,7 +85,7 @@ def test_the_weights_of_another_architecture_are_named(place, family, other, how
         assert any(name in refusal for name in foreign)
 
 
-@settings(CASES, max_examples=50)
+@cases(50)
 @given(family_names, st.data())
 def test_missing_weights_are_named(place, family, data):
     model = Model(family)
@@ -99,7 +99,7 @@ def test_missing_weights_are_named(place, family, data):
 SIZES = {"vocab_size": 1, "max_position_embeddings": 1, "type_vocab_size": 1}
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(family_names, st.integers(0, 6), st.sampled_from([1, 2, 3, -1]))
 def test_sizes_of_the_config_and_of_the_weights_are_compared(place, family, which, by):
     """Tokens, positions, types, layers, heads (where they have a table), width, neurons: written other than they are."""
@@ -116,7 +116,7 @@ def test_sizes_of_the_config_and_of_the_weights_are_compared(place, family, whic
     refused(model.write(place()))
 
 
-@settings(CASES, max_examples=40)
+@cases(40)
 @given(family_names, st.sampled_from(["I8", "U8", "BOOL"]), st.integers(0, 9))
 def test_quantized_weights_are_refused(place, family, kind, number):
     model = Model(family)
@@ -125,7 +125,7 @@ def test_quantized_weights_are_refused(place, family, kind, number):
     refused(model.write(place()), name, f"of type {kind}")
 
 
-@settings(CASES, max_examples=100)
+@cases(100)
 @given(st.integers(0, 3000), st.integers(0, 255), st.sampled_from(["cut", "change", "insert", "append"]), st.integers(1, 3))
 def test_a_damaged_header_is_refused_as_safetensors_does(place, at, byte, what, shards):
     """What is taken is what safetensors itself reads there."""
@@ -180,7 +180,7 @@ PRETRAINED = {
 }  # fmt: skip
 
 
-@settings(CASES, max_examples=75)
+@cases(75)
 @given(family_names, st.data())
 def test_what_only_looks_strange_is_taken_and_answers_as_transformers_does(place, family, data):
     """Heads of pretraining and buffers; LayerNorms with gamma and beta; an encoder without its prefix; shards; half precision; three
@@ -238,7 +238,7 @@ CHANGES = [
 ]
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(family_names, st.sampled_from([(key, value) for key, values in CHANGES for value in values]))
 def test_a_key_that_changes_what_is_computed_is_named(place, family, change):
     key, value = change
@@ -253,7 +253,7 @@ def test_a_key_that_changes_what_is_computed_is_named(place, family, change):
         refused(folder, f"{key} is ")
 
 
-@settings(CASES, max_examples=50)
+@cases(50)
 @given(family_names, st.integers(1, 6), st.booleans())
 def test_a_tokenizer_with_more_tokens_than_embeddings_is_told_with_both_numbers(place, family, more, in_vocabulary):
     model = Model(family)
@@ -270,7 +270,7 @@ def test_a_tokenizer_with_more_tokens_than_embeddings_is_told_with_both_numbers(
     refused(model.write(place()), f"{len(VOCABULARY) + more} tokens", f"{len(VOCABULARY)} rows")
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(family_names, st.sampled_from([None, "gpt2", "xlm-roberta", "albert", "", 5, ["bert"]]), st.booleans())
 def test_a_family_that_is_not_taken_is_told_with_those_that_are(place, family, said, known_class):
     model = Model(family)

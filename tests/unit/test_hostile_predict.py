@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from hostile import CASES
-from hypothesis import example, given, settings
+from hostile import cases
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgemin.core.files import sha256, write_json
@@ -95,7 +95,7 @@ def _main(script, monkeypatch, raw: bytes) -> tuple[list, str]:
 # -- as many answers as lines, in their order ------------------------------------------------------------------------
 
 
-@settings(CASES, max_examples=300)
+@cases(300)
 @given(st.lists(TEXT, min_size=1, max_size=5), st.lists(st.sampled_from(["\n", "\r\n"]), min_size=5, max_size=5), st.booleans())
 @example(["a\u2028b\x85c", "", "d\ve"], ["\n"] * 5, True)
 @example(["a\tb", "\t", "\ufeff"], ["\r\n"] * 5, False)
@@ -118,7 +118,7 @@ def test_every_line_has_its_answer(script, models, monkeypatch, lines, ends, clo
             assert answer == models[False].predict(" ".join(line.split())), line
 
 
-@settings(CASES, max_examples=200)
+@cases(200)
 @given(st.lists(st.lists(TEXT, min_size=1, max_size=3), min_size=1, max_size=4))
 def test_a_pair_has_one_tab_or_nothing_is_answered(script, models, monkeypatch, rows):
     """White space within the halves is as in a single text; the wrong line is named before any answer."""
@@ -139,7 +139,7 @@ def test_a_pair_has_one_tab_or_nothing_is_answered(script, models, monkeypatch, 
     assert bool(found) == (not wrong and not all(empty))
 
 
-@settings(CASES, max_examples=300)
+@cases(300)
 @given(st.text(st.sampled_from(ODD + "\n") | st.characters(), max_size=20))
 def test_a_text_is_prepared_as_training_prepares_it(script, text):
     cleaned = script.clean(text)

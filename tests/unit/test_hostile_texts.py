@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hostile import CASES
-from hypothesis import given, settings
+from hostile import cases
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers, processors, trainers
@@ -99,7 +99,7 @@ def ids_in(bundle: Model, text: str, pair: str | None = None) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", ["wordpiece", "byte-level"])
-@settings(CASES, max_examples=20)
+@cases(20)
 @given(texts=st.lists(REAL, min_size=25, max_size=30))
 def test_any_text_has_the_same_ids_everywhere(tmp_path_factory, source, byte_level, bundles, kind, texts):
     """A thousand texts of all planes. The third way is the tokenizer's own, with white space collapsed."""
@@ -112,7 +112,7 @@ def test_any_text_has_the_same_ids_everywhere(tmp_path_factory, source, byte_lev
         assert ids == ids_in(bundles(folder), text) == own.encode(" ".join(text.split())).ids
 
 
-@settings(CASES, max_examples=10)
+@cases(10)
 @given(texts=st.lists(st.tuples(REAL, REAL), min_size=10, max_size=15))
 def test_any_pair_has_the_same_ids_everywhere(tmp_path_factory, source, bundles, texts):
     table = pd.DataFrame(texts, columns=["text", "other"]).assign(label=0.5)
@@ -121,7 +121,7 @@ def test_any_pair_has_the_same_ids_everywhere(tmp_path_factory, source, bundles,
     assert found == [ids_in(bundles(source, pair=True), *pair) for pair in texts]
 
 
-@settings(CASES, max_examples=10)
+@cases(10)
 @given(texts=st.lists(REAL, min_size=5, max_size=10), data=st.data())
 def test_masked_words_are_told_by_their_places_alone(tmp_path_factory, source, texts, data):
     """Beside rows whose texts hold every sign: those stay as they are, a masked word is one mask."""

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
-from hostile import CASES, outcome
-from hypothesis import given, settings
+from hostile import cases, outcome
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -51,7 +51,7 @@ def read(texts: list, labels: list | None = None, **task: object) -> tuple:
     return outcome(lambda: to_rows(table, Task.model_validate({**SOURCE, **task}), "train split")[0])
 
 
-@settings(CASES, max_examples=120)
+@cases(120)
 @given(st.lists(st.tuples(st.sampled_from(GOOD), WRAPPED), min_size=1, max_size=9), st.sampled_from(BAD), st.integers(0, 9))
 def test_what_is_no_text_is_refused_by_row_and_type(texts, bad, place):
     """Texts may be bytes; nothing else is written out as one."""
@@ -64,7 +64,7 @@ def test_what_is_no_text_is_refused_by_row_and_type(texts, bad, place):
     assert "\n" not in refusal
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(st.lists(st.sampled_from(GOOD), min_size=1, max_size=9), NOTHING, st.integers(0, 9), st.booleans())
 def test_what_is_missing_is_refused_by_row(texts, nothing, place, label):
     place = min(place, len(texts))
@@ -76,7 +76,7 @@ def test_what_is_missing_is_refused_by_row(texts, nothing, place, label):
     )
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(
     st.sampled_from([value for value in BAD if value[1] not in ("a number", "a truth value")]),
     st.integers(0, 9),
@@ -99,7 +99,7 @@ SORTS = {
 }
 
 
-@settings(CASES, max_examples=80)
+@cases(80)
 @given(st.data(), st.permutations(list(SORTS)), st.integers(1, 8))
 def test_a_column_that_mixes_texts_numbers_and_truth_values_is_refused(data, sorts, place):
     labels = [data.draw(SORTS[sorts[0]]) for _ in range(9)]
@@ -109,7 +109,7 @@ def test_a_column_that_mixes_texts_numbers_and_truth_values_is_refused(data, sor
     assert refusal.startswith(f"train split: column 'label': data row {place + 1} holds {sorts[1]} (")
 
 
-@settings(CASES, max_examples=40)
+@cases(40)
 @given(
     st.sampled_from([True, False, datetime.date(2026, 1, 1), "x", "inf", float("inf"), 10**400, "1e999", [1], "²"]),
     st.integers(0, 9),
@@ -140,7 +140,7 @@ def _two(ones: list, zeros: list) -> st.SearchStrategy:
     return st.tuples(st.sampled_from(ones), st.sampled_from(zeros)).flatmap(st.permutations)
 
 
-@settings(CASES, max_examples=200)
+@cases(200)
 @given(
     _two(
         [one for one in ONE if type(one) in JSON and one != "１"], [zero for zero in ZERO if type(zero) in JSON and zero != "０"]
@@ -161,7 +161,7 @@ def test_every_row_has_the_class_of_its_name(names, values):
     assert [_value(task.label_names[code]) for code in codes] == [_value(label) for label in labels]
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(_two(ONE[:-1], ZERO[:-1]) | st.sampled_from(list(zip(TRUE, FALSE, strict=True))).flatmap(st.permutations))
 def test_an_index_is_an_index_however_it_is_spelt(values):
     """Names that are no numbers: 1, "1.0" and true are the second."""
@@ -179,7 +179,7 @@ WAYS = {
 }
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(st.data(), st.sampled_from(sorted(WAYS)), st.integers(2, 5))
 def test_numbers_are_the_classes_that_the_file_itself_names(tmp_path_factory, data, way, classes):
     """In whatever order the study names them; where it names none, in the file's order, and only those that are used."""
@@ -239,7 +239,7 @@ def test_numbers_are_names():
     assert Task.model_validate({**SOURCE, "label_names": [2, 1.0, 0.5, "1.5"]}).label_names == ["2", "1", "0.5", "1.5"]
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(st.data(), st.integers(2, 9), st.integers(1, 14), st.integers(1, 14))
 def test_splits_that_cannot_be_drawn_name_classes_or_rows(tmp_path_factory, data, classes, test, validation):
     """Refused for a class with one row, by its name; or with the number of rows to ask for, which then is enough."""

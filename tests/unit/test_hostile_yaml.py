@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hostile import CASES, outcome
-from hypothesis import example, given, settings
+from hostile import cases, outcome
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgemin.study.read import parse_study, read_study
@@ -90,7 +90,7 @@ def _twice(text: str) -> set[tuple[str, int, int]]:
     return found
 
 
-@settings(CASES, max_examples=300)
+@cases(300)
 @given(_mappings(), st.sampled_from(["block", "flow", "under a study"]))
 def test_a_key_that_is_written_twice_is_told_with_both_lines(folder, mapping, form):
     text = (_flow(mapping) if form == "flow" else _block(mapping).lstrip("\n")) + "\n"
@@ -109,7 +109,7 @@ def test_a_key_that_is_written_twice_is_told_with_both_lines(folder, mapping, fo
 SAME = ("1", "01", "0x1", "0b1", "+1", "1.0", "1e+0", "0o1", "'1'", "true", "yes", "On", "~", "null", "", "2026-01-01")
 
 
-@settings(CASES, max_examples=100)
+@cases(100)
 @given(st.sampled_from(SAME), st.sampled_from(SAME), st.booleans())
 def test_keys_that_are_one_when_they_are_read_are_told(folder, one, other, block):
     text = f"cells:\n  ? {one}\n  : a\n  ? {other}\n  : b\n" if block else f"cells: {{? {one} : a,\n  ? {other} : b}}\n"
@@ -198,7 +198,7 @@ def _file(folder, name: str, place: str, spelling: str, study: dict) -> int:
     return next(number for number, line in enumerate(text.splitlines(), 1) if MARK in line)
 
 
-@settings(CASES, max_examples=120)
+@cases(120)
 @given(st.sampled_from(sorted(READ)), st.sampled_from(TEXTS), st.booleans())
 @example("no", "tasks.snippets.label", True)
 def test_a_text_that_yaml_reads_as_something_else_is_told_as_it_is_written(folder, spelling, place, commands):
@@ -215,7 +215,7 @@ def test_a_text_that_yaml_reads_as_something_else_is_told_as_it_is_written(folde
     assert "YAML reads" not in outcome(lambda: read_study(file))[1]
 
 
-@settings(CASES, max_examples=60)
+@cases(60)
 @given(
     st.sampled_from([word for word, value in READ.items() if value in ("true", "false")]),
     st.sampled_from(["seeds.0", "latency.calls", "tasks.snippets.max_length"]),

@@ -35,7 +35,7 @@ def test_every_table_and_plot_is_there(finished: Copy) -> None:
 def test_the_page_has_every_cell_with_its_digests(finished: Copy) -> None:
     page = (finished.folder / RESULTS / "report/index.html").read_text(encoding="utf-8")
     for cell in ("teacher", "kd", "kd_prune", "edgemin", "edgemin_torch"):
-        assert f"snakemake --cores all cell_{cell}<" in page
+        assert f"snakemake --cores all --configfile config/smoke.yaml -- cell_{cell}<" in page
     record = json.loads((finished.folder / KD / "provenance.json").read_text())
     assert record["sha256"]["model.safetensors"] in page
     assert record["spec"]["code"] in page
