@@ -11,7 +11,7 @@ EDGEMIN := .venv/bin/python -m edgemin.cli.main
 PIP := .venv/bin/python -m pip install
 BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization recommend deploy deploy-recommended status partial verify report bench bench-runtimes test faults lint docs audit licences format reference openvino clean clean-scratch
+.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization recommend deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference openvino clean clean-scratch
 
 tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
@@ -71,15 +71,15 @@ bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, i
 	files=$$($(BENCH_RUNTIMES) --files) && $(SNAKEMAKE) --configfile config/config.yaml -- $$files
 	$(BENCH_RUNTIMES)
 
-# Printed commands, clones in odd places, a hostile environment: smoke studies of their own, with `make faults` until they are quicker.
-LONG := tests/workflow/test_commands.py tests/workflow/test_clones.py tests/workflow/test_environment.py
+# Two at a time. What shares a finished study goes first, since it takes longest; a process that dies ends the run.
+test: .venv/ready-dev ## unit tests, dry runs of every study, the smoke study from first to last; a fifth of the generated cases
+	.venv/bin/python -m pytest --numprocesses 2 --max-worker-restart 0 --dist loadscope --no-loadscope-reorder tests/workflow tests/unit
 
-# Two at a time; what shares a finished study goes first, since it takes longest.
-test: .venv/ready-dev ## unit and workflow tests
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder tests/workflow tests/unit $(addprefix --ignore=,$(LONG))
+long: .venv/ready-dev ## whole studies (every kind of job, worked examples, printed commands, own data, bundles), and all generated cases
+	EDGEMIN_ALL_CASES=1 .venv/bin/python -m pytest tests/long tests/unit/test_hostile_*.py tests/unit/test_calls.py
 
-faults: .venv/ready-dev ## long tests: jobs killed, files damaged, other families, a cluster; some need root
-	.venv/bin/python -m pytest tests/faults $(LONG)
+faults: .venv/ready-dev ## jobs killed, files damaged, other families, a cluster; some need root
+	.venv/bin/python -m pytest tests/faults
 
 lint: .venv/ready-dev ## format, lint, types, rules
 	.venv/bin/python -m ruff format --check .

@@ -1,4 +1,5 @@
-"""Two processes for all tests: those that share the finished study run in one of them, in order; all others file by file beside them."""
+"""Copies of the repository, one with a finished smoke study; and how two processes share all tests: those that need the finished study run
+in one of them, in order, all others file by file beside them."""
 
 from __future__ import annotations
 
@@ -7,16 +8,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from copies import Copy
 
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(name, None)  # a `make` that a test starts is nobody's part, though `make test` runs the test
 
-ALONE = ("test_bad_input.py", "test_dag.py", "test_own_data.py", "test_page.py")
-"""Files of tests/workflow that make their own studies."""
+SHARING = ("test_smoke.py", "test_extending.py")
+"""Files of tests/workflow that need the finished study."""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    return Copy(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A copy in which the smoke study has run to its end. Tests that change it put it back."""
+    copy = Copy(tmp_path_factory.mktemp("finished"))
+    run = copy.run()
+    assert run.code == 0, run.output[-5000:]
+    return copy
 
 
 def _shares(file: Path) -> bool:
-    return file.parent.name == "workflow" and file.name not in ALONE
+    return file.parent.name == "long" or (file.parent.name == "workflow" and file.name in SHARING)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,3 +83,22 @@ class Copy:
         target = to or study
         (self.folder / target).write_text(yaml.safe_dump(content, sort_keys=False))
         return target
+
+
+Edit = Callable[[str, str, str], None]
+
+
+def edits(copy: Copy) -> Iterator[Edit]:
+    """edit(file below the package, old, new), put back at the end; at the end of the file where old is empty."""
+    before: dict[Path, str] = {}
+
+    def edit(name: str, old: str, new: str) -> None:
+        file = copy.folder / "workflow/edgemin" / name
+        text = file.read_text(encoding="utf-8")
+        before.setdefault(file, text)
+        assert old in text
+        file.write_text(text.replace(old, new, 1) if old else text + new, encoding="utf-8")
+
+    yield edit
+    for file, text in before.items():
+        file.write_text(text, encoding="utf-8")

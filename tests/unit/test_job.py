@@ -134,7 +134,8 @@ def test_every_line_says_whose_job_it_is(frame, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["datasets", "httpx", "nncf", "onnxscript"])
-def test_libraries_that_talk_are_heard_from_warnings_on(frame, tmp_path, name):
+def test_libraries_that_talk_are_heard_from_warnings_on(frame, tmp_path, name, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(name), "propagate", True)  # nncf, once imported, has its warnings to itself
     with frame.job(_snakemake(tmp_path / "log")):
         logging.getLogger(name).info("chatter")
         logging.getLogger(name).warning("a warning")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from copies import Copy
+from loaded import jobs_of, uncovered
 from safetensors import safe_open
 
 from edgemin.core.provenance import check_provenance
@@ -131,6 +132,12 @@ def test_pruned_heads_are_physically_gone(finished: Copy) -> None:
         for layer, heads in enumerate(kept):
             name = f"bert.encoder.layer.{layer}.attention.self.query.weight"
             assert weights.get_slice(name).get_shape() == [8 * heads, 32]
+
+
+def test_what_a_job_loads_is_covered_by_its_digest(finished: Copy) -> None:
+    jobs = jobs_of(finished)
+    assert len(jobs) > 20
+    assert {rule: missing for rule, ran in jobs.items() if (missing := uncovered(rule, ran))} == {}
 
 
 def test_a_second_run_does_nothing(finished: Copy) -> None:
