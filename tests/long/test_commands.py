@@ -37,6 +37,8 @@ NEVER_HERE = {
     "edgemin status": "run with a study",
     "snakemake --sdm conda": "needs conda",
     "snakemake --lint": "run by `make lint`",
+    "git lfs pull": "in the repository of a user's data",
+    "git annex get": "likewise",
 }
 SOURCE_ONLY = {"snakemake --profile profiles/slurm"}
 """Needs a plugin, which tests/faults/test_slurm.py installs."""

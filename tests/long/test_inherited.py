@@ -15,7 +15,9 @@ def test_the_smoke_study_runs_as_ever_in_a_hostile_environment(copy: Copy, finis
     pd.testing.assert_frame_equal(copy.qualities(), finished.qualities())
     for folder in (copy.folder, finished.folder):
         assert list(folder.glob("results/smoke/plots/*.svg"))
-    assert sorted(_files(copy)) == sorted(_files(finished))
+    made = _files(copy)
+    assert made
+    assert set(made) <= set(_files(finished))  # in which other tests have built more
 
 
 def _files(copy: Copy) -> list[str]:
