@@ -15,6 +15,7 @@ from edgemin.core.files import read_json, write_json
 from edgemin.core.provenance import NAME, check_provenance
 from edgemin.data.sources.archives import fetched, join_zip, unpack_folder
 from edgemin.encoders.checkpoint import check_built, load_config
+from edgemin.encoders.tokenizers_alike import check_alike
 from edgemin.encoders.weights import read_weights, save_weights
 from edgemin.study.foreign import check_folder, tokens_line
 from edgemin.study.header import REMEDY, WEIGHTS, weight_files
@@ -108,6 +109,8 @@ def _foreign_tokenizer(folder: Path, config: Path, scratch: Path) -> Any:
         ) from None
     if not tokenizer.is_fast:
         raise EdgeminError(f"{folder}: has no fast tokenizer (tokenizer.json); convert it with transformers first")
+    if "tokenizer.json" in there:
+        check_alike(tokenizer.backend_tokenizer, folder / "tokenizer.json")
     return tokenizer
 
 
