@@ -11,6 +11,7 @@ from onnx.reference import ReferenceEvaluator
 
 from edgemin.core.machine import cpu_flags
 from edgemin.runtimes.openvino.package import openvino
+from edgemin.runtimes.openvino.run import own_signal_stack
 from edgemin.study.runtime import open_model
 
 VNNI = {"avx512_vnni", "avx_vnni"}
@@ -27,7 +28,8 @@ def answers(folder: Path, inputs: Inputs) -> dict[str, np.ndarray]:
 def openvino_answers(folder: Path, inputs: Inputs) -> dict[str, np.ndarray]:
     """Logits of a folder's model.xml, computed in floats as it is written; and in integers, where the processor is exact."""
     in_floats = {"INFERENCE_PRECISION_HINT": "f32", "LP_TRANSFORMS_MODE": False}
-    program = openvino().Core().compile_model(folder / "model.xml", "CPU", in_floats)
+    with own_signal_stack():
+        program = openvino().Core().compile_model(folder / "model.xml", "CPU", in_floats)
     names = {name for port in program.inputs for name in port.get_names()}
     found = np.array(program({name: inputs[name] for name in names})[0])
     return {"reference": found, **_run(folder, "openvino", inputs)}

@@ -95,6 +95,26 @@ def test_it_takes_the_threads_that_it_is_given_and_computes_in_float32(exported,
     assert python(SETTINGS, str(exported), str(threads)).stdout.split() == [str(threads), "1", "f32"]
 
 
+SIGNAL = """
+import faulthandler, gc, signal, sys, time
+from pathlib import Path
+from edgemin.study.runtime import open_model
+faulthandler.enable()  # with a stack of its own for signals
+first, second = (open_model(Path(sys.argv[1]), "openvino", 1) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGALRM, lambda *_: print("rang"))
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+time.sleep(0.5)
+"""
+
+
+def test_a_signal_ends_nothing_after_models_went_in_the_order_in_which_they_came(exported):
+    assert python(SIGNAL, str(exported)).stdout.split() == ["rang"]
+
+
 WORK = """
 import sys
 from pathlib import Path
