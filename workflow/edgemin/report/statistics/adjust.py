@@ -44,7 +44,7 @@ def speaks_of(seeds: int) -> str:
         return "Intervals: two-way analysis of seeds and test examples, which are both samples; they speak of the methods."
     return (
         f"With fewer than {FEWEST_SEEDS} seeds there is no interval and no p over methods. The intervals are over the test examples "
-        f"alone: they speak of {'this checkpoint' if seeds == 1 else 'these checkpoints'} of each row, and other seeds may fall outside."
+        "alone: they speak of these checkpoints, and other seeds may fall outside."
     )
 
 
