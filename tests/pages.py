@@ -86,7 +86,11 @@ def _measurements(folder: Path, cell: str, runtime: str) -> None:
     folder.mkdir(parents=True)
     gold = np.arange(40) % 2
     predicted = np.where(np.arange(40) < RIGHT[cell], gold, 1 - gold)
-    answers = {"split": ["test"] * 40, "label": gold, "logits": list(np.eye(2)[predicted])}
+    answers = {
+        "split": ["test"] * 40 + ["validation"] * 2,
+        "label": [*gold, 0, 1],
+        "logits": list(np.eye(2)[[*predicted, 0, 0]]),
+    }
     pd.DataFrame(answers).to_parquet(folder / "predictions.parquet")
     splits = {"validation": {"accuracy": 0.5, "examples": 2}, "test": {"accuracy": RIGHT[cell] / 40, "examples": 40}}
     write_json(folder / "quality.json", {"splits": splits})

@@ -14,7 +14,6 @@ from edgemin.core.files import write_json
 from edgemin.report import markup
 from edgemin.report.blocks import frame_of
 from edgemin.report.collect import COLUMNS, collect, write
-from edgemin.report.statistics import intervals
 from edgemin.report.tables.stagewise import shown
 from edgemin.study import registry
 
@@ -160,9 +159,8 @@ def test_numbers_as_people_read_them(text):
     assert text["sentences/s"].tolist() == ["100"] * 3
 
 
-def test_a_correlation_is_no_percentage(spec, monkeypatch):
+def test_a_correlation_is_no_percentage(spec):
     """Matthews of the teacher's seeds: (2 1 - 1 0) / sqrt(2 2 3 1), the wrong one being a 0 taken for a 1, and 1."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 10)  # the interval is not looked at
     spec["blocks"][0]["metric"] = "matthews"
     text = shown(frame_of(spec["blocks"], stepwise=True))
     assert text["matthews"][0].split(" ")[0] == f"{(2 / math.sqrt(12) + 1) / 2:.3f}"
@@ -175,8 +173,10 @@ def test_the_three_files_say_the_same(spec, tmp_path):
     markdown, tex = ((tmp_path / f"stagewise.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
     assert markdown.startswith("# Stage by stage: s\n\n| runtime ")
     assert "a change is paired with the row above." in markdown
-    assert "Machine: Some & CPU; 1 inference thread(s). 2 seeds. p: exact sign-flip test over seeds; in brackets" in markdown
-    assert r"Machine: Some \& CPU; 1 inference thread(s). 2 seeds. p: exact" in tex
+    assert (
+        "Machine: Some & CPU; 1 inference thread(s). 2 seeds. With fewer than 4 seeds there is no interval and no p" in markdown
+    )
+    assert r"Machine: Some \& CPU; 1 inference thread(s). 2 seeds. With fewer" in tex
     for mark in ("62.5 [", "−25.00 [", "2.50× [2.00, 3.00]"):
         assert mark in markdown
         assert markup.tex_escape(mark) in tex

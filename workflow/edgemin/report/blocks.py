@@ -13,9 +13,9 @@ from edgemin.measure.blocks import Interval
 from edgemin.report.collect import collect
 from edgemin.report.measured import latencies_of, logits_of, sizes_of
 from edgemin.report.statistics.adjust import adjusted
-from edgemin.report.statistics.intervals import by_seed, constant, difference, quality
 from edgemin.report.statistics.judge import Judge
-from edgemin.report.statistics.significance import mcnemar, sign_flip, smallest_effect
+from edgemin.report.statistics.values import Values, values_of
+from edgemin.study.kind import metric_of
 
 
 @dataclass(frozen=True)
@@ -29,32 +29,45 @@ class Judged:
 
 
 def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]], stepwise: bool = False) -> list[Judged]:
-    """Qualities of a block's cells, in order. cells: (names, folder of the measurements of each seed).
+    """Qualities of a block's cells, in order. cells: (names, `chain` among them; folder of the measurements of each seed).
 
     A change is against the first cell, or, stepwise, against the one before. `best` marks a cell that is above every
     other one of the block, each by more than the interval of their paired difference.
     """
     found: list[Judged] = []
     labels, logits = _predictions(cells)
+    values = [values_of(judge, labels, one) for one in logits]
     for number, (names, _) in enumerate(cells):
-        scores = by_seed(judge, labels, logits[number])
+        scores = values[number].by_seed
         row = {
             **names,
             "metric": judge.metric,
             "seeds": len(scores),
-            **interval_columns("quality", quality(judge, labels, logits[number])),
+            **interval_columns("quality", _possible(values[number].estimate().interval(), judge.metric)),
             "quality_sd": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
             "quality_by_seed": _listed(scores),
             "best": False,
             **cautions(judge, labels),
         }
         if number:
-            row |= change_columns(judge, labels, logits[number], logits[number - 1 if stepwise else 0])
+            other = number - 1 if stepwise else 0
+            row |= {"against": cells[other][0]["chain"], **change_columns(values[number] - values[other])}
         found.append(Judged(row, logits[number]))
     best = max(range(len(found)), key=lambda number: found[number].row["quality"])
-    others = [one for number, one in enumerate(logits) if number != best]
-    found[best].row["best"] = bool(others) and all(difference(judge, labels, logits[best], one).low > 0 for one in others)
+    others = [one for number, one in enumerate(values) if number != best]
+    above = [(values[best] - one).estimate().above_zero() for one in others]
+    found[best].row["best"] = bool(above) and all(above)
     return found
+
+
+_ENDS = {"share": (0.0, 1.0), "correlation": (-1.0, 1.0)}
+"""Unit of a metric -> between which its values are."""
+
+
+def _possible(interval: Interval, metric: str) -> Interval:
+    """An interval that ends where the metric does."""
+    least, most = _ENDS.get(metric_of(metric).unit, (-np.inf, np.inf))
+    return Interval(interval.value, max(interval.low, least), min(interval.high, most))
 
 
 def _predictions(cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -63,33 +76,26 @@ def _predictions(cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> tu
     return read[0][0], [logits for _, logits in read]
 
 
-def change_columns(judge: Judge, labels: np.ndarray, logits: np.ndarray, against: np.ndarray) -> dict[str, Any]:
-    """The paired difference (S, N, K) - (S, N, K), and how sure it is.
+def change_columns(change: Values) -> dict[str, Any]:
+    """A paired difference, and how sure it is: `change_over` says what its interval and p are over (`Estimate.over`).
 
-    p: of the sign-flip test over seeds; with one seed of McNemar's test, which speaks of these two checkpoints and not of
-    the methods that made them. Where answers are neither right nor wrong, as in regression, there is no McNemar test.
-    Where the metric is the same in every resample it has no p: the answers may differ, but it does not tell.
+    Below four seeds there is no p and no smallest effect. Where both metrics are constant there is nothing at all: the
+    answers may differ, but the metric does not tell.
     """
-    interval = difference(judge, labels, logits, against)
-    if interval.low == interval.high and constant(judge, labels, logits) and constant(judge, labels, against):
-        return {**interval_columns("quality_change", interval), **UNTOLD}
-    pairs = list(zip(by_seed(judge, labels, logits), by_seed(judge, labels, against), strict=True))
-    ours, theirs = judge.scores.right(labels, logits), judge.scores.right(labels, against)
-    checkpoints = [] if ours is None or theirs is None else [mcnemar(*both) for both in zip(ours, theirs, strict=True)]
-    differences = [ours - theirs for ours, theirs in pairs]
+    found = change.estimate()
+    columns = interval_columns("quality_change", found.interval())
+    if change.constant and not found.error:
+        return {**columns, **UNTOLD}
     return {
-        **interval_columns("quality_change", interval),
-        "change_by_seed": _listed(differences),
-        "p": sign_flip(differences) if len(pairs) > 1 else next(iter(checkpoints), None),
-        "p_test": "sign-flip" if len(pairs) > 1 else "McNemar",
-        "mcnemar_by_seed": _listed(checkpoints),
-        "smallest_effect": smallest_effect(interval.low, interval.high),
+        **columns,
+        "change_over": found.over,
+        "change_by_seed": _listed(change.by_seed),
+        "p": found.p(),
+        "smallest_effect": found.smallest_effect(),
     }
 
 
-UNTOLD: Mapping[str, Any] = dict.fromkeys(["change_by_seed", "mcnemar_by_seed"], "") | dict.fromkeys(
-    ["p", "p_test", "smallest_effect"]
-)
+UNTOLD: Mapping[str, Any] = {"change_over": None, "change_by_seed": "", "p": None, "smallest_effect": None}
 """Of a comparison by a metric that is constant."""
 
 
@@ -100,7 +106,7 @@ def cautions(judge: Judge, labels: np.ndarray) -> dict[str, str]:
     return {"caution": f"the test split has one {'class' if judge.kind.classes else 'label'} only"}
 
 
-def _listed(values: Sequence[float]) -> str:
+def _listed(values: np.ndarray) -> str:
     """For a cell of a CSV file."""
     return " ".join(f"{value:.6g}" for value in values)
 

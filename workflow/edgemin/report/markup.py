@@ -81,6 +81,7 @@ def judged(table: pd.DataFrame) -> dict[str, Any]:
     }
     if "quality_change" in table:
         columns["change"] = intervals(table, "quality_change", factor, digits + 1, signed=True)
+    if "p" in table and table["p"].notna().any():
         columns["p (Holm)"] = [_p_values(p, corrected) for p, corrected in zip(table["p"], table["p_holm"], strict=True)]
     return columns
 

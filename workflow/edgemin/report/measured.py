@@ -11,13 +11,13 @@ import pandas as pd
 from edgemin.core.files import read_json
 
 
-def logits_of(folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """labels (N, ...) and logits (S, N, K) of the test split, one row of folders per seed."""
+def logits_of(folders: Sequence[str], split: str = "test") -> tuple[np.ndarray, np.ndarray]:
+    """labels (N, ...) and logits (S, N, K) of a split, test or validation, one of folders per seed."""
     tables = [pd.read_parquet(Path(folder) / "predictions.parquet") for folder in folders]
-    tests = [table[table["split"] == "test"] for table in tables]
-    labels = tests[0]["label"]
+    chosen = [table[table["split"] == split] for table in tables]
+    labels = chosen[0]["label"]
     gold = np.stack(labels.to_list()) if labels.dtype == object else labels.to_numpy()
-    return gold, np.stack([np.stack(test["logits"].to_list()) for test in tests])
+    return gold, np.stack([np.stack(table["logits"].to_list()) for table in chosen])
 
 
 def validation_of(folders: Sequence[str], metric: str) -> float:

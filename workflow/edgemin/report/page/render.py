@@ -20,6 +20,7 @@ from edgemin.report.page.links import chains_of, machines_of
 from edgemin.report.page.points import FIGURES, points_of, shown
 from edgemin.report.page.summary import summaries
 from edgemin.report.page.tables import read_table
+from edgemin.report.statistics.adjust import speaks_of
 from edgemin.study import registry
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -72,6 +73,7 @@ def render(spec: Mapping[str, Any]) -> str:
         figures=FIGURES,
         recommendation=_recommendation(folder) if "recommendation" in spec["tables"] else None,
         summaries=summaries(spec, folder),
+        speaks=speaks_of(len({row["seed"] for row in spec["rows"]})),
         points=points,
         overview=shown(points),
         tables=tables,

@@ -13,8 +13,8 @@ from markupsafe import Markup
 from edgemin.measure.blocks import Interval
 from edgemin.report.markup import number, quality_scale
 from edgemin.report.measured import logits_of
-from edgemin.report.statistics.intervals import difference
 from edgemin.report.statistics.judge import Judge
+from edgemin.report.statistics.values import values_of
 from edgemin.study import registry
 from edgemin.study.chains import Chain
 from edgemin.study.runtime import label_of
@@ -59,7 +59,9 @@ def _whole(first: pd.Series, last: pd.Series, spec: Mapping[str, Any]) -> Interv
         labels, found = logits_of(folders)
         logits.append(found)
     assert labels is not None
-    return difference(Judge(first["metric"], registry.KINDS[spec["kinds"][first["task"]]]), labels, *logits)
+    judge = Judge(first["metric"], registry.KINDS[spec["kinds"][first["task"]]])
+    ours, theirs = (values_of(judge, labels, one) for one in logits)
+    return (ours - theirs).estimate().interval()
 
 
 def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[dict[str, str]]:

@@ -5,45 +5,57 @@ from __future__ import annotations
 import pandas as pd
 
 from edgemin.report import markup
-from edgemin.report.statistics.significance import LEVEL, holm, seeds_needed
+from edgemin.report.statistics.significance import holm
+from edgemin.report.statistics.twoway import FEWEST_SEEDS
+
+COMPARISON = ["task", "metric", "chain", "against"]
+"""Rows that are alike in these are one comparison, such as those of a float model in two runtimes."""
 
 
 def adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    """With `p_holm`: p corrected for all comparisons of the table."""
+    """With `p_holm`: p corrected for all comparisons of the table, each counted once."""
     if "p" not in table:
         return table
     at = list(table.columns).index("p") + 1
-    table.insert(at, "p_holm", pd.Series(holm(table["p"].tolist()), index=table.index, dtype=float))
+    corrected = holm(table["p"].tolist(), list(table[COMPARISON].itertuples(index=False, name=None)))
+    table.insert(at, "p_holm", pd.Series(corrected, index=table.index, dtype=float))
     return table
 
 
 def said(table: pd.DataFrame) -> str:
-    """The sentences under a table: which test, how many comparisons, what could have been seen at all."""
+    """The sentences under a table: what its intervals are over, how many comparisons, what could have been seen at all."""
     seeds = int(table["seeds"].max())
-    text = f"{seeds} seed{'s' if seeds > 1 else ''}.{cautioned(table)}"
-    comparisons = int(table["p"].notna().sum()) if "p" in table else 0
-    if not comparisons:
-        return text
-    if seeds > 1:
-        text += " p: exact sign-flip test over seeds"
-    else:
-        text += " p: McNemar's exact test, which with one seed speaks of these checkpoints, not of the methods"
-    text += f"; in brackets corrected by Holm for the {comparisons} comparison{'s' if comparisons > 1 else ''} of this table."
-    text += _smallest(table)
-    if "sign-flip" in set(table["p_test"]) and seeds < seeds_needed(comparisons):
+    text = f"{seeds} seed{'s' if seeds > 1 else ''}.{cautioned(table)} {speaks_of(seeds)}"
+    told = table[table["p"].notna()] if "p" in table else table[:0]
+    if len(told):
+        count = len(told[COMPARISON].drop_duplicates())
         text += (
-            f" With {seeds} seeds none of {comparisons} comparisons can be significant at {LEVEL} after correction: "
-            f"the smallest p is {2 / 2**seeds:.2g}; {seeds_needed(comparisons)} seeds could."
+            " p: Student's t of the same analysis; in brackets corrected by Holm for the "
+            f"{count} comparison{'s' if count > 1 else ''} of this table."
         )
+        text += " The same models in two runtimes are one comparison." if count < len(told) else ""
+        text += _smallest(told)
     return text + " Bold: above every other row of its block by more than the interval of the paired difference."
+
+
+def speaks_of(seeds: int) -> str:
+    """What intervals of so many seeds speak of."""
+    if seeds >= FEWEST_SEEDS:
+        return "Intervals: two-way analysis of seeds and test examples, which are both samples; they speak of the methods."
+    return (
+        f"With fewer than {FEWEST_SEEDS} seeds there is no interval and no p over methods. The intervals are over the test examples "
+        "alone: they speak of these checkpoints, and other seeds may fall outside."
+    )
 
 
 def cautioned(table: pd.DataFrame) -> str:
     """What the test split cannot show, and where the metric is constant; empty where there is nothing to warn of."""
     text = "".join(f" Caution: {said}." for said in table.get("caution", pd.Series(dtype=str)).dropna().unique())
-    if "p" in table and "quality_change" in table and (untold := table["quality_change"].notna() & table["p_test"].isna()).any():
-        metrics = ", ".join(table.loc[untold, "metric"].unique())
-        text += f" Where {metrics} is the same in every resample, whatever the answers, there is no p and no smallest effect."
+    if "p" in table and "quality_change" in table:
+        untold = table["quality_change"].notna() & table["change_over"].isna()
+        if untold.any():
+            metrics = ", ".join(table.loc[untold, "metric"].unique())
+            text += f" Where {metrics} is the same whichever example is left out, whatever the answers, there is no p and no smallest effect."
     return text
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgemin.study.study import Study
 
 NOTE = (
-    "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. A change is paired with the control, the first row "
+    "Test split, 95 % intervals. A change is paired with the control, the first row "
     "of each block, which saw as many updates of the same batch size with labels alone. Agreement: share of the test examples on "
     "which student and teacher decide alike; KL(teacher || student) of their predictions in nats. Training seconds and examples/s are the "
     "student's, on as many threads as the study says and beside whatever else the machine did; the teacher's seconds, for one "

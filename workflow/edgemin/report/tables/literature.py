@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study import registry
-from edgemin.study.table import Table
+from edgemin.study.table import Table, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +42,11 @@ class Literature(Table):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.markup import write_forms
+        from edgemin.report.statistics.adjust import speaks_of
 
         found = frame(spec)
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", NOTE)
+        note = f"{NOTE} {speaks_of(max(len(row['seeds']) for row in rows_of(spec)))}"
+        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:

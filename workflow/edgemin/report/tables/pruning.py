@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgemin.study.study import Study
 
 NOTE = (
-    "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. A change is paired with the first row of its block. "
+    "Test split, 95 % intervals. A change is paired with the first row of its block. "
     "Cut: share of the heads, neurons or weights that the last prune stage took, or how many layers; with learned masks the share "
     "of the weights and biases of attention and FFN, or of all parameters, if the variant says so; by: the criterion; recovered: "
     "whether it trained on after the cut (a cut of 0 % is the control that trained as long without one). Faster: paired ratio "

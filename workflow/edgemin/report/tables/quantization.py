@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgemin.study.study import Study
 
 NOTE = (
-    "Test split, 95 % intervals by a bootstrap crossed over seeds and examples. Change, agreement (share of the test examples on which "
+    "Test split, 95 % intervals. Change, agreement (share of the test examples on which "
     "both decide alike), smaller and faster: against the float parent, the first row of the block, in the same runtime. Validation: what a "
     "scheme may be chosen by. Faster: paired ratio, measured in the same job, single stream, batch 1; throughput: full batches, "
     "not timed in PyTorch. MB = 10^6 bytes of all files needed to predict."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgemin.study.study import Study
 
 NOTE = (
-    "Quality and its change: test split, 95 % intervals by a bootstrap crossed over seeds and examples; a change is paired with "
+    "Quality and its change: test split, 95 % intervals; a change is paired with "
     "{reference}. Single stream: batch 1, real sentences, tokenisation excluded; speed-ups are paired ratios "
     "against the teacher measured in the same job and runtime. MB = 10^6 bytes of all files needed to predict (weights, "
     "config, tokenizer). 'Naive' is what sum(p.numel() for p in model.parameters()) reports: after torch's INT8 quantization it "

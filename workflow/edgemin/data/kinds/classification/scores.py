@@ -1,4 +1,4 @@
-"""Decisions by the largest logit, and what they are worth. Every metric once, in NumPy, quick enough for a bootstrap."""
+"""Decisions by the largest logit, and what they are worth. Every metric once, in NumPy, quick enough to leave out each example in turn."""
 
 from __future__ import annotations
 
