@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pwd
 import subprocess
@@ -81,6 +82,20 @@ def test_what_planning_starts_has_python_as_it_is_by_default(own, environment):
     assert os.environ["PYTHONUTF8"] == "1"
     others = set(environment) - set(STARTING)
     assert {name: os.environ[name] for name in others} == {name: environment[name] for name in others}
+
+
+def test_a_log_that_cannot_hold_a_letter_escapes_it(own, tmp_path):
+    """Snakemake opens its own in the encoding of the locale."""
+    own({})
+    logger, handler = logging.getLogger("snakemake.logging"), logging.FileHandler(tmp_path / "log", encoding="ascii")
+    logger.addHandler(handler)
+    try:
+        calm()
+        logger.warning("18 cells × 1 seed")
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+    assert (tmp_path / "log").read_text() == "18 cells \\xd7 1 seed\n"
 
 
 def test_what_is_asked_for_by_name_reaches_jobs(own):

@@ -121,8 +121,16 @@ def test_the_log_says_what_was_dropped(caplog):
     rows = {"train": table(["a b", "A  b", "c", "d"], [0, 0, 1, 0])}
     report = duplicates.told(rows, repeats(rows), LABELS, NAMES)
     example = "train-1 'A  b' is taken for train-0 'a b'"
-    assert report == {"train": {"rows": 1, "of": 4, "classes": {"no": 1}, "example": example}}
+    assert report == {"train": {"rows": 1, "of": 4, "classes": {"no": 1}, "contrary": 0, "example": example}}
     assert caplog.messages == [f"train split: 1 of 4 rows are dropped as duplicates (no: 1): {example}"]
+
+
+def test_a_text_with_two_labels_is_told(caplog):
+    """The first one stays; which is right only a reader can say."""
+    rows = {"test": table(["e"], [1], "test"), "train": table(["a", "a", "a", "b", "e", "c", "d"], [0, 1, 0, 1, 0, 1, 0])}
+    report = duplicates.told(rows, repeats(rows), LABELS, NAMES)
+    assert (report["train"]["rows"], report["train"]["contrary"]) == (3, 2)
+    assert caplog.messages[1] == "train split: 2 of these rows have another label than the one that stays; look which is right"
 
 
 @pytest.mark.parametrize("rows", [1, 1000])

@@ -7,6 +7,7 @@ read such variables, some of them no more than once. So a job begins by dropping
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import shlex
 import sys
@@ -14,6 +15,7 @@ import warnings
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -93,13 +95,17 @@ def named(message: str) -> str:
 
 def calm() -> None:
     """For the process that plans: what it starts has Python as it is by default, in UTF-8, and a user with a name; what it is warned of
-    is no error. All else stays, since the programs that hand out jobs read variables of their own."""
+    is no error, and what a terminal or a log cannot hold is escaped. All else stays, since the programs that hand out jobs read variables of their own."""
     for name in [name for name in os.environ if _matches(name, _INTERPRETER) and not _kept(name, os.environ)]:
         if name == "PYTHONWARNINGS":
             warnings.simplefilter("ignore")
         del os.environ[name]
     os.environ["PYTHONUTF8"] = "1"
     _name_user(os.environ)
+    logs = (getattr(handler, "stream", None) for handler in logging.getLogger("snakemake.logging").handlers)
+    for stream in (sys.stdout, sys.stderr, *logs):
+        if isinstance(stream, TextIOWrapper):  # Snakemake's log file is in the encoding of the locale
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -57,7 +57,8 @@ def _repeated(likes: list[Row | None]) -> np.ndarray:
 
 
 def told(rows: Rows, found: dict[str, list[Row | None]], labels: Labels, names: list[str] | None) -> dict[str, Any]:
-    """For each split that loses rows: how many, of which class, and an example, which the log says too.
+    """For each split that loses rows: how many, of which class, how many of another class than the row that stays, and an example. The log
+    says so too.
 
     rows: before. Raises EdgeminError where a class loses more than half of its rows in a split.
     """
@@ -70,10 +71,21 @@ def told(rows: Rows, found: dict[str, list[Row | None]], labels: Labels, names: 
         example = _example(rows, split, likes)
         counts = _by_class(gone, labels, names)
         _check(split, counts, _by_class(table, labels, names), example)
-        report[split] = {"rows": len(gone), "of": len(table), "classes": counts, "example": example}
+        contrary = _contrary(rows, split, likes) if names else 0
+        report[split] = {"rows": len(gone), "of": len(table), "classes": counts, "contrary": contrary, "example": example}
         classes = f" ({', '.join(f'{name}: {count}' for name, count in counts.items())})" if counts else ""
         logging.warning("%s split: %d of %d rows are dropped as duplicates%s: %s", split, len(gone), len(table), classes, example)
+        if contrary:
+            logging.warning(
+                "%s split: %d of these rows have another label than the one that stays; look which is right", split, contrary
+            )
     return report
+
+
+def _contrary(rows: Rows, split: str, likes: list[Row | None]) -> int:
+    """Rows of the same text as another, and of another class."""
+    pairs = ((rows[split]["label"].iloc[at], like) for at, like in enumerate(likes) if like is not None)
+    return sum(bool(np.any(label != rows[like[0]]["label"].iloc[like[1]])) for label, like in pairs)
 
 
 def _by_class(table: pd.DataFrame, labels: Labels, names: list[str] | None) -> dict[str, int]:
