@@ -23,12 +23,31 @@ def copy(tmp_path: Path) -> Copy:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    """A copy in which the smoke study has run to its end. Tests that change it put it back."""
+def _first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Copy, list[str]]:
     copy = Copy(tmp_path_factory.mktemp("finished"))
     run = copy.run()
     assert run.code == 0, run.output[-5000:]
-    return copy
+    return copy, copy.made()
+
+
+@pytest.fixture(scope="session")
+def finished(_first_run: tuple[Copy, list[str]]) -> Copy:
+    """A copy in which the smoke study has run to its end. Tests that change it put it back."""
+    return _first_run[0]
+
+
+@pytest.fixture(scope="session")
+def ordinary(_first_run: tuple[Copy, list[str]]) -> list[str]:
+    """The files that the smoke study makes, before any test has built more."""
+    return _first_run[1]
+
+
+@pytest.fixture(scope="session")
+def extended(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """The finished copy with the examples of docs/extending.md."""
+    from examples import extend
+
+    return extend(Copy(tmp_path_factory.mktemp("extended")), finished)
 
 
 def _shares(file: Path) -> bool:

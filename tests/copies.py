@@ -69,6 +69,11 @@ class Copy:
         )
         return Run(done.returncode, done.stdout + done.stderr)
 
+    def made(self) -> list[str]:
+        """Files of the smoke study, but for what is only on the way."""
+        files = (file.relative_to(self.folder).as_posix() for file in self.folder.glob("results/smoke/**/*") if file.is_file())
+        return sorted(file for file in files if "/scratch/" not in file and "/logs/" not in file)
+
     def qualities(self) -> pd.DataFrame:
         """The smoke study's stagewise table, but for times."""
         return pd.read_csv(self.folder / "results/smoke/tables/stagewise.csv")[TIMELESS]
@@ -85,6 +90,8 @@ class Copy:
         return target
 
 
+CODE = "\n\nEDITED = True\n"
+"""At the end of a module: other code, which does nothing."""
 Edit = Callable[[str, str, str], None]
 
 

@@ -25,7 +25,7 @@ def cases(number: int) -> settings:
         derandomize=True,
         database=None,
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         max_examples=max(min(number, _LEAST), number // _SHARE),
     )
 

@@ -18,14 +18,6 @@ from copies import Copy
 KILLS = 10
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    copy = Copy(tmp_path_factory.mktemp("undisturbed"))
-    run = copy.run()
-    assert run.code == 0, run.output[-5000:]
-    return copy
-
-
 def _incomplete(copy: Copy) -> set[str]:
     """Outputs of jobs that Snakemake knows to have begun and not to have ended."""
     markers = (copy.folder / ".snakemake" / "incomplete").glob("*")
@@ -59,7 +51,7 @@ def _kill(victim: str, run: subprocess.Popen[bytes]) -> bool:
 
 
 @pytest.mark.parametrize("victim", ["job", "snakemake"])
-def test_killed_ten_times(victim: str, undisturbed: Copy, tmp_path: Path) -> None:
+def test_killed_ten_times(victim: str, finished: Copy, tmp_path: Path) -> None:
     random.seed(sum(map(ord, victim)))
     copy, killed, explained = Copy(tmp_path), 0, 0
     for _ in range(6 * KILLS):
@@ -94,7 +86,7 @@ def test_killed_ten_times(victim: str, undisturbed: Copy, tmp_path: Path) -> Non
     print(f"{victim}: {killed} kills, {explained} stale locks explained")
     assert killed >= KILLS // 2
     assert explained or victim == "job"
-    _same(copy, undisturbed)
+    _same(copy, undisturbed=finished)
 
 
 def _wait_for_orphans(copy: Copy) -> None:

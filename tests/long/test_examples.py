@@ -9,12 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from copies import ROOT, Copy
-from examples import EXAMPLES, RESULTS, add, extend, merged
-
-
-@pytest.fixture(scope="module")
-def extended(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    return extend(Copy(tmp_path_factory.mktemp("extended")), finished)
+from examples import EXAMPLES, RESULTS, add, merged
 
 
 @pytest.fixture(scope="module")

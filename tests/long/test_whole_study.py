@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from copies import Copy, Edit, edits
+from copies import CODE, Copy, Edit, edits
 from loaded import JOBS, At, jobs_of, uncovered
 
 COVERED_UNUSED = {
@@ -75,7 +75,7 @@ def test_prose_runs_nothing_and_code_what_depends_on_it(finished: Copy, edited: 
     """Through Snakemake, to the end."""
     edited("methods/objectives/minilmv2/loss.py", "", "\n# edited\n")
     assert "Nothing to be done" in finished.dry("everything").output
-    edited("measure/size.py", "", "\n\nEDITED = True\n")
+    edited("measure/size.py", "", CODE)
     jobs = finished.dry("everything").jobs
     assert {"measure_quality", "measure_latency", "train_teacher", "distill_student", "prune_structured"}.isdisjoint(jobs)
     assert jobs["measure_size"] == 20

@@ -8,14 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from copies import ROOT, Copy, Edit, edits
+from copies import CODE, Copy, Edit, edits
+from loaded import JOBS
 
-from edgemin.plan.jobs import Jobs
-from edgemin.plan.plan import Plan
-from edgemin.study.read import read_study
-
-JOBS = {job.rule for job in Jobs(Plan(read_study(ROOT / "config/smoke.yaml"))).all()}
-CODE = "\n\nEDITED = True\n"
 MEASURED = {"measure_quality", "measure_latency"}
 READ_BY_ALL = {
     "train_teacher",

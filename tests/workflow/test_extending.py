@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from copies import ROOT, Copy
-from examples import EXAMPLES, extend, merged
+from examples import EXAMPLES, merged
 
 MEASURED = {"measure_quality", "measure_size", "measure_latency"}
 COLLECTED = {
@@ -33,11 +33,6 @@ NEW_JOBS: dict[str, dict[str, int]] = {
 }
 ALSO_TRAINED_ON = {"cache_teacher"}
 """A teacher's signals go when a run has ended well; whoever trains on them has them computed again."""
-
-
-@pytest.fixture(scope="module")
-def extended(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    return extend(Copy(tmp_path_factory.mktemp("extended")), finished)
 
 
 def test_there_are_seven_and_each_has_its_files() -> None:

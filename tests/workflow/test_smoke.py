@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from copies import Copy
+from copies import CODE, Copy
 from loaded import jobs_of, uncovered
 from safetensors import safe_open
 
@@ -202,7 +202,7 @@ def test_editing_the_pruning_code_re_runs_pruning_and_what_follows(finished: Cop
     source = finished.folder / "workflow/edgemin/methods/criteria/magnitude/score.py"
     text = source.read_text()
     try:
-        source.write_text(f"{text}\n\nEDITED = True\n")
+        source.write_text(text + CODE)
         jobs = finished.dry().jobs
     finally:
         source.write_text(text)

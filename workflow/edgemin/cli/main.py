@@ -6,14 +6,13 @@ edgemin status config/config.yaml
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
 from edgemin.cli import partial, reference, status, verify
-from edgemin.core.environment import check_tree, named
+from edgemin.core.environment import check_tree, escape, named
 from edgemin.core.errors import EdgeminError
 
 DEFAULT = "config/config.yaml"
@@ -33,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.add_parser(name, help=words).add_argument("study", nargs="?", default=DEFAULT, help=f"default: {DEFAULT}")
     commands.add_parser("reference", help="rewrite the JSON schema, and the generated parts of the documents, from the settings")
     asked = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a locale without the letter is no reason to fail
+    escape()
     try:
         if Path("Snakefile").is_file() and Path("workflow/edgemin").is_dir():
             check_tree(Path())

@@ -102,9 +102,14 @@ def calm() -> None:
         del os.environ[name]
     os.environ["PYTHONUTF8"] = "1"
     _name_user(os.environ)
-    logs = (getattr(handler, "stream", None) for handler in logging.getLogger("snakemake.logging").handlers)
-    for stream in (sys.stdout, sys.stderr, *logs):
-        if isinstance(stream, TextIOWrapper):  # Snakemake's log file is in the encoding of the locale
+    # Snakemake's log file is in the encoding of the locale.
+    escape(getattr(handler, "stream", None) for handler in logging.getLogger("snakemake.logging").handlers)
+
+
+def escape(streams: Iterable[object] = ()) -> None:
+    """Let the terminal, and `streams`, show letters that their encoding lacks in another way: a locale is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr, *streams):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 

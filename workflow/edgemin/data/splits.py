@@ -60,7 +60,8 @@ def _named(task: Task, table: pd.DataFrame, found: pd.Series) -> Task:
     names = table.attrs.get(CLASSES, {}).get(task.label) if isinstance(task.label, str) else None
     if task.label_names or not names or not task.asks.classes:
         return task
-    used = [name for name in names if spelt(name) in set(found)]
+    there = set(found)
+    used = [name for name in names if spelt(name) in there]
     return task.model_copy(update={"label_names": used}) if len(used) > 1 else task
 
 

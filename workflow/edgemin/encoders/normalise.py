@@ -109,15 +109,19 @@ def _foreign_tokenizer(folder: Path, config: Path, scratch: Path) -> Any:
         ) from None
     if not tokenizer.is_fast:
         raise EdgeminError(f"{folder}: has no fast tokenizer (tokenizer.json); convert it with transformers first")
+    _unbounded(tokenizer)
     if "tokenizer.json" in there:
         check_alike(tokenizer.backend_tokenizer, folder / "tokenizer.json")
     return tokenizer
 
 
-def _save_tokenizer(tokenizer: Any, out: Path) -> None:
+def _unbounded(tokenizer: Any) -> None:
     """Without the padding and truncation that some come with: whoever uses the file says what is wanted."""
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.backend_tokenizer.no_truncation()
+
+
+def _save_tokenizer(tokenizer: Any, out: Path) -> None:
     tokenizer.save_pretrained(out)
     for file in out.iterdir():
         if file.name not in CHECKPOINT:

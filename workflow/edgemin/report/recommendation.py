@@ -38,7 +38,7 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any]) -> pd.DataFr
         values = _on_validation(judge, one)
         teacher = teacher or values
         drop = (teacher - values).estimate()
-        exact = values is teacher or limits.get("bound", "point") == "point"
+        exact = values is teacher or _by_point(limits)
         bound = drop.value if exact else upper_bound(drop, values.each.shape[1])
         told = {"validation": float(values.by_seed.mean()), "drop": drop.value, "drop_bound": bound}
         rows.append({**one.row, **told, "recipe": recipe(one.row["chain"])})
@@ -52,6 +52,11 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any]) -> pd.DataFr
     table["excess"] = sum(over) if over else 0.0
     table["pareto"] = [not _dominated(row, table) for _, row in table.iterrows()]
     return table
+
+
+def _by_point(limits: Mapping[str, Any]) -> bool:
+    """Whether the limit is compared with the drop itself: so did studies from before the key."""
+    return bool(limits.get("bound", "point") == "point")
 
 
 def upper_bound(drop: Estimate, examples: int) -> float:
@@ -174,7 +179,7 @@ def text(
 
 def _compared_with(limits: Mapping[str, Any], seeds: int) -> str:
     """What the limit on drops is compared with, in words."""
-    if limits.get("bound", "point") == "point":
+    if _by_point(limits):
         return (
             "The limit on the drop is compared with the drop on validation itself (`bound: point`): a cell whose true drop is at "
             "the limit passes in half of all studies."

@@ -73,7 +73,7 @@ def _class_names(table: pa.Table) -> dict[str, list[str]]:
 
 def _named(index: int | None, names: list[str]) -> str | None:
     """-1 is no label, as in the unlabelled test splits of a benchmark. Raises ValueError for an index beyond the names."""
-    if index is None or pd.isna(index) or index == -1:
+    if index is None or index == -1:
         return None
     if not 0 <= index < len(names):
         raise ValueError(f"class {index} of {len(names)} that its features name")

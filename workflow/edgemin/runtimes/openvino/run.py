@@ -65,5 +65,7 @@ def own_signal_stack() -> Iterator[None]:
     found = ctypes.create_string_buffer(64)  # a stack_t is smaller
     sigaltstack = ctypes.CDLL(None).sigaltstack
     sigaltstack(None, found)
-    yield
-    sigaltstack(found, None)
+    try:
+        yield
+    finally:
+        sigaltstack(found, None)
