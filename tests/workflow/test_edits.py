@@ -16,7 +16,7 @@ from edgemin.study.read import read_study
 
 JOBS = {job.rule for job in Jobs(Plan(read_study(ROOT / "config/smoke.yaml"))).all()}
 CODE = "\n\nEDITED = True\n"
-MEASURED = {"measure_quality", "measure_latency"}
+MEASURED = {"measure_quality", "measure_round"}
 READ_BY_ALL = {
     "train_teacher",
     "cache_teacher",
@@ -63,6 +63,8 @@ EDITS: dict[str, tuple[str, tuple[str, str], set[str]]] = {
             "scan_quantization",
         },
     ),
+    "how a round is timed": ("measure/latency.py", ("", CODE), {"measure_round"}),
+    "how rounds are pooled": ("measure/rounds.py", ("", CODE), {"measure_latency"}),
     "a table": ("report/tables/orders.py", ("", CODE), {"table_orders"}),
     "a plot": ("report/plots/sensitivity/draw.py", ("", CODE), {"plot_sensitivity"}),
     "the training loop": ("training/phase.py", ("", CODE), READ_BY_ALL - {"cache_teacher", "sweep_pruning"}),
