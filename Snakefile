@@ -7,7 +7,7 @@ snakemake --cores all --configfile config/smoke.yaml -- cell_edgemin    one cell
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")  # priorities that are functions
 
 
 if "study" not in config:

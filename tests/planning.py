@@ -85,8 +85,12 @@ def _of_chains(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:
             told = {"parent": str(plan.teacher_of(chain)), "texts": plan.trained_on(chain), "need": need}
             caches[tuple(told.values())] = told
         for runtime in plan.study.runtimes_of(chain):
-            measuring = (jobs.measure_quality, jobs.measure_out_of_domain, jobs.measure_size, jobs.measure_latency)
+            measuring = (jobs.measure_quality, jobs.measure_out_of_domain, jobs.measure_size)
             yield from ((one, {"chain": str(chain), "runtime": runtime}) for one in measuring)
+            for where in ({"chain": one, "runtime": runtime} for one in ("teacher", str(chain))):
+                yield jobs.measure_latency, where
+                rounds = range(1, plan.study.latency.rounds + 1)
+                yield from ((jobs.measure_round, {**where, "round": str(number)}) for number in rounds)
     yield from ((jobs.cache_teacher, told) for told in caches.values())
 
 

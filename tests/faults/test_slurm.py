@@ -135,8 +135,8 @@ def test_end_to_end(node: Node, tmp_path: Path) -> None:
     assert json.loads(latency.read_text())["host"]["threads"] == 1
     jobs = _said("squeue", "--states=all", "-h", "-o", "%k|%h|%C|%T").splitlines()
     assert len(jobs) > 20
-    shared = {job.split("|")[1] for job in jobs if job.startswith("rule_measure_latency")}
-    assert shared == {"NO"}, "a latency job shared its node"
+    shared = {job.split("|")[1] for job in jobs if job.startswith("rule_measure_round")}
+    assert shared == {"NO"}, "a round of latency shared its node"
     again = subprocess.run(
         _command(copy, "-n"), cwd=copy.folder, env=copy.environment, capture_output=True, text=True, check=False
     )

@@ -166,7 +166,7 @@ def _chosen(drops: list[float | None], limit: float) -> Chosen:
     return Chosen(float((made > limit).mean()), float(made.mean()), 1 - len(made) / len(drops))
 
 
-def _line(*cells: str) -> str:
+def line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -186,7 +186,7 @@ def coverage_table() -> list[str]:
     head = [
         f"{seeds} seed{'s' if seeds > 1 else ''}, {of}" for seeds in few for of in ("of checkpoints", "if read as of methods")
     ]
-    lines = [_line("simulated", *head, *(f"{seeds} seeds" for seeds in SEEDS if seeds not in few))]
+    lines = [line("simulated", *head, *(f"{seeds} seeds" for seeds in SEEDS if seeds not in few))]
     lines.append("|" + "---|" * (1 + len(head) + len(SEEDS) - len(few)))
     for scenario in SCENARIOS:
         found = {seeds: coverage(scenario, seeds) for seeds in SEEDS}
@@ -196,26 +196,26 @@ def coverage_table() -> list[str]:
             for cell in (_told(found[seeds].checkpoints, found[seeds].half), f"{100 * found[seeds].methods:.1f}")
         ]
         cells += [_told(one.methods, one.half) for seeds, one in found.items() if seeds not in few]
-        lines.append(_line(scenario.words, *cells))
+        lines.append(line(scenario.words, *cells))
     found = [matthews_coverage(seeds, STUDIES // 4) for seeds in SEEDS if seeds not in few]
     return [
         *lines,
-        _line("Matthews of one method, 500 examples", *["–"] * len(head), *(_told(one.methods, one.half) for one in found)),
+        line("Matthews of one method, 500 examples", *["–"] * len(head), *(_told(one.methods, one.half) for one in found)),
     ]
 
 
 def error_table() -> list[str]:
-    lines = [_line("simulated", "seeds", "sign flips over seeds", "two-way"), "|---|---|---|---|"]
+    lines = [line("simulated", "seeds", "sign flips over seeds", "two-way"), "|---|---|---|---|"]
     for scenario in (CHANCE, USUAL, TASTES):
         for seeds in (6, 12):
             shares = (f"{100 * share:.1f}" for share in rejected(scenario, seeds))
-            lines.append(_line(scenario.words, str(seeds), *shares))
+            lines.append(line(scenario.words, str(seeds), *shares))
     return lines
 
 
 def choice_table() -> list[str]:
     lines = [
-        _line(
+        line(
             "cells",
             "order",
             "drop itself: beyond 3 points",
@@ -229,7 +229,7 @@ def choice_table() -> list[str]:
     for cells, worse, words in CHOICES:
         point, bound = choices(cells, worse)
         figures = [one for found in (point, bound) for one in (f"{100 * found.broken:.1f}", f"{100 * found.drop:.2f}")]
-        lines.append(_line(str(cells), words, *figures, f"{100 * bound.none:.1f}"))
+        lines.append(line(str(cells), words, *figures, f"{100 * bound.none:.1f}"))
     return lines
 
 

@@ -67,10 +67,10 @@ def test_a_cut_without_recovery_is_no_training(changed):
 
 
 def test_jobs_of_a_cell(plan):
-    """Two seeds, each with four models, the export that is quantized, and three measurements."""
+    """Two seeds, each with four models, the export that is quantized, and four measurements, of which two are the teacher's and its own."""
     steps = _steps(plan, "edgemin")
-    assert len(steps) == 2 * (4 + 1 + 3)
-    assert [step.kind for step in steps[:8]] == [
+    assert len(steps) == 2 * (4 + 1 + 2 + 2 * 3)
+    assert [step.kind for step in steps[:13]] == [
         "teacher",
         "distill",
         "prune",
@@ -78,7 +78,7 @@ def test_jobs_of_a_cell(plan):
         "export",
         "quality",
         "size",
-        "latency",
+        *["round", "round", "latency"] * 2,
     ]
     name = f"models/snippets/seed0/{plan.study.chain('edgemin')}"
     assert steps[3].outputs[0] == f"results/smoke/{name}/model.onnx"

@@ -32,7 +32,8 @@ PLAIN = [
     *(f"{R}/transfer/snippets/wide.{form}" for form in ("arrow", "json")),
     f"{R}/out_of_domain/snippets/elsewhere.arrow",
     f"{R}/tokens/snippets/random-x/train.arrow",
-    *(f"{TORCH}/{name}" for name in ("quality.json", "predictions.parquet", "size.json", "latency.json", "timings.parquet")),
+    *(f"{TORCH}/{name}" for name in ("quality.json", "predictions.parquet", "size.json", "latency.json")),
+    *(f"{TORCH}/rounds/1/{name}" for name in ("latency.json", "timings.parquet")),
     *(
         f"{R}/{name}"
         for name in (

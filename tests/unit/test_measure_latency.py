@@ -78,25 +78,42 @@ def test_a_percentile_by_hand():
     assert blocks.percentile(series, 50) == blocks.percentile(series, 50)
 
 
-PROTOCOL = Latency(warmup=2, calls=1000, seconds=10, minimum_calls=100, blocks=20, batch_size=8, batches=4)
+PROTOCOL = Latency(rounds=1, warmup=2, calls=1000, seconds=10, minimum_calls=100, blocks=20, batch_size=8, batches=4)
 
 
 @pytest.mark.parametrize(
-    ("pace", "sentences", "repeats"),
+    ("pace", "repeats"),
     [
-        ({"model": 0.001}, 50, {"model": 1}),  # 10,000 would fit, 1000 are asked for: 20 blocks of 50
-        ({"model": 0.02}, 25, {"model": 1}),  # 500 fit into 10 seconds
-        ({"model": 1.0}, 5, {"model": 1}),  # not fewer than 100
-        ({"model": 0.001, "reference": 0.02}, 25, {"model": 2, "reference": 1}),
-        ({"model": 0.001, "reference": 1.0, "parent": 0.02}, 5, {"model": 10, "reference": 1, "parent": 5}),
+        ({"model": 0.001}, {"model": 10}),  # 10,000 would fit, 1000 are asked for
+        ({"model": 0.02}, {"model": 5}),  # 500 fit into 10 seconds
+        ({"model": 1.0}, {"model": 1}),  # not fewer than 100
+        ({"model": 0.001, "reference": 0.02}, {"model": 10, "reference": 5}),
+        ({"model": 0.001, "reference": 1.0, "parent": 0.02}, {"model": 10, "reference": 1, "parent": 5}),
     ],
 )
-def test_a_plan_by_hand(pace, sentences, repeats):
-    assert plan(pace, PROTOCOL) == (sentences, repeats)
+def test_a_plan_by_hand(pace, repeats):
+    """100 sentences in 20 blocks of 5, whatever the pace: the same for every row of a table."""
+    assert plan(pace, PROTOCOL) == (5, repeats)
 
 
-def test_a_plan_has_a_sentence_in_every_block():
-    assert plan({"model": 1.0}, PROTOCOL.model_copy(update={"minimum_calls": 3})) == (1, {"model": 1})
+@pytest.mark.parametrize(("minimum", "sentences"), [(3, 1), (20, 1), (21, 2)])
+def test_a_plan_has_a_sentence_in_every_block_and_all_that_are_asked_for(minimum, sentences):
+    assert plan({"model": 1.0}, PROTOCOL.model_copy(update={"minimum_calls": minimum})) == (sentences, {"model": 1})
+
+
+def test_rounds_share_a_protocol():
+    """The totals stay: 5 rounds of 200 calls, 2 s, 20 sentences, 4 blocks, 4 batches. Warm-up is of every process."""
+    whole = Latency()
+    shared = {"rounds": 1, "calls": 200, "seconds": 2.0, "minimum_calls": 20, "blocks": 4, "batches": 4}
+    assert whole.share() == whole.model_copy(update=shared)
+    assert whole.share().warmup == 50
+
+
+def test_what_cannot_be_shared_evenly_is_rounded_up():
+    few = Latency(rounds=3, calls=10, minimum_calls=1, blocks=4, batches=1).share()
+    assert (few.calls, few.minimum_calls, few.blocks, few.batches) == (4, 1, 4, 1)
+    assert Latency(rounds=3, batches=0).share().batches == 0
+    assert Latency(rounds=1).share() == Latency(rounds=1)
 
 
 def test_models_take_turns_on_the_same_sentences():
@@ -125,12 +142,12 @@ def test_a_single_stream_summary_by_hand():
 
 
 def test_a_throughput_summary_by_hand():
-    """Batches of 8 in 40 ms are 200 sentences a second; the ends of an interval change places."""
+    """Batches of 8 in 40 ms are 200 sentences a second."""
     found = throughput({"model": np.full((4, 2), 0.04), "parent": np.full((4, 2), 0.02)}, 8)
-    assert found["sentences_per_second"] == pytest.approx(dict.fromkeys(("value", "low", "high"), 200))
+    assert found["sentences_per_second"] == pytest.approx(200)
     assert found["speedup_over_parent"]["value"] == pytest.approx(0.5)
-    spread = throughput({"model": timings(1, seed=4)[0]}, 8)["sentences_per_second"]
-    assert spread["low"] < spread["value"] < spread["high"]
+    uneven = np.array([[0.01, 0.01, 0.9], [0.03, 0.03, 0.03]])  # a short batch with one pause, and a long one: 16 in 40 ms
+    assert throughput({"model": uneven}, 8)["sentences_per_second"] == pytest.approx(400)
 
 
 @pytest.fixture
@@ -160,7 +177,7 @@ def timed_in(runtime, folder, data, tokens, protocol):
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "torch"])
 def test_a_latency_job_summarises_what_it_timed(exported, data, tokens, runtime):
     """Two models, 4 blocks of 3 sentences; 24 test sentences are 3 batches of 8, and 4 blocks of one batch are timed."""
-    protocol = Latency(warmup=1, calls=12, minimum_calls=12, seconds=1, blocks=4, batch_size=8, batches=4)
+    protocol = Latency(rounds=1, warmup=1, calls=12, minimum_calls=12, seconds=1, blocks=4, batch_size=8, batches=4)
     summary, table = timed_in(runtime, exported, data, tokens, protocol)
     scenarios = [("single_stream", 12)] + ([("throughput", 4)] if runtime != "torch" else [])
     counts = table.groupby(["scenario", "model"]).size().to_dict()
@@ -192,7 +209,7 @@ def test_models_that_are_compared_read_the_same_texts_in_the_order_of_the_seed(e
         return lambda inputs: log.append(inputs["input_ids"].tolist())
 
     monkeypatch.setattr(latency_job, "open_model", opened)
-    protocol = Latency(warmup=24, calls=4, minimum_calls=4, seconds=1, blocks=4, batch_size=32, batches=4, seed=7)
+    protocol = Latency(rounds=1, warmup=24, calls=4, minimum_calls=4, seconds=1, blocks=4, batch_size=32, batches=4, seed=7)
     models = {"model": (exported, tokens / "test.arrow"), "reference": (exported, short)}
     spec = {"protocol": protocol.model_dump(), "max_length": 16, "threads": 1}
     summary, _ = measure(models, "onnxruntime", data / "test.arrow", spec)
@@ -201,3 +218,22 @@ def test_models_that_are_compared_read_the_same_texts_in_the_order_of_the_seed(e
         texts = Tokens.read(file)
         assert [ids for [ids] in log[:24]] == [texts[index]["input_ids"].tolist() for index in order]
     assert "throughput" not in summary  # 24 sentences are no batch of 32
+
+
+@pytest.mark.usefixtures("allowed")
+def test_a_round_goes_on_where_the_one_before_ended_and_batches_are_of_like_length(exported, data, tokens, monkeypatch):
+    """Round 2 of 4 sentences each begins at the fifth of the order; of its 2 batches of 8 the first has the 8 shortest of 16."""
+    ones, full = [], []
+
+    def opened(folder, runtime, threads):
+        return lambda inputs: (ones if len(inputs["input_ids"]) == 1 else full).append(inputs["input_ids"])
+
+    monkeypatch.setattr(latency_job, "open_model", opened)
+    protocol = Latency(rounds=1, warmup=0, calls=4, minimum_calls=4, seconds=1, blocks=4, batch_size=8, batches=2, seed=7)
+    spec = {"protocol": protocol.model_dump(), "max_length": 16, "threads": 1}
+    measure({"model": (exported, tokens / "test.arrow")}, "onnxruntime", data / "test.arrow", spec, number=2)
+    order, texts = np.random.default_rng(7).permutation(24), Tokens.read(tokens / "test.arrow")
+    timed = [ids[0].tolist() for ids in ones[5:]]  # after five trials
+    assert timed == [texts[index]["input_ids"].tolist() for index in order[4:8]]
+    lengths = sorted(texts.lengths[np.roll(order, -16)[:16]])
+    assert {ids.shape[1] for ids in full[::2]} | {ids.shape[1] for ids in full[1::2]} == {lengths[7], lengths[15]}

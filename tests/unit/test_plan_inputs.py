@@ -29,6 +29,7 @@ from planning import (
 )
 
 FILES = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "provenance.json")
+ROUND = {"rounds": "latency.json", "timings": "timings.parquet"}
 DOWNLOAD = "results/downloads/pip-some.Package-1.0-000000000000"
 WIDE = f"{ROOT}/transfer/snippets/wide.arrow"
 
@@ -209,7 +210,7 @@ def test_cuts_in_a_row_are_compared_with_what_the_first_one_cut(plan):
 def test_each_that_takes_turns_reads_the_test_sentences_by_its_own_tokenizer(plan):
     study = plan({"distill.minilmv2.student": {"source": {"random": {"layers": 2}}}})
     teacher, student = study.encoders
-    inputs = Jobs(study).measure_latency.inputs(at(chain=ORT, runtime="onnxruntime"))
+    inputs = Jobs(study).measure_round.inputs(at(chain=ORT, runtime="onnxruntime", round="1"))
     assert inputs["texts"] == f"{ROOT}/data/snippets/test.arrow"
     assert {name: inputs[f"{name}_tokens"] for name in ("model", "reference", "parent")} == {
         "model": tokens(study, "test", student),
@@ -217,6 +218,32 @@ def test_each_that_takes_turns_reads_the_test_sentences_by_its_own_tokenizer(pla
         "parent": tokens(study, "test", student),
     }
     assert inputs["parent"] == study.artefact("snippets", 0, Chain.parse(PRUNED), "onnxruntime")
+
+
+def test_rounds_come_one_after_the_other_and_are_pooled_by_the_teachers(plan):
+    study = plan({"latency.rounds": 3})
+    jobs, folder, teacher = Jobs(study), f"{MEASURED}/{KD}/torch", f"{MEASURED}/teacher/torch"
+    where = {"chain": KD, "runtime": "torch"}
+    assert [jobs.measure_round.before(at(**where, round=str(number))) for number in (1, 2, 3)] == [
+        [],
+        [f"{folder}/rounds/1/latency.json"],
+        [f"{folder}/rounds/2/latency.json"],
+    ]
+    rounds = {name: [f"{folder}/rounds/{n}/{file}" for n in (1, 2, 3)] for name, file in ROUND.items()}
+    assert jobs.measure_latency.inputs(at(**where)) == {**rounds, "teacher": f"{teacher}/latency.json"}
+    assert set(jobs.measure_latency.inputs(at(chain="teacher", runtime="torch"))) == set(ROUND)
+
+
+def test_round_2_of_all_cells_comes_before_round_3_of_any(plan):
+    """First rounds are like other jobs, whose priority is 0; within a round the order is random, and another in the next."""
+    job = Jobs(plan()).measure_round
+    cells = ("teacher", KD, PRUNED, ORT)
+    order = {n: {chain: job.priority(at(chain=chain, runtime="torch", round=n)) for chain in cells} for n in "123"}
+    assert set(order["1"].values()) == {0}
+    assert all(-1 <= value < 0 for value in order["2"].values())
+    assert all(-2 <= value < -1 for value in order["3"].values())
+    assert sorted(cells, key=order["2"].get) != sorted(cells, key=order["3"].get)
+    assert order["2"]["teacher"] == job.priority(at(chain="teacher", runtime="torch", round="2"))
 
 
 def test_a_quantized_model_reads_sentences_only_if_its_scheme_does(plan):

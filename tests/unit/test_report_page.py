@@ -83,6 +83,16 @@ def test_a_gain_is_called_one(spec, tables, tmp_path):
     assert 'It gains <strong><span class="whole">2.00 points [1.00, 3.00]</span></strong> of accuracy.' in step["sentences"]
 
 
+def test_a_ratio_of_one_round_is_told_without_an_interval(spec, tables, tmp_path):
+    table = pd.read_csv(tables / "stagewise.csv")
+    table[[f"speedup_over_{other}_{end}" for other in ("reference", "parent") for end in ("low", "high")]] = float("nan")
+    table.to_csv(tmp_path / "stagewise.csv", index=False)
+    summary = summaries(spec, tmp_path)[0]
+    assert (summary["tiles"][2]["figure"], summary["tiles"][2]["words"]) == ("8.00×", "faster")
+    told = 'It is <span class="whole">4.00×</span> as fast, by one round: without an interval.'
+    assert told in summary["steps"][0]["sentences"]
+
+
 def test_links_and_machines(spec):
     chains = {chain["cell"]: chain for chain in chains_of(spec)}
     edgemin_ = chains["edgemin"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import write_json
+from edgemin.core.files import read_json, write_json
 from edgemin.report import markup
 from edgemin.report.blocks import frame_of
 from edgemin.report.collect import COLUMNS, collect, write
@@ -57,6 +58,7 @@ def spec(tmp_path):
                 "single_stream": single,
                 "throughput": throughput,
                 "tokenisation_p50_ms": 0.25,
+                "rounds": 5,
                 "host": {"cpu": "Some & CPU"},
             }
             write_json(folder / "latency.json", latency)
@@ -173,16 +175,30 @@ def test_the_three_files_say_the_same(spec, tmp_path):
     markdown, tex = ((tmp_path / f"stagewise.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
     assert markdown.startswith("# Stage by stage: s\n\n| runtime ")
     assert "a change is paired with the row above." in markdown
-    assert (
-        "Machine: Some & CPU; 1 inference thread(s). 2 seeds. With fewer than 4 seeds there is no interval and no p" in markdown
-    )
-    assert r"Machine: Some \& CPU; 1 inference thread(s). 2 seeds. With fewer" in tex
+    told = "1 inference thread(s). Intervals of latency say where the next run of 5 rounds falls (95 %). 2 seeds. With fewer than 4 seeds"
+    assert f"Machine: Some & CPU; {told} there is no interval and no p" in markdown
+    assert rf"Machine: Some \& CPU; {told.replace('%', chr(92) + '%')}" in tex
     for mark in ("62.5 [", "−25.00 [", "2.50× [2.00, 3.00]"):
         assert mark in markdown
         assert markup.tex_escape(mark) in tex
     rows = [line for line in tex.splitlines() if line.endswith(r" \\")]
     assert len(rows) == 1 + 3
     assert {row.count(" & ") for row in rows} == {len(shown(table)) - 1}
+
+
+def test_with_one_round_a_ratio_has_no_interval_and_the_table_says_so(spec, tmp_path):
+    for row in spec["blocks"][0]["rows"]:
+        for seed in row["seeds"]:
+            file = Path(seed["folder"], "latency.json")
+            told = read_json(file)
+            for name in {"p50_ms", "speedup_over_reference"} & set(told["single_stream"]):
+                told["single_stream"][name] |= {"low": None, "high": None}
+            write_json(file, {**told, "rounds": 1})
+    registry.TABLES["stagewise"].write(spec, tmp_path)
+    markdown = (tmp_path / "stagewise.md").read_text(encoding="utf-8")
+    assert "Latency was measured in one round, so it has no interval" in markdown
+    assert "2.50× |" in re.sub(" +", " ", markdown)
+    assert pd.read_csv(tmp_path / "stagewise.csv")["speedup_over_reference_low"].isna().all()
 
 
 @pytest.mark.parametrize(

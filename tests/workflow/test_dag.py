@@ -31,6 +31,7 @@ def test_a_shared_prefix_is_trained_once(copy: Copy) -> None:
     assert (jobs["quantize_model_onnxruntime"], jobs["quantize_model_torch"]) == (1, 1)
     assert jobs["cache_teacher"] == 2  # logits, and Q, K, V of the last layer
     assert jobs["measure_latency"] == 3 * 2 + 2  # three float chains in two runtimes, two quantized ones in their own
+    assert jobs["measure_round"] == 2 * jobs["measure_latency"]
 
 
 def test_more_seeds_make_more_chains_but_not_more_data(copy: Copy) -> None:
@@ -66,10 +67,11 @@ def resources(copy: Copy, *arguments: str) -> dict[str, dict[str, str]]:
 def test_a_changed_resource_leaves_the_others_alone(copy: Copy) -> None:
     """What `--set-resources` and a profile say is added to what the rules say, not put in its place."""
     before = resources(copy)
-    assert before["measure_latency"]["slurm_extra"] == "--exclusive"
+    assert before["measure_round"]["slurm_extra"] == "--exclusive"
+    assert "slurm_extra" not in before["measure_latency"]
     assert int(before["distill_student"]["runtime"]) > int(before["prepare_data"]["runtime"])
-    changed = resources(copy, "--set-resources", "measure_latency:constraint=x", "train_teacher:runtime=7")
-    assert changed["measure_latency"] == {**before["measure_latency"], "constraint": "x"}
+    changed = resources(copy, "--set-resources", "measure_round:constraint=x", "train_teacher:runtime=7")
+    assert changed["measure_round"] == {**before["measure_round"], "constraint": "x"}
     assert changed["train_teacher"] == {**before["train_teacher"], "runtime": "7"}
     assert changed["distill_student"] == before["distill_student"]
 

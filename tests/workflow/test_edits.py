@@ -11,7 +11,7 @@ import pytest
 from copies import CODE, Copy, Edit, edits
 from loaded import JOBS
 
-MEASURED = {"measure_quality", "measure_latency"}
+MEASURED = {"measure_quality", "measure_round"}
 READ_BY_ALL = {
     "train_teacher",
     "cache_teacher",
@@ -58,6 +58,8 @@ EDITS: dict[str, tuple[str, tuple[str, str], set[str]]] = {
             "scan_quantization",
         },
     ),
+    "how a round is timed": ("measure/latency.py", ("", CODE), {"measure_round"}),
+    "how rounds are pooled": ("measure/rounds.py", ("", CODE), {"measure_latency"}),
     "a table": ("report/tables/orders.py", ("", CODE), {"table_orders"}),
     "a plot": ("report/plots/sensitivity/draw.py", ("", CODE), {"plot_sensitivity"}),
     "the training loop": ("training/phase.py", ("", CODE), READ_BY_ALL - {"cache_teacher", "sweep_pruning"}),

@@ -21,13 +21,14 @@ COLLECTED = {
     "tables",
 }
 # What the dry run has to list besides the collecting rules: the jobs of the new cell, in both runtimes if it is a float one.
-BOTH = dict.fromkeys(MEASURED, 2)
+ONE = {**dict.fromkeys(MEASURED, 1), "measure_round": 2}
+BOTH = {rule: 2 * count for rule, count in ONE.items()}
 NEW_JOBS: dict[str, dict[str, int]] = {
     "An objective": {"cache_teacher": 1, "distill_student": 1, "export_onnx": 1, **BOTH},
     "A pruning criterion": {"prune_structured": 1, "export_onnx": 1, **BOTH},
     "A structure to prune": {"prune_structured": 1, "export_onnx": 1, **BOTH},
-    "A quantization scheme": {"quantize_model_onnxruntime": 1, **dict.fromkeys(MEASURED, 1)},
-    "A runtime": dict.fromkeys(MEASURED, 3),  # of the three float cells
+    "A quantization scheme": {"quantize_model_onnxruntime": 1, **ONE},
+    "A runtime": {rule: 3 * count for rule, count in ONE.items()},  # of the three float cells
     "A table": {"table_files": 1},
     "A family of encoders": {"prepare_encoder": 1, "tokenize_texts": 3, "distill_student": 1, "export_onnx": 1, **BOTH},
 }

@@ -68,6 +68,21 @@ def test_the_table_agrees_with_the_predictions(finished: Copy) -> None:
         assert row["quality_low"] <= row["quality"] <= row["quality_high"]
 
 
+def test_rounds_are_pooled_and_no_row_contradicts_itself(finished: Copy) -> None:
+    folder = finished.folder / RESULTS / "measurements/snippets/seed0"
+    files = sorted(folder.rglob("onnxruntime/latency.json"))
+    pooled = {file.parent: json.loads(file.read_text()) for file in files}
+    teacher = pooled[folder / "teacher/onnxruntime"]["single_stream"]["p50_ms"]["value"]
+    for place, told in pooled.items():
+        stream = told["single_stream"]
+        rounds = [json.loads((place / f"rounds/{number}/latency.json").read_text()) for number in (1, 2)]
+        assert (told["rounds"], len(told["each_round"])) == (2, 2)
+        assert stream["calls"] == sum(one["single_stream"]["calls"] for one in rounds)
+        assert rounds[0]["host"]["measured_at"] <= rounds[1]["host"]["measured_at"]
+        if "speedup_over_reference" in stream:
+            assert stream["p50_ms"]["value"] * stream["speedup_over_reference"]["value"] == pytest.approx(teacher)
+
+
 def test_both_runtimes_give_the_same_float_predictions(finished: Copy) -> None:
     folder = finished.folder / RESULTS / "measurements/snippets/seed0/teacher"
     one, other = (pd.read_parquet(folder / runtime / "predictions.parquet") for runtime in ("onnxruntime", "torch"))
@@ -158,7 +173,7 @@ REPORT = {
     "tables",
     "write_study",
 }
-MEASURE = {"measure_quality", "measure_size", "measure_latency"}
+MEASURE = {"measure_quality", "measure_size", "measure_round", "measure_latency"}
 
 
 def _change_ratio(study: dict) -> None:
@@ -183,7 +198,7 @@ def _change_latency(study: dict) -> None:
         (_change_ratio, PRUNE_AND_AFTER | MEASURE | REPORT),
         (_change_question, {"write_study", "page", "table_recommendation", "tables"}),
         (_add_cell, {"quantize_model_onnxruntime"} | MEASURE | REPORT - {"table_stagewise", "plot_stagewise"}),
-        (_change_latency, {"measure_latency"} | REPORT),
+        (_change_latency, {"measure_round", "measure_latency"} | REPORT),
     ],
 )
 def test_a_change_re_runs_what_depends_on_it(finished: Copy, change: Callable[[dict], None], again: set[str]) -> None:
@@ -196,6 +211,7 @@ def test_a_change_re_runs_what_depends_on_it(finished: Copy, change: Callable[[d
         assert (jobs["prune_structured"], jobs["measure_quality"], jobs["export_onnx"]) == (1, 4, 1)
     if change is _add_cell:
         assert (jobs["quantize_model_onnxruntime"], jobs["measure_quality"], jobs["measure_latency"]) == (1, 1, 1)
+        assert jobs["measure_round"] == 2
 
 
 def test_editing_the_pruning_code_re_runs_pruning_and_what_follows(finished: Copy) -> None:

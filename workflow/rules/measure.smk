@@ -57,22 +57,44 @@ rule measure_size:
         "../scripts/measure_size.py"
 
 
-rule measure_latency:
+rule measure_round:
     """Runs alone, whatever number of threads it uses: it takes every core that Snakemake has, on a cluster a node of its own."""
     input:
-        unpack(JOBS.measure_latency.inputs),
+        unpack(JOBS.measure_round.inputs),
+        before=lambda wildcards: [
+            ancient(file) for file in JOBS.measure_round.before(wildcards)
+        ],
     output:
-        **JOBS.measure_latency.outputs,
+        **JOBS.measure_round.outputs,
     log:
-        JOBS.measure_latency.log,
+        JOBS.measure_round.log,
     benchmark:
-        JOBS.measure_latency.benchmark
+        JOBS.measure_round.benchmark
+    priority: JOBS.measure_round.priority
     conda:
         ENVIRONMENT
     threads: lambda wildcards: workflow.cores if workflow.local_exec else STUDY.threads.inference
     resources:
         mem_mb=4000,
         slurm_extra="--exclusive",
+    params:
+        spec=JOBS.measure_round.spec,
+    script:
+        "../scripts/measure_round.py"
+
+
+rule measure_latency:
+    """The rounds of a cell, pooled."""
+    input:
+        unpack(JOBS.measure_latency.inputs),
+    output:
+        JOBS.measure_latency.outputs,
+    log:
+        JOBS.measure_latency.log,
+    benchmark:
+        JOBS.measure_latency.benchmark
+    conda:
+        ENVIRONMENT
     params:
         spec=JOBS.measure_latency.spec,
     script:

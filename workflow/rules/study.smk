@@ -81,6 +81,7 @@ wildcard_constraints:
     task=chains.one_of(STUDY.tasks),
     seed=r"\d+",
     runtime=chains.one_of(registry.RUNTIMES.names()),
+    round=r"[1-9]\d*",
     pin=chains.one_of(PLAN.pins),
     encoder=chains.one_of(PLAN.encoders),
     tokenizer=chains.one_of(PLAN.tokenizers),

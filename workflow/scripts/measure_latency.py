@@ -1,17 +1,8 @@
-from pathlib import Path
-
-from job import folder_of, job
+from job import files_of, folder_of, job
 
 with job(snakemake):
-    from edgemin.core.files import write_json, write_parquet
-    from edgemin.measure import latency_job
+    from edgemin.core.files import write_json
+    from edgemin.measure import rounds
 
-    files = snakemake.input
-    models = {
-        name: (folder_of(files[name]), Path(files[f"{name}_tokens"]))
-        for name in ("model", "reference", "parent")
-        if files.get(name)
-    }
-    summary, timings = latency_job.measure(models, snakemake.wildcards.runtime, Path(files.texts), snakemake.params.spec)
-    write_parquet(snakemake.output.timings, timings)
-    write_json(snakemake.output.latency, summary)
+    folders = [file.parent for file in files_of(snakemake.input.rounds)]
+    write_json(snakemake.output[0], rounds.pool(folders, folder_of(snakemake.input.get("teacher"))))

@@ -75,8 +75,16 @@ def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
             for runtime in plan.study.runtimes_of(last):
                 if registry.RUNTIMES[runtime].graph:
                     yield Step.of("export", jobs.export_onnx, **at, parent=plan.float_of(last))
-                for kind in ("quality", "size", "latency"):
+                for kind in ("quality", "size"):
                     yield Step.of(kind, getattr(jobs, f"measure_{kind}"), **at, chain=last, runtime=runtime)
+                for chain in (Chain(), last):  # the teacher's latency is what the others are told by
+                    yield from _latency(jobs, plan, {**at, "chain": chain, "runtime": runtime})
+
+
+def _latency(jobs: Jobs, plan: Plan, at: Mapping[str, Any]) -> Iterator[Step]:
+    for number in range(1, plan.study.latency.rounds + 1):
+        yield Step.of("round", jobs.measure_round, **at, round=number)
+    yield Step.of("latency", jobs.measure_latency, **at)
 
 
 def _model(jobs: Jobs, plan: Plan, chain: Chain, at: Mapping[str, Any]) -> Step:

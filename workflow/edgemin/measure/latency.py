@@ -1,6 +1,7 @@
-"""Latency that can be trusted: models take turns in blocks inside one job, on the same sentences, with pinned threads.
+"""One round of timing: models take turns in blocks inside one job, on the same sentences, with pinned threads.
 
 Single stream: batch 1, real test sentences in a seeded order, tokenisation timed apart. Throughput: full batches.
+`measure.rounds` pools the rounds of a cell.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ Call = Callable[[Any], Any]
 def plan(seconds_per_call: Mapping[str, float], protocol: Latency) -> tuple[int, dict[str, int]]:
     """Sentences in a block, and how often each model goes through them.
 
-    Every model is called min(calls, seconds / its time) times, but not less than minimum_calls, over `blocks` blocks.
-    The slowest sets the block's sentences; faster ones repeat them, so that a block stays paired.
+    Sentences follow from the protocol alone, so they are the same for every row of a table: minimum_calls over `blocks` blocks.
+    Every model is called min(calls, seconds / its time) times, but not less than once for each sentence. Faster ones repeat a
+    block's sentences, so that a block stays paired.
     """
-    wanted = {
-        name: max(protocol.minimum_calls, min(protocol.calls, int(protocol.seconds / pace)))
-        for name, pace in seconds_per_call.items()
-    }
-    sentences = max(1, min(wanted.values()) // protocol.blocks)
-    return sentences, {name: max(1, number // (protocol.blocks * sentences)) for name, number in wanted.items()}
+    sentences = sentences_of_block(protocol)
+    least = protocol.blocks * sentences
+    wanted = {name: min(protocol.calls, int(protocol.seconds / pace)) for name, pace in seconds_per_call.items()}
+    return sentences, {name: max(1, number // least) for name, number in wanted.items()}
+
+
+def sentences_of_block(protocol: Latency) -> int:
+    return -(-protocol.minimum_calls // protocol.blocks)
 
 
 def take_turns(calls: Mapping[str, Call], items: Sequence[Any], protocol: Latency) -> dict[str, np.ndarray]:
@@ -78,17 +82,15 @@ def single_stream(timings: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 
 def throughput(timings: Mapping[str, np.ndarray], batch_size: int) -> dict[str, Any]:
-    """Sentences per second of `model` in full batches, and its ratio to each other one."""
+    """Sentences per second of `model` in full batches, and its ratio to each other one.
+
+    A block is one batch. Batches differ in length, so the seconds of a sentence are a mean over them: of their medians.
+    """
     own = timings["model"]
-    middle = percentile(own, 50)
     summary: dict[str, Any] = {
         "calls": own.size,
         "batch_size": batch_size,
-        "sentences_per_second": {
-            "value": batch_size / middle.value,
-            "low": batch_size / middle.high,
-            "high": batch_size / middle.low,
-        },
+        "sentences_per_second": batch_size / float(np.median(own, axis=1).mean()),
     }
     summary.update({f"speedup_over_{name}": ratio(values, own).as_dict() for name, values in timings.items() if name != "model"})
     return summary

@@ -1,4 +1,4 @@
-"""The measuring job: open the models, run both scenarios, describe the host."""
+"""The job of one round: open the models, run both scenarios, describe the host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgemin.data.arrow import read_rows
 from edgemin.data.tokenizer import load_tokenizer, tokenize
 from edgemin.data.tokens import Tokens
 from edgemin.measure import host as hosts
-from edgemin.measure.latency import single_stream, take_turns, throughput
+from edgemin.measure.latency import sentences_of_block, single_stream, take_turns, throughput
 from edgemin.study import registry
 from edgemin.study.measuring import Latency
 from edgemin.study.runtime import open_model
@@ -22,10 +22,11 @@ Inputs = dict[str, list[dict[str, np.ndarray]]]
 
 
 def measure(
-    models: Mapping[str, tuple[Path, Path]], runtime: str, texts: Path, spec: Mapping[str, Any]
+    models: Mapping[str, tuple[Path, Path]], runtime: str, texts: Path, spec: Mapping[str, Any], number: int = 1
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """models: `model`, and if they are other models `reference` and `parent`: each one's folder, and the file of the test split's tokens by
-    its tokenizer. texts: the test split itself. spec: protocol, max_length, threads.
+    its tokenizer. texts: the test split itself. spec: protocol (of one round), max_length, threads. number: of the round, from 1 on; each
+    goes on in the test split where the one before ended.
 
     Returns the summary and the raw timings (scenario, model, block, call, seconds).
     """
@@ -33,7 +34,8 @@ def measure(
     cpus = hosts.pin(threads)
     manifest = hosts.host(threads)
     tokens = {name: Tokens.read(file, folder) for name, (folder, file) in models.items()}
-    order = np.random.default_rng(protocol.seed).permutation(len(tokens["model"])).tolist()
+    shuffled = np.random.default_rng(protocol.seed).permutation(len(tokens["model"]))
+    order = _from(shuffled, (number - 1) * protocol.blocks * sentences_of_block(protocol))
     runs = {name: open_model(folder, runtime, threads) for name, (folder, _) in models.items()}
     ones = _batches(tokens, order, 1)
     stream = take_turns({name: _on(run, ones[name]) for name, run in runs.items()}, range(len(order)), protocol)
@@ -41,7 +43,9 @@ def measure(
     raw = {"single_stream": stream}
     size = protocol.batch_size
     if registry.RUNTIMES[runtime].batches and protocol.batches and len(order) >= size:
-        full = _batches(tokens, order[: size * min(protocol.batches, len(order) // size)], size)
+        count = size * min(protocol.batches, len(order) // size)
+        lengths = tokens.get("reference", tokens["model"]).lengths
+        full = _batches(tokens, sorted(_from(shuffled, (number - 1) * count)[:count], key=lengths.__getitem__), size)
         many = protocol.model_copy(update={"warmup": 2, "calls": protocol.batches, "minimum_calls": protocol.blocks})
         calls = {name: _on(run, full[name]) for name, run in runs.items()}
         raw["throughput"] = take_turns(calls, range(len(full["model"])), many)
@@ -49,6 +53,12 @@ def measure(
     summary["tokenisation_p50_ms"] = _tokenisation(models["model"][0], texts, order, spec["max_length"], protocol)
     summary["host"] = manifest
     return summary, _table(raw)
+
+
+def _from(order: np.ndarray, start: int) -> list[int]:
+    """The order, begun at another place; what is before it comes last."""
+    found: list[int] = np.roll(order, -start).tolist()
+    return found
 
 
 def _batches(tokens: Mapping[str, Tokens], order: Sequence[int], size: int) -> Inputs:

@@ -81,6 +81,10 @@ class Paths:
     def measured(self, task: str, seed: Seed, chain: Chain | str, runtime: str) -> str:
         return f"{self.root}/measurements/{task}/seed{seed}/{chain}/{runtime}"
 
+    def round(self, task: str, seed: Seed, chain: Chain | str, runtime: str, number: int | str) -> str:
+        """One round of latency."""
+        return f"{self.measured(task, seed, chain, runtime)}/rounds/{number}"
+
     def sweep(self, task: str, seed: Seed, chain: Chain | str, structure: str, criterion: str) -> str:
         return f"{self.root}/sweeps/{task}/seed{seed}/{chain}/{structure}-{criterion}.json"
 

@@ -64,7 +64,13 @@ def _value(scenario: str, name: str, value: Any) -> Iterator[Row]:
     for suffix, number in (
         {"": value["value"], "_low": value["low"], "_high": value["high"]}.items() if isinstance(value, dict) else [("", value)]
     ):
-        yield {"scenario": scenario, "metric": metric + suffix, "value": number, "unit": unit}
+        if number is not None:  # no interval with one round
+            yield {"scenario": scenario, "metric": metric + suffix, "value": number, "unit": unit}
 
 
-_UNITS = {"calls": "calls", "blocks": "blocks", "batch_size": "sentences", "sentences_per_second": "sentences/s"}
+_UNITS = {
+    "calls": "calls",
+    "batch_size": "sentences",
+    "sentences_per_second": "sentences/s",
+    "own_sentences_per_second": "sentences/s",
+}

@@ -60,15 +60,16 @@ def numbers(values: pd.Series, factor: float, digits: int, unit: str = "") -> li
 
 
 def intervals(table: pd.DataFrame, name: str, factor: float, digits: int, unit: str = "", signed: bool = False) -> list[str]:
-    """`value [low, high]` of the columns name, name_low and name_high."""
+    """`value [low, high]` of the columns name, name_low and name_high; the value alone where there is no interval."""
     cells = []
     for _, row in table.iterrows():
         value, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
         if value is None or pd.isna(value):
             cells.append(MISSING)
-        else:
-            ends = f"[{number(low * factor, digits, signed)}, {number(high * factor, digits, signed)}]"
-            cells.append(f"{number(value * factor, digits, signed)}{unit} {ends}")
+            continue
+        told = number(value * factor, digits, signed) + unit
+        ends = "" if pd.isna(low) else f" [{number(low * factor, digits, signed)}, {number(high * factor, digits, signed)}]"
+        cells.append(told + ends)
     return cells
 
 

@@ -43,8 +43,17 @@ def sizes_of(rows: pd.DataFrame) -> dict[str, float | None]:
     return {name: _mean(rows, metric) for metric, name in names.items()}
 
 
+def rounds_said(folders: Sequence[str]) -> str:
+    """What the intervals of latencies are over; one of folders per cell and seed."""
+    rounds = sorted({read_json(Path(folder) / "latency.json")["rounds"] for folder in folders})
+    if rounds == [1]:
+        return "Latency was measured in one round, so it has no interval: how far the next run is away was not measured."
+    return f"Intervals of latency say where the next run of {' or '.join(map(str, rounds))} rounds falls (95 %)."
+
+
 def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
-    """Means over seeds; an interval's ends are averaged too, which keeps its width: seeds do not make one machine many."""
+    """Means over seeds; an interval's ends are averaged too, which keeps its width: seeds do not make one machine many. With one round
+    there are no ends."""
     found = {}
     for metric in ("p50", "p90", "p99", "speedup_over_reference", "speedup_over_parent"):
         for end in ("", "_low", "_high"):

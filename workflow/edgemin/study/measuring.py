@@ -38,24 +38,32 @@ class Threads(Strict):
 
 
 class Latency(Strict):
-    """Single stream: batch 1, real test sentences. Throughput: full batches."""
+    """Single stream: batch 1, real test sentences. Throughput: full batches. Numbers are of all rounds together."""
 
+    rounds: Annotated[int, Field(ge=1)] = 5
+    """Jobs that measure a cell, each a process of its own. Intervals are computed over rounds; with one round there are none."""
     warmup: Annotated[int, Field(ge=0)] = 50
-    """Untimed calls of each model before timing."""
+    """Untimed calls of each model before timing, in every round."""
     calls: Annotated[int, Field(ge=1)] = 1000
     """Calls of a model at most."""
     seconds: Annotated[float, Field(gt=0)] = 10.0
     """Timing stops after `calls` calls or `seconds` seconds, whichever comes first..."""
     minimum_calls: Annotated[int, Field(ge=1)] = 100
-    """...but not before so many calls."""
+    """...but not before so many calls. It is also the number of different sentences, the same for every model."""
     blocks: Annotated[int, Field(ge=4)] = 20
-    """Blocks of calls, in which models take turns; intervals are computed over blocks."""
+    """Blocks of calls, in which models take turns; at least 4 in a round."""
     batch_size: Annotated[int, Field(ge=2)] = 32
     """Batch of the throughput scenario."""
     batches: Annotated[int, Field(ge=0)] = 20
     """Batches of the throughput scenario; 0 leaves it out."""
     seed: Seed = 0
-    """Of the order of test sentences."""
+    """Of the order of test sentences, and of the order of cells within a round."""
+
+    def share(self) -> Latency:
+        """The protocol of one round: its part of everything but the warm-up, rounded up."""
+        part = {name: -(-getattr(self, name) // self.rounds) for name in ("calls", "minimum_calls", "blocks", "batches")}
+        part["blocks"] = max(4, part["blocks"])
+        return self.model_copy(update={**part, "rounds": 1, "seconds": self.seconds / self.rounds})
 
 
 class TeacherCache(Strict):

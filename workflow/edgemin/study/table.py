@@ -88,7 +88,7 @@ class Table:
         raise NotImplementedError
 
 
-MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", "latency.json", "timings.parquet")
+MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", "latency.json")
 
 
 def measured_files(row: Mapping[str, Any]) -> list[str]:

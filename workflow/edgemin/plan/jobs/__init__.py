@@ -14,7 +14,14 @@ from edgemin.plan.jobs.data import (
     PrepareTransfer,
     TokenizeTexts,
 )
-from edgemin.plan.jobs.measuring import MeasureLatency, MeasureOutOfDomain, MeasureQuality, MeasureSize, ScanQuantization
+from edgemin.plan.jobs.measuring import (
+    MeasureLatency,
+    MeasureOutOfDomain,
+    MeasureQuality,
+    MeasureRound,
+    MeasureSize,
+    ScanQuantization,
+)
 from edgemin.plan.jobs.models import (
     CacheTeacher,
     DistillStudent,
@@ -52,6 +59,7 @@ class Jobs:
         self.measure_quality = MeasureQuality(plan)
         self.measure_out_of_domain = MeasureOutOfDomain(plan)
         self.measure_size = MeasureSize(plan)
+        self.measure_round = MeasureRound(plan)
         self.measure_latency = MeasureLatency(plan)
         self.write_study = WriteStudy(plan)
         self.collect_results = CollectResults(plan)

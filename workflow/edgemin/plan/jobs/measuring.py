@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from edgemin.plan.jobs.base import Inputs, Job
@@ -103,16 +104,31 @@ class MeasureSize(Measuring):
         return registry.RUNTIMES.module(at.runtime), *self.plan.families_of(Chain.parse(at.chain))
 
 
-class MeasureLatency(Measuring):
-    """Runs alone."""
+class MeasureRound(Measuring):
+    """One round of latency, in a process of its own. Runs alone."""
 
-    rule = "measure_latency"
-    place = "measurements/{task}/seed{seed}/{chain}/{runtime}/latency"
+    rule = "measure_round"
+    place = "measurements/{task}/seed{seed}/{chain}/{runtime}/rounds/{round}"
 
     @property
     def outputs(self) -> dict[str, str]:
-        folder = self.paths.measured("{task}", "{seed}", "{chain}", "{runtime}")
+        folder = self.paths.round("{task}", "{seed}", "{chain}", "{runtime}", "{round}")
         return {"latency": f"{folder}/latency.json", "timings": f"{folder}/timings.parquet"}
+
+    def before(self, at: Any) -> list[str]:
+        """The round that has to end before this one begins; nothing of it is read."""
+        last = int(at.round) - 1
+        return [f"{self.paths.round(at.task, at.seed, at.chain, at.runtime, last)}/latency.json"] if last else []
+
+    def priority(self, at: Any) -> float:
+        """First rounds are like other jobs; of the rest, round 2 of all cells goes before round 3 of any. They are below 0, the priority of
+        all other jobs, so that they wait for trainings and spread over the hours. Within a round cells have a random order, the same
+        for the same seed.
+        """
+        if at.round == "1":
+            return 0
+        name = f"{self.study.latency.seed} {at.task} {at.seed} {at.chain} {at.runtime} {at.round}"
+        return 1 - int(at.round) + int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8
 
     def inputs(self, at: Any) -> Inputs:
         files: Inputs = {"texts": self.paths.texts(at.task, "test")}
@@ -123,13 +139,36 @@ class MeasureLatency(Measuring):
 
     def about(self, at: Any) -> dict[str, Any]:
         return {
-            "protocol": spec_of(self.study.latency),
+            "protocol": spec_of(self.study.latency.share()),
             "max_length": self.study.tasks[at.task].max_length,
             "threads": self.study.threads.inference,
         }
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return self.running(at)
+
+
+class MeasureLatency(Measuring):
+    """The rounds of a cell, pooled. Times nothing itself, so it needs no machine of its own."""
+
+    rule = "measure_latency"
+    place = "measurements/{task}/seed{seed}/{chain}/{runtime}/latency"
+
+    @property
+    def outputs(self) -> list[str]:
+        return [f"{self.paths.measured('{task}', '{seed}', '{chain}', '{runtime}')}/latency.json"]
+
+    def inputs(self, at: Any) -> Inputs:
+        """The teacher's own latency is what other cells' times are told by."""
+        numbers = range(1, self.study.latency.rounds + 1)
+        folders = [self.paths.round(at.task, at.seed, at.chain, at.runtime, number) for number in numbers]
+        files: Inputs = {name: [f"{folder}/{file}" for folder in folders] for name, file in _OF_ROUNDS.items()}
+        if Chain.parse(at.chain).links:
+            files["teacher"] = f"{self.paths.measured(at.task, at.seed, Chain(), at.runtime)}/latency.json"
+        return files
+
+
+_OF_ROUNDS = {"rounds": "latency.json", "timings": "timings.parquet"}
 
 
 class ScanQuantization(Job):

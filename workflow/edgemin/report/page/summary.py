@@ -78,9 +78,9 @@ def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[d
         more = f"{_megabytes(first)} → {_megabytes(last)} MB"
         tiles.append({"figure": f"{first['bytes'] / last['bytes']:.1f}×", "words": "smaller", "more": more})
     if _told(last, "speedup_over_reference"):
-        times = _interval(last, "speedup_over_reference")
+        words = f"faster {_times(last, 'speedup_over_reference')}".strip()
         more = f"p50 {first['p50']:.2f} → {last['p50']:.2f} ms"
-        tiles.append({"figure": f"{times.value:.2f}×", "words": f"faster {_ends(times.low, times.high, 2)}", "more": more})
+        tiles.append({"figure": f"{last['speedup_over_reference']:.2f}×", "words": words, "more": more})
     return tiles
 
 
@@ -125,7 +125,9 @@ def _speed(above: pd.Series, row: pd.Series, chain: Chain) -> Markup:
     if name is None or not _told(row, name):
         return Markup("")
     times = _interval(row, name)
-    text = _whole_text(f"{times.value:.2f}×", _ends(times.low, times.high, 2))
+    text = _whole_text(f"{times.value:.2f}×", _times(row, name))
+    if pd.isna(times.low):
+        return Markup("It is {} as fast, by one round: without an interval.").format(text)
     if times.low <= 1 <= times.high:
         return Markup("A change of speed is <em>not shown beyond the interval</em>, which contains 1: {}.").format(text)
     if times.low > 1:
@@ -165,13 +167,19 @@ def _ends(low: float, high: float, digits: int, signed: bool = False) -> str:
     return f"[{number(low, digits, signed)}, {number(high, digits, signed)}]"
 
 
+def _times(row: pd.Series, name: str) -> str:
+    """Ends of a ratio's interval; nothing with one round."""
+    times = _interval(row, name)
+    return "" if pd.isna(times.low) else _ends(times.low, times.high, 2)
+
+
 def _megabytes(row: pd.Series) -> str:
     return f"{row['bytes'] / 1e6:#.3g}".rstrip(".")
 
 
 def _whole_text(figure: str, ends: str) -> Markup:
     """Figure and interval, which no line break parts."""
-    return Markup('<span class="whole">{} {}</span>').format(figure, ends)
+    return Markup('<span class="whole">{}</span>').format(f"{figure} {ends}".strip())
 
 
 def _listed(names: list[str]) -> Markup:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOTE = (
     "Test split, 95 % intervals. A change is paired with the first row of its block, "
     "and so many times its bytes and its p50 has each row: qualities of recipes are compared fairly where both are 1.00. "
-    "Faster: paired ratio against the teacher, measured in the same job, single stream, batch 1. MB = 10^6 bytes of all files "
+    "Faster: paired ratio against the teacher, measured in the same jobs, single stream, batch 1. MB = 10^6 bytes of all files "
     "needed to predict."
 )
 

@@ -24,7 +24,7 @@ NOTE = (
     "Cut: share of the heads, neurons or weights that the last prune stage took, or how many layers; with learned masks the share "
     "of the weights and biases of attention and FFN, or of all parameters, if the variant says so; by: the criterion; recovered: "
     "whether it trained on after the cut (a cut of 0 % is the control that trained as long without one). Faster: paired ratio "
-    "against the chain's parent (of two cuts without a recovery in between, the model before both), measured in the same job, single "
+    "against the chain's parent (of two cuts without a recovery in between, the model before both), measured in the same jobs, single "
     "stream, batch 1; where single weights are zero nothing is "
     "faster, because dense kernels multiply zeros like other numbers: only the compressed files shrink. MB = 10^6 bytes."
 )
@@ -35,7 +35,7 @@ class Pruning(BlockTable):
     title = "Pruning"
     caption = (
         "What was cut, by which score, with and without recovery. A change is paired with the first row of its block; a speed- "
-        "up with the chain's parent, measured in the same job."
+        "up with the chain's parent, measured in the same jobs."
     )
     meaning = (
         "blocks of a table of pruning: the reference, then cells whose chains end in a prune link; all of them float, in the first of "

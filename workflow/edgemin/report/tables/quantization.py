@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NOTE = (
     "Test split, 95 % intervals. Change, agreement (share of the test examples on which "
     "both decide alike), smaller and faster: against the float parent, the first row of the block, in the same runtime. Validation: what a "
-    "scheme may be chosen by. Faster: paired ratio, measured in the same job, single stream, batch 1; throughput: full batches, "
+    "scheme may be chosen by. Faster: paired ratio, measured in the same jobs, single stream, batch 1; throughput: full batches, "
     "not timed in PyTorch. MB = 10^6 bytes of all files needed to predict."
 )
 _DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "asimddp", "i8mm"}
@@ -69,13 +69,16 @@ class Quantization(BlockTable):
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.core.files import read_json
         from edgemin.report.markup import write_forms
+        from edgemin.report.measured import rounds_said
         from edgemin.report.statistics.adjust import said
 
         found = frame(spec)
         folders = [seed["folder"] for one in rows_of(spec) for seed in one["seeds"]]
         hosts = [read_json(Path(one) / "latency.json")["host"] for one in folders]
         machines = sorted({f"{host['cpu']} ({', '.join(host['flags'])})" for host in hosts})
-        note = f"{NOTE} Machine: {'; '.join(machines)}; {spec['threads']} inference thread(s). {said(found)}"
+        note = (
+            f"{NOTE} Machine: {'; '.join(machines)}; {spec['threads']} inference thread(s). {rounds_said(folders)} {said(found)}"
+        )
         if not all(_DOT_PRODUCTS & set(host["flags"]) for host in hosts):
             note += (
                 " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 NOTE = (
     "Quality and its change: test split, 95 % intervals; a change is paired with "
     "{reference}. Single stream: batch 1, real sentences, tokenisation excluded; speed-ups are paired ratios "
-    "against the teacher measured in the same job and runtime. MB = 10^6 bytes of all files needed to predict (weights, "
-    "config, tokenizer). 'Naive' is what sum(p.numel() for p in model.parameters()) reports: after torch's INT8 quantization it "
+    "against the teacher measured in the same jobs and runtime; a p50 is the teacher's divided by the ratio. MB = 10^6 bytes of all "
+    "files needed to predict (weights, config, tokenizer). 'Naive' is what sum(p.numel() for p in model.parameters()) reports: after torch's INT8 quantization it "
     "drops because packed weights are no longer parameters, not because weights were removed; 'logical' counts every weight "
     "that takes part in inference."
 )
@@ -31,7 +31,7 @@ class Stagewise(RuntimeTable):
     title = "Stage by stage"
     caption = (
         "What each stage of the ladder costs and buys. The runtime is held constant within a block; every speed-up is a paired "
-        "ratio against the teacher, measured in the same job. Naive and logical parameter counts stand side by side because "
+        "ratio against the teacher, measured in the same jobs. Naive and logical parameter counts stand side by side because "
         "packed INT8 weights vanish from the naive one although nothing was removed."
     )
     meaning = (
@@ -76,12 +76,14 @@ def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, ref
     from edgemin.core.files import read_json
     from edgemin.report.blocks import frame_of
     from edgemin.report.markup import write_forms
+    from edgemin.report.measured import rounds_said
     from edgemin.report.statistics.adjust import said
 
     frame = frame_of(spec["blocks"], stepwise=reference == "the row above")
     measured = [seed for row in rows_of(spec) for seed in row["seeds"]]
     hosts = sorted({read_json(Path(seed["folder"]) / "latency.json")["host"]["cpu"] for seed in measured})
-    note = f"{NOTE.format(reference=reference)} Machine: {', '.join(hosts)}; {spec['threads']} inference thread(s). {said(frame)}"
+    note = f"{NOTE.format(reference=reference)} Machine: {', '.join(hosts)}; {spec['threads']} inference thread(s). "
+    note += f"{rounds_said([seed['folder'] for seed in measured])} {said(frame)}"
     text = shown(frame, stages=table.name == "subsets")
     write_forms(folder, table.name, frame, text, f"{table.title}: {spec['study']}", note)
 

@@ -77,7 +77,7 @@ def _points(axis: Any, rows: pd.DataFrame, name: str, scale: float, y: np.ndarra
     """One column of the table, with intervals where it has them, and its numbers beside."""
     values = ends = rows[name] * scale
     if f"{name}_low" in rows:
-        ends = rows[f"{name}_high"] * scale
+        ends = rows[f"{name}_high"].fillna(rows[name]) * scale
         errors = np.abs([values - rows[f"{name}_low"] * scale, ends - values])
         axis.errorbar(values, y, xerr=errors, fmt="none", ecolor=runtime.color, capsize=2, lw=1)
     else:
