@@ -184,7 +184,7 @@ def test_a_distill_job_in_tinyberts_two_steps(parent, lessons, job, tmp_path):
     assert set(first["last_terms"]) == {"tinybert", "tinybert.embeddings", "tinybert.hidden", "tinybert.attention"}
     assert set(second["last_terms"]) == {"logits"}
     assert [phase["projection_parameters"] for phase in (first, second)] == [16 * 16, 0]
-    assert [len(phase["validation"]) for phase in (first, second)] == [0, 1]
+    assert [len(phase["validation"]["loss"]) for phase in (first, second)] == [0, 1]
     assert read_weights(tmp_path / "out" / "model.safetensors").keys() == read_weights(parent / "model.safetensors").keys()
 
 

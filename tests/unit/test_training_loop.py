@@ -63,11 +63,16 @@ def train(source, tokens, tmp_path):
     """train(meddle, epochs, phases, scratch): a student that always starts from the same weights; returns (student, history)."""
     train_set, validation = (read_examples(tokens / f"{split}.arrow", KIND, source) for split in ("train", "validation"))
 
-    def run(meddle=lambda call, loss: loss, epochs=3, phases=1, scratch="scratch", rate=0.02, dropout=None, term=Term):
+    def run(
+        meddle=lambda call, loss: loss, epochs=3, phases=1, scratch="scratch", rate=0.02, dropout=None, term=Term, keep="loss"
+    ):
         set_seed(0)
         student = checkpoint.load_source(source, kind=KIND, labels=["negative", "positive"], finetuned=False)
         phase = Phase.model_validate(
-            {"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "terms": [{"objective": "labels"}], "dropout": dropout}
+            {
+                **{"epochs": epochs, "batch_size": BATCH, "learning_rate": rate, "dropout": dropout, "keep": keep},
+                "terms": [{"objective": "labels"}],
+            }
         )
         settings = Settings("accuracy", KIND, seed=0, precision="fp32", scratch=tmp_path / scratch)
         calls = []
@@ -145,16 +150,40 @@ def test_a_loss_that_is_not_finite_names_step_and_batch(train, bad):
     assert f"loss is {bad} at step 8 of 18 (epoch 2, batch 2; terms: {{'labels': {bad}}})" in str(error.value)
 
 
-def test_the_best_epoch_by_validation_is_kept(train):
+@pytest.mark.parametrize("keep", ["loss", "metric", "last"])
+def test_the_epoch_that_counts_is_kept(train, keep):
     """Three epochs towards the labels, then three away from them."""
-    student, history = train(lambda call, loss: loss if call <= 3 * PER_EPOCH else -loss, epochs=6, rate=0.01)
+    student, history = train(lambda call, loss: loss if call <= 3 * PER_EPOCH else -loss, epochs=6, rate=0.01, keep=keep)
     [phase] = history["phases"]
-    scores = phase["validation"]
-    assert len(scores) == 6
+    losses, scores = phase["validation"]["loss"], phase["validation"]["metric"]
+    assert len(losses) == len(scores) == 6
+    assert losses[-1] > min(losses)
     assert scores[-1] < max(scores)
-    assert phase["selected_epoch"] == 1 + scores.index(max(scores)) <= 3
-    kept = KIND.scores().score("accuracy")(train.validation.labels, predict(student, train.validation))
-    assert kept == max(scores)
+    expected = {"loss": losses.index(min(losses)), "metric": scores.index(max(scores)), "last": 5}[keep]
+    assert (phase["selected_by"], phase["selected_epoch"]) == (keep, 1 + expected)
+    logits = predict(student, train.validation)
+    assert KIND.scores().score("accuracy")(train.validation.labels, logits) == scores[expected]
+    loss = F.cross_entropy(torch.from_numpy(logits).double(), torch.tensor(train.validation.labels))
+    assert float(loss) == pytest.approx(losses[expected], rel=1e-5)
+
+
+@pytest.mark.parametrize(("keep", "epoch"), [("loss", 1), ("metric", 2), ("last", 3)])
+def test_loss_and_metric_may_choose_different_epochs(train, keep, epoch, monkeypatch):
+    """Sure answers, one of them wrong; then all barely right; then all wrong."""
+    right = np.eye(2, dtype=np.float32)[train.validation.labels]
+    one_wrong = right.copy()
+    one_wrong[0] = 1 - right[0]
+    answers = iter([one_wrong * 3, right * 0.05, 1 - right])
+    monkeypatch.setattr(trainer, "predict", lambda model, examples: next(answers))
+    weights = []
+    monkeypatch.setattr(
+        trainer.Progress,
+        "on_evaluate",
+        lambda self, *args, model, **more: weights.append(model.student.state_dict()["classifier.bias"].clone()),
+    )
+    student, history = train(keep=keep)
+    assert history["phases"][0]["selected_epoch"] == epoch
+    assert [torch.equal(student.state_dict()["classifier.bias"], one) for one in weights] == [n == epoch for n in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(("dropout", "same"), [(0.0, True), (None, False), (0.5, False)])
@@ -251,7 +280,7 @@ def test_parts_of_a_term_stand_beside_it(tiny):
 
 
 def test_values_are_learned_by_the_same_loop(source, tokens, tmp_path):
-    """The labels as numbers, one output: validation is Pearson's r of what the model then says."""
+    """The labels as numbers, one output: validation is the mean squared error, and Pearson's r, of what the model then says."""
     kind = KINDS["regression"]
     train_set, validation = (read_examples(tokens / f"{split}.arrow", kind, source) for split in ("train", "validation"))
     set_seed(0)
@@ -262,9 +291,13 @@ def test_values_are_learned_by_the_same_loop(source, tokens, tmp_path):
     history = loop.train(student, [phase], lambda term: term.build(student, None, kind), given)
     values = predict(student, validation)
     assert values.shape == (24, 1)
-    best = max(history["phases"][0]["validation"])
-    assert best == pytest.approx(np.corrcoef(validation.labels, values[:, 0])[0, 1], rel=1e-6)
-    assert best > 0.8
+    [phase] = history["phases"]
+    losses, scores = phase["validation"]["loss"], phase["validation"]["metric"]
+    best = losses.index(min(losses))
+    assert phase["selected_epoch"] == 1 + best
+    assert losses[best] == pytest.approx(((values[:, 0] - validation.labels) ** 2).mean(), rel=1e-5)
+    assert scores[best] == pytest.approx(np.corrcoef(validation.labels, values[:, 0])[0, 1], rel=1e-6)
+    assert scores[best] > 0.8
 
 
 def test_progress_is_told_now_and_then_with_the_time_that_is_left(monkeypatch, caplog):

@@ -134,7 +134,7 @@ def test_a_teacher_learns_its_task(source, files, tmp_path):
     for out in ("one", "other"):
         train_teacher(source, files(out), spec)
     [phase] = read_json(tmp_path / "one" / "history.json")["phases"]
-    assert max(phase["validation"]) > 0.9
+    assert max(phase["validation"]["metric"]) > 0.9
     assert equal(*(checkpoint.load(tmp_path / out) for out in ("one", "other")))
     assert checkpoint.load(tmp_path / "one").config.id2label == {0: "negative", 1: "positive"}
 
@@ -150,7 +150,7 @@ def test_a_teacher_learns_values(data, source, tmp_path):
     files = Files(tmp_path / "train.arrow", tmp_path / "validation.arrow", tmp_path / "out", tmp_path / "scratch")
     train_teacher(source, files, {**SPEC, "metric": "pearson", "teacher": {"source": {"path": "x"}, "training": TRAINING}})
     [phase] = read_json(tmp_path / "out" / "history.json")["phases"]
-    assert max(phase["validation"]) > 0.8
+    assert max(phase["validation"]["metric"]) > 0.8
     assert phase["last_terms"]["labels"] < 0.5  # 1 is what the mean of both would cost
     config = checkpoint.load(tmp_path / "out").config
     assert (config.num_labels, config.problem_type) == (1, "regression")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,9 @@ class Schedule(Strict):
     """Of AdamW; biases and LayerNorms are exempt."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Probability of every dropout of the trained model, in this phase only; empty: as its config says."""
+    keep: Literal["loss", "metric", "last"] = "loss"
+    """Which epoch counts: that of the lowest `loss` on validation (of the kind of task, with gold labels), of the highest `metric`, or the
+    `last`. What does not train predictions, or settles with its last update, ends with its last epoch whatever is said here."""
 
 
 class Phase(Schedule):

@@ -1,7 +1,7 @@
 """Train a model by a list of phases, each with a schedule of its own.
 
-Validation decides which epoch of a phase counts, if the phase trains the predictions (`study.term.chooses_epoch`); else its last one
-does. A killed run goes on at its last epoch.
+Validation decides which epoch of a phase counts (its key `keep`), if the phase trains the predictions (`study.term.chooses_epoch`); else
+its last one does. A killed run goes on at its last epoch.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from edgemin.training.supervised import Supervised
 from edgemin.training.trainer import PhaseTrainer
 
 log = logging.getLogger(__name__)
+BEST = {"metric": np.argmax, "loss": np.argmin}
+"""What validation measures after each epoch -> index of the best, the first of equal ones."""
 
 
 def train(student: Classifier, phases: Sequence[Phase], make_term: MakeTerm, given: Given, name: str = "train") -> dict[str, Any]:
@@ -67,12 +69,14 @@ def _run(
         trainer.train(resume_from_checkpoint=whole_checkpoint(state))
     seconds = time.monotonic() - started
     model.release()
-    scores = [entry["eval_metric"] for entry in trainer.state.log_history if "eval_metric" in entry]
+    validation = {name: [entry[f"eval_{name}"] for entry in trainer.state.log_history if "eval_loss" in entry] for name in BEST}
+    selects = arguments.load_best_model_at_end
     return {
         "title": title,
         "log": [entry for entry in trainer.state.log_history if "train_runtime" not in entry],
-        "validation": scores,
-        "selected_epoch": 1 + int(np.argmax(scores)) if scores else phase.epochs,
+        "validation": validation,
+        "selected_by": phase.keep if selects else "last",
+        "selected_epoch": 1 + int(BEST[phase.keep](validation[phase.keep])) if selects else phase.epochs,
         "updates": trainer.state.max_steps,
         "batch_size": phase.batch_size,
         "examples_seen": len(given.examples) * phase.epochs,
@@ -85,7 +89,8 @@ def _run(
 
 def _arguments(phase: Phase, steps: int, seed: int, precision: str, state: Path) -> TrainingArguments:
     """What Trainer is told. steps: of the whole phase."""
-    selects = chooses_epoch(phase.terms)
+    evaluates = chooses_epoch(phase.terms)
+    selects = evaluates and phase.keep != "last"
     return TrainingArguments(
         output_dir=str(state),
         num_train_epochs=phase.epochs,
@@ -96,12 +101,12 @@ def _arguments(phase: Phase, steps: int, seed: int, precision: str, state: Path)
         lr_scheduler_type="linear",
         bf16=precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
-        eval_strategy="epoch" if selects else "no",
+        eval_strategy="epoch" if evaluates else "no",
         save_strategy="epoch",
         save_total_limit=2,
         load_best_model_at_end=selects,
-        metric_for_best_model="metric",
-        greater_is_better=True,
+        metric_for_best_model=phase.keep if selects else None,
+        greater_is_better=phase.keep == "metric",
         logging_strategy="steps",
         logging_steps=max(1, steps // (10 * phase.epochs)),
         logging_nan_inf_filter=False,

@@ -49,9 +49,10 @@ class PhaseTrainer(Trainer):
         return loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        settings, gold = self.given.settings, self.given.validation.labels
         logits = predict(self.model.student, self.given.validation)
-        score = self.given.settings.kind.scores().score(self.given.settings.metric)
-        metrics = {"eval_metric": score(self.given.validation.labels, logits)}
+        loss = settings.kind.losses().loss(torch.tensor(logits), torch.tensor(gold))
+        metrics = {"eval_metric": settings.kind.scores().score(settings.metric)(gold, logits), "eval_loss": float(loss)}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -85,4 +86,5 @@ class Progress(TrainerCallback):
         log.info(line, self.name, state.global_step, state.max_steps, pace, left // 60, left % 60)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
-        log.info("%s: epoch %g, validation %.4f", self.name, state.epoch, metrics["eval_metric"])
+        line = "%s: epoch %g, validation %.4f, its loss %.4f"
+        log.info(line, self.name, state.epoch, metrics["eval_metric"], metrics["eval_loss"])
