@@ -4,6 +4,7 @@
 PYTHON ?= python3
 CORES ?= all
 STUDY ?= config/config.yaml
+SEEDS ?= 0,1,2
 TORCH_INDEX ?=
 SNAKEMAKE := .venv/bin/python -m snakemake --cores $(CORES)
 RUN := $(SNAKEMAKE) --configfile "$(STUDY)"
@@ -11,7 +12,7 @@ EDGEMIN := .venv/bin/python -m edgemin.cli.main
 PIP := .venv/bin/python -m pip install
 BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization recommend deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference openvino clean clean-scratch
+.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference openvino clean clean-scratch
 
 tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
@@ -51,6 +52,9 @@ deploy: .venv/ready ## a folder that runs without this project: of the cells und
 
 deploy-recommended: .venv/ready ## the same, of the recommended cell whatever `deploy` says
 	$(RUN) -- deploy_recommended
+
+evidence: .venv/ready ## tables, plots and the page with the seeds SEEDS (0,1,2); finished ones are kept in docs/reference and taken from there
+	$(RUN) --config 'seeds=[$(SEEDS)]' record=docs/reference -- evidence
 
 status: .venv/ready ## cells of the study that are done, running, failed or waiting, and about how long the rest takes
 	$(EDGEMIN) status "$(STUDY)"

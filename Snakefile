@@ -54,6 +54,13 @@ rule everything:
         JOBS.make_bundle.files(),
 
 
+rule evidence:
+    """Tables, plots and the page; what this machine has measured for them is put on record (key `record`)."""
+    input:
+        rules.tables.input,
+        [list(job.outputs.values()) for job in JOBS.record_seeds.values()],
+
+
 rule downloads:
     """Everything that needs the network, for a machine that will lose it."""
     input:
@@ -93,3 +100,4 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/quantize.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/record.smk"

@@ -98,7 +98,13 @@ def _measurements(folder: Path, cell: str, runtime: str) -> None:
     sizes: Mapping[str, Any] = {"naive": naive, "logical": 1_000_000, "nonzero": 1_000_000, "components": {}}
     write_json(folder / "size.json", {**sizes, "bytes": int(BYTES[cell]), "compressed": int(BYTES[cell] / 2)})
     host = {"cpu": f"CPU of the test {HOSTILE}", "flags": ["avx2"], "load_1min": 0.5, "measured_at": "2026-01-02T03:04:05+00:00"}
-    latency = {"single_stream": _latency(cell, TIMES[runtime]), "tokenisation_p50_ms": 0.1, "rounds": 2, "host": host}
+    latency = {
+        "single_stream": _latency(cell, TIMES[runtime]),
+        "tokenisation_p50_ms": 0.1,
+        "rounds": 2,
+        "threads": 1,
+        "host": host,
+    }
     write_json(folder / "latency.json", latency)
 
 

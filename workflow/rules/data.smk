@@ -99,7 +99,7 @@ rule cut_tokenizer:
     log:
         JOBS.cut_tokenizer.log,
     wildcard_constraints:
-        variant=chains.one_of(STUDY.prune),
+        **JOBS.cut_tokenizer.own_constraints(),
     conda:
         ENVIRONMENT
     params:

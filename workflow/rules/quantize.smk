@@ -33,7 +33,7 @@ for job in JOBS.quantize_model.values():
         log:
             job.log,
         wildcard_constraints:
-            variant=job.variants(),
+            **job.own_constraints(),
         conda:
             ENVIRONMENT
         resources:
@@ -58,7 +58,7 @@ for job in JOBS.quantize_aware.values():
         benchmark:
             job.benchmark
         wildcard_constraints:
-            variant=job.variants(),
+            **job.own_constraints(),
         conda:
             ENVIRONMENT
         threads: STUDY.threads.training

@@ -124,7 +124,7 @@ rule make_bundle:
     log:
         JOBS.make_bundle.log,
     wildcard_constraints:
-        cell=JOBS.make_bundle.cells(),
+        **JOBS.make_bundle.own_constraints(),
     conda:
         ENVIRONMENT
     params:

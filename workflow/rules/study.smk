@@ -28,10 +28,10 @@ from edgemin.plan.page import PLOTS
 from edgemin.plan.paths import download
 from edgemin.plan.plan import Plan
 from edgemin.plan.signals import clear_signals
+from edgemin.plan.wildcards import constraints
 from edgemin.study import chains, registry
 from edgemin.study.base import spec_of
 from edgemin.study.read import parse_study
-from edgemin.study.task import SPLITS
 from edgemin.study.written import Written
 
 calm()
@@ -66,35 +66,10 @@ quote_interpreter()
 share_import_path([f"{workflow.basedir}/workflow"])
 
 ENVIRONMENT = "../../envs/edgemin.yaml"
-TEXTS = [
-    *SPLITS,
-    *(f"transfer-{name}" for name in STUDY.transfer),
-    *(
-        f"elsewhere-{name}"
-        for one in STUDY.tasks.values()
-        for name in one.out_of_domain
-    ),
-]
 
 
 wildcard_constraints:
-    task=chains.one_of(STUDY.tasks),
-    seed=r"\d+",
-    runtime=chains.one_of(registry.RUNTIMES.names()),
-    round=r"[1-9]\d*",
-    pin=chains.one_of(PLAN.pins),
-    encoder=chains.one_of(PLAN.encoders),
-    tokenizer=chains.one_of(PLAN.tokenizers),
-    parent=chains.float_chain_regex(STUDY.variants()),
-    chain=chains.any_chain_regex(STUDY.variants()),
-    need="[a-z0-9_]+",
-    texts=chains.one_of(TEXTS),
-    transfer=chains.one_of(STUDY.transfer),
-    elsewhere=chains.one_of(
-        {name for one in STUDY.tasks.values() for name in one.out_of_domain}
-    ),
-    structure="[a-z]+",
-    criterion="[a-z][a-z0-9_]*",
+    **constraints(PLAN),
 
 
 # One object for all jobs: of a large grid it is large too.

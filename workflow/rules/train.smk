@@ -58,7 +58,7 @@ rule distill_student:
     benchmark:
         JOBS.distill_student.benchmark
     wildcard_constraints:
-        variant=JOBS.distill_student.variants(),
+        **JOBS.distill_student.own_constraints(),
     conda:
         ENVIRONMENT
     threads: STUDY.threads.training
@@ -84,7 +84,7 @@ rule prune_structured:
     benchmark:
         JOBS.prune_structured.benchmark
     wildcard_constraints:
-        variant=JOBS.prune_structured.variants(),
+        **JOBS.prune_structured.own_constraints(),
     conda:
         ENVIRONMENT
     threads: STUDY.threads.training

@@ -69,6 +69,9 @@ def steps_of(jobs: Jobs, plan: Plan, cell: str) -> list[Step]:
 def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
     for task in plan.study.tasks:
         for seed in plan.study.seeds:
+            if seed in jobs.take_seeds:
+                yield Step.of("record", jobs.take_seeds[seed])
+                continue
             at = {"task": task, "seed": seed}
             for chain in last.prefixes:
                 yield _model(jobs, plan, chain, at)

@@ -22,8 +22,8 @@ from edgemin.plan.plan import Plan
 from edgemin.study.pins import Pin
 from edgemin.study.read import read_study
 
-NOT_KEPT = ("logs", "benchmarks", "scratch", FOLDER)
-"""Folders of a study that hold no results."""
+NOT_KEPT = ("logs", "benchmarks", "scratch", "record", FOLDER)
+"""Folders of a study that hold no results of its own."""
 
 
 @dataclass(frozen=True)

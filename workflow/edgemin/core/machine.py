@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
+import re
 from pathlib import Path
 
 # What decides which integer and bf16 kernels run; INT8 answers can differ between CPUs with and without VNNI.
@@ -22,6 +24,14 @@ def cpu_flags() -> list[str]:
             present = set(line.split(":", 1)[1].split())
             return [flag for flag in _FLAGS if flag in present]
     return []
+
+
+def machine_class(cpu: str | None = None, flags: list[str] | None = None) -> str:
+    """A name for machines whose processors compute alike, by default for this one: `amd-epyc-3f2a91`."""
+    cpu, flags = cpu_model() if cpu is None else cpu, cpu_flags() if flags is None else flags
+    words = re.sub(r"\(r\)|\(tm\)|processor|cpu", " ", cpu.lower())
+    name = "-".join(re.findall(r"[a-z0-9]+", words)) or "machine"
+    return f"{name}-{hashlib.sha256(' '.join(flags).encode()).hexdigest()[:6]}"
 
 
 def _cpuinfo() -> list[str]:

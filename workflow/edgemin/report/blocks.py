@@ -11,7 +11,7 @@ import pandas as pd
 
 from edgemin.measure.blocks import Interval
 from edgemin.report.collect import collect
-from edgemin.report.measured import latencies_of, logits_of, sizes_of
+from edgemin.report.measured import latencies_of, logits_of, of_one_machine, sizes_of
 from edgemin.report.statistics.adjust import adjusted
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import Values, values_of
@@ -134,7 +134,8 @@ def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compa
         cells.append((names | cell["about"], [seed["folder"] for seed in cell["seeds"]]))
     for one, cell in zip(judged(Judge.of(block), cells, stepwise), block["rows"], strict=True):
         results = collect(cell["seeds"])
-        yield Compared({**one.row, **sizes_of(results), **latencies_of(results)}, one.logits, cell, results)
+        timed = results[results["seed"].isin([seed["seed"] for seed in of_one_machine(cell["seeds"])])]
+        yield Compared({**one.row, **sizes_of(results), **latencies_of(timed)}, one.logits, cell, results)
 
 
 def frame_of(blocks: Sequence[Mapping[str, Any]], stepwise: bool = False) -> pd.DataFrame:

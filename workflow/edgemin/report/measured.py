@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,12 +44,30 @@ def sizes_of(rows: pd.DataFrame) -> dict[str, float | None]:
     return {name: _mean(rows, metric) for metric, name in names.items()}
 
 
-def rounds_said(folders: Sequence[str]) -> str:
-    """What the intervals of latencies are over; one of folders per cell and seed."""
-    rounds = sorted({read_json(Path(folder) / "latency.json")["rounds"] for folder in folders})
+def of_one_machine(seeds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those whose latency was measured on the CPU of most of them (of as many, of the first): times of two CPUs have no mean."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for seed in seeds:
+        host = read_json(Path(seed["folder"]) / "latency.json")["host"]
+        groups.setdefault(machine_said(host), []).append(seed)
+    return max(groups.values(), key=len)
+
+
+def machine_said(host: Mapping[str, Any]) -> str:
+    """A CPU, and what it can do."""
+    return f"{host['cpu']} ({', '.join(host['flags'])})"
+
+
+def latency_said(seeds: Sequence[Mapping[str, Any]]) -> str:
+    """Where latencies were measured, and what their intervals are over. seeds: of all rows of a table."""
+    timed = [read_json(Path(seed["folder"]) / "latency.json") for seed in of_one_machine(seeds)]
+    text = f"Machine: {machine_said(timed[0]['host'])}, {timed[0]['threads']} inference thread(s)"
+    if left := sorted({seed["seed"] for seed in seeds} - {seed["seed"] for seed in of_one_machine(seeds)}):
+        text += f"; seeds {', '.join(map(str, left))} are of other machines, and their latencies are left out"
+    rounds = sorted({one["rounds"] for one in timed})
     if rounds == [1]:
-        return "Latency was measured in one round, so it has no interval: how far the next run is away was not measured."
-    return f"Intervals of latency say where the next run of {' or '.join(map(str, rounds))} rounds falls (95 %)."
+        return f"{text}. Latency was measured in one round, so it has no interval: how far the next run is away was not measured."
+    return f"{text}. Intervals of latency say where the next run of {' or '.join(map(str, rounds))} rounds falls (95 %)."
 
 
 def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:

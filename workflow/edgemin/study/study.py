@@ -67,6 +67,8 @@ class Study(Strict):
     """How latency is measured."""
     teacher_cache: TeacherCache = TeacherCache()
     """What is kept of a teacher's signals."""
+    record: Annotated[str, Field(min_length=1)] | None = None
+    """Folder of finished seeds, to keep with the code: `record` adds those of this machine, and seeds that the same jobs have measured elsewhere are taken from there."""
 
     @field_validator("cells", mode="before")
     @classmethod

@@ -31,8 +31,20 @@ from edgemin.plan.jobs.models import (
     SweepPruning,
     TrainTeacher,
 )
-from edgemin.plan.jobs.report import ChooseCell, CollectResults, DrawPlot, MakeBundle, WritePage, WriteStudy, WriteTable
+from edgemin.plan.jobs.record import RecordSeed, TakeSeed
+from edgemin.plan.jobs.report import (
+    ChooseCell,
+    CollectResults,
+    DrawPlot,
+    MakeBundle,
+    Report,
+    WritePage,
+    WriteStudy,
+    WriteTable,
+)
+from edgemin.plan.lineage import Lineage
 from edgemin.plan.plan import Plan
+from edgemin.plan.records import Records, needed_of
 from edgemin.study import registry
 
 
@@ -62,14 +74,27 @@ class Jobs:
         self.measure_round = MeasureRound(plan)
         self.measure_latency = MeasureLatency(plan)
         self.write_study = WriteStudy(plan)
-        self.collect_results = CollectResults(plan)
-        self.tables = {name: WriteTable(plan, table) for name, table in registry.TABLES.all().items()}
-        self.plots = {name: DrawPlot(plan, plot) for name, plot in registry.PLOTS.all().items()}
-        self.page = WritePage(plan)
+        records = Records(plan, lambda: needed_of(self.reports()), lambda: Lineage(plan, self.all()))
+        self.collect_results = CollectResults(plan, records)
+        self.tables = {name: WriteTable(plan, records, table) for name, table in registry.TABLES.all().items()}
+        self.plots = {name: DrawPlot(plan, records, plot) for name, plot in registry.PLOTS.all().items()}
+        self.page = WritePage(plan, records)
         self.choose_cell = ChooseCell(plan)
         self.make_bundle = MakeBundle(plan)
+        here = [seed for seed in plan.study.seeds if plan.study.record and seed not in records.taken]
+        self.take_seeds = {seed: TakeSeed(plan, records, seed) for seed in records.taken}
+        self.record_seeds = {seed: RecordSeed(plan, records, seed) for seed in here}
 
     def all(self) -> Iterator[Job]:
         """Of every rule."""
         for found in vars(self).values():
-            yield from found.values() if isinstance(found, dict) else [found]
+            jobs = found.values() if isinstance(found, dict) else [found]
+            yield from (job for job in jobs if isinstance(job, Job))
+
+    def reports(self) -> Iterator[Report]:
+        """Those that are made by default: the page with its tables and plots, and what else is."""
+        yield self.collect_results
+        yield self.page
+        study = self.page.study
+        yield from (job for name, job in self.tables.items() if job.table.made_by_default(study) or name in study.page)
+        yield from (job for job in self.plots.values() if job.plot.by_default)

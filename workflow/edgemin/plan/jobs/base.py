@@ -64,6 +64,10 @@ class Job:
         )
         return {**self.about(wildcards), "code": code}
 
+    def own_constraints(self) -> dict[str, str]:
+        """Wildcards that may be other things here than in other rules -> regular expression."""
+        return {}
+
     @property
     def script(self) -> str:
         """Its adapter, in `workflow/scripts`."""

@@ -10,6 +10,7 @@ from edgemin.plan.jobs.base import Inputs, Job
 from edgemin.plan.paths import DOWNLOADS, download, inside
 from edgemin.study import registry
 from edgemin.study.base import spec_of
+from edgemin.study.chains import one_of
 from edgemin.study.header import INDEX, WEIGHTS
 from edgemin.study.pins import pins_of, source_spec
 from edgemin.study.runtime import CHECKPOINT
@@ -203,6 +204,9 @@ class CutTokenizer(Job):
 
     def about(self, at: Any) -> dict[str, Any]:
         return {"variant": spec_of(self.study.prune[at.variant])}
+
+    def own_constraints(self) -> dict[str, str]:
+        return {"variant": one_of(self.study.prune)}
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return (f"{registry.STRUCTURES.module(self.study.prune[at.variant].structure)}.tokenizer",)

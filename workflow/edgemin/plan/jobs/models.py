@@ -115,9 +115,12 @@ class Stage(Training):
     def variant(self, at: Any) -> Any:
         return self.study.variants()[self.stage][at.variant]
 
-    def variants(self) -> str:
-        """Wildcard constraint."""
-        return one_of(self.study.variants()[self.stage])
+    def variants(self) -> list[str]:
+        """Names of those that it can make."""
+        return list(self.study.variants()[self.stage])
+
+    def own_constraints(self) -> dict[str, str]:
+        return {"variant": one_of(self.variants())}
 
     def about(self, at: Any) -> dict[str, Any]:
         return {"variant": _without_families(spec_of(self.variant(at))), **self.training(at)}
@@ -211,9 +214,9 @@ class QuantizeModel(Stage):
         names = (*self.runtime.quantized_files, *(["history.json"] if self.trained else []))
         return inside(f"{self.paths.root}/{self.place}", names)
 
-    def variants(self) -> str:
+    def variants(self) -> list[str]:
         found = self.study.quantize.items()
-        return one_of(name for name, one in found if (one.backend, one.trains) == (self.runtime.name, self.trained))
+        return [name for name, one in found if (one.backend, one.trains) == (self.runtime.name, self.trained)]
 
     def inputs(self, at: Any) -> Inputs:
         sentences = [self.plan.tokens(at.task, Chain.parse(at.parent), "train")]

@@ -10,6 +10,7 @@ from edgemin.plan import page
 from edgemin.plan.jobs.base import Inputs, Job
 from edgemin.plan.paths import BUNDLE, inside
 from edgemin.plan.plan import Plan
+from edgemin.plan.records import Records
 from edgemin.study import registry, rows
 from edgemin.study.base import spec_of
 from edgemin.study.chains import one_of
@@ -37,21 +38,50 @@ class WriteStudy(Job):
         return found
 
 
-class CollectResults(Job):
+class Report(Job):
+    """Of measurements, which are made here or taken from a record."""
+
+    timed = False
+
+    def __init__(self, plan: Plan, records: Records) -> None:
+        super().__init__(plan)
+        self.records = records
+
+    def read(self) -> Inputs:
+        """Its input files where this study would make them."""
+        raise NotImplementedError
+
+    def told(self) -> dict[str, Any]:
+        """What its result depends on, likewise."""
+        raise NotImplementedError
+
+    def inputs(self, at: Any) -> Inputs:
+        found: Inputs = self._placed(self.read())
+        return found
+
+    def about(self, at: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._placed(self.told())
+        return found
+
+    def _placed(self, value: Any) -> Any:
+        """As it is if some file is not on record: within a seed nothing is compared with what was made elsewhere."""
+        return self.records.placed(value) if self.records.hold(self.read()) else value
+
+
+class CollectResults(Report):
     """One long table of every measured number of every default cell."""
 
     rule = "collect_results"
     place = "report/results"
-    timed = False
 
     @property
     def outputs(self) -> list[str]:
         return [self.paths.table("results")]
 
-    def inputs(self, at: Any) -> Inputs:
+    def read(self) -> Inputs:
         return {"measured": [file for row in rows.result_rows(self.plan) for file in measured_files(row)]}
 
-    def about(self, at: Any) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         return {"rows": rows.result_rows(self.plan)}
 
     def settings(self, at: Any) -> tuple[str, ...]:
@@ -68,13 +98,11 @@ def scores_of(plan: Plan) -> tuple[str, ...]:
     return tuple(f"{kind}.scores" for kind in kinds_of(plan))
 
 
-class WriteTable(Job):
+class WriteTable(Report):
     """One of the registered tables."""
 
-    timed = False
-
-    def __init__(self, plan: Plan, table: Table) -> None:
-        super().__init__(plan)
+    def __init__(self, plan: Plan, records: Records, table: Table) -> None:
+        super().__init__(plan, records)
         self.table = table
         self.rule, self.place = f"table_{table.name}", f"report/{table.name}"
 
@@ -86,11 +114,11 @@ class WriteTable(Job):
     def outputs(self) -> dict[str, str]:
         return {form: self.paths.table(self.table.name, form) for form in self.table.forms}
 
-    def inputs(self, at: Any) -> Inputs:
+    def read(self) -> Inputs:
         seeds = [seed for row in rows_of(self.table.spec(self.plan)) for seed in row["seeds"]]
         return {"measured": list(dict.fromkeys(file for seed in seeds for file in self.table.needs(seed)))}
 
-    def about(self, at: Any) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         return {"table": self.table.name, **self.table.spec(self.plan)}
 
     def roots(self, at: Any) -> tuple[str, ...]:
@@ -100,13 +128,11 @@ class WriteTable(Job):
         return kinds_of(self.plan)
 
 
-class DrawPlot(Job):
+class DrawPlot(Report):
     """One of the registered plots."""
 
-    timed = False
-
-    def __init__(self, plan: Plan, plot: Plot) -> None:
-        super().__init__(plan)
+    def __init__(self, plan: Plan, records: Records, plot: Plot) -> None:
+        super().__init__(plan, records)
         self.plot = plot
         self.rule, self.place = f"plot_{plot.name}", f"report/plot_{plot.name}"
 
@@ -118,10 +144,10 @@ class DrawPlot(Job):
     def outputs(self) -> dict[str, str]:
         return {form: self.paths.plot(self.plot.name, form) for form in ("png", "svg")}
 
-    def inputs(self, at: Any) -> Inputs:
+    def read(self) -> Inputs:
         return {"files": self.plot.files(self.plan)}
 
-    def about(self, at: Any) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         return {"plot": self.plot.name, **self.plot.spec(self.plan)}
 
     def roots(self, at: Any) -> tuple[str, ...]:
@@ -138,12 +164,11 @@ def measured_in(plan: Plan) -> list[str]:
     return sorted({runtime for chain in chains for runtime in plan.study.runtimes_of(chain)})
 
 
-class WritePage(Job):
+class WritePage(Report):
     """One file to open in a browser, without a network."""
 
     rule = "page"
     place = "report/page"
-    timed = False
 
     @property
     def script(self) -> str:
@@ -153,10 +178,10 @@ class WritePage(Job):
     def outputs(self) -> list[str]:
         return [self.paths.page]
 
-    def inputs(self, at: Any) -> Inputs:
+    def read(self) -> Inputs:
         return page.files(self.plan)
 
-    def about(self, at: Any) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         return {**page.spec(self.plan), "templates": page.templates()}
 
     def roots(self, at: Any) -> tuple[str, ...]:
@@ -216,9 +241,8 @@ class MakeBundle(Job):
     def outputs(self) -> list[str]:
         return inside(self.folder, BUNDLE)
 
-    def cells(self) -> str:
-        """Wildcard constraint."""
-        return one_of(self.study.cells)
+    def own_constraints(self) -> dict[str, str]:
+        return {"cell": one_of(self.study.cells)}
 
     def task(self, at: Any) -> str:
         """With one task only, its name is not in the path."""

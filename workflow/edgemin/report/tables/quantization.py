@@ -69,16 +69,13 @@ class Quantization(BlockTable):
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.core.files import read_json
         from edgemin.report.markup import write_forms
-        from edgemin.report.measured import rounds_said
+        from edgemin.report.measured import latency_said
         from edgemin.report.statistics.adjust import said
 
         found = frame(spec)
-        folders = [seed["folder"] for one in rows_of(spec) for seed in one["seeds"]]
-        hosts = [read_json(Path(one) / "latency.json")["host"] for one in folders]
-        machines = sorted({f"{host['cpu']} ({', '.join(host['flags'])})" for host in hosts})
-        note = (
-            f"{NOTE} Machine: {'; '.join(machines)}; {spec['threads']} inference thread(s). {rounds_said(folders)} {said(found)}"
-        )
+        seeds = [seed for one in rows_of(spec) for seed in one["seeds"]]
+        hosts = [read_json(Path(seed["folder"]) / "latency.json")["host"] for seed in seeds]
+        note = f"{NOTE} {latency_said(seeds)} {said(found)}"
         if not all(_DOT_PRODUCTS & set(host["flags"]) for host in hosts):
             note += (
                 " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."

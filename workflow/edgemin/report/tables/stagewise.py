@@ -73,17 +73,14 @@ def runtime_blocks(table: RuntimeTable, plan: Plan) -> dict[str, Any]:
 
 def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, reference: str) -> None:
     """Write the three forms. reference: what a change is against, the row above or the first of the block."""
-    from edgemin.core.files import read_json
     from edgemin.report.blocks import frame_of
     from edgemin.report.markup import write_forms
-    from edgemin.report.measured import rounds_said
+    from edgemin.report.measured import latency_said
     from edgemin.report.statistics.adjust import said
 
     frame = frame_of(spec["blocks"], stepwise=reference == "the row above")
     measured = [seed for row in rows_of(spec) for seed in row["seeds"]]
-    hosts = sorted({read_json(Path(seed["folder"]) / "latency.json")["host"]["cpu"] for seed in measured})
-    note = f"{NOTE.format(reference=reference)} Machine: {', '.join(hosts)}; {spec['threads']} inference thread(s). "
-    note += f"{rounds_said([seed['folder'] for seed in measured])} {said(frame)}"
+    note = f"{NOTE.format(reference=reference)} {latency_said(measured)} {said(frame)}"
     text = shown(frame, stages=table.name == "subsets")
     write_forms(folder, table.name, frame, text, f"{table.title}: {spec['study']}", note)
 

@@ -1,0 +1,139 @@
+"""Seeds on record: which are taken, and where reports then read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import write_json
+from edgemin.core.machine import machine_class
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.lineage import listed
+from edgemin.plan.plan import Plan
+from edgemin.study.read import parse_study
+from planning import KD
+
+HERE, ELSEWHERE = machine_class(), "elsewhere-0a1b2c"
+CHANGES = {"seeds": [0, 1], "record": "kept"}
+
+
+@pytest.fixture
+def jobs(changed, tmp_path, monkeypatch):
+    """jobs(changes): of the smoke study with two seeds and a record, in an empty folder."""
+    (tmp_path / "tests").symlink_to(Path("tests").resolve())
+    monkeypatch.chdir(tmp_path)
+    return lambda changes=None: Jobs(Plan(parse_study(changed({**CHANGES, **(changes or {})}))))
+
+
+def keep(jobs: Jobs, seed: int, machine: str, **spoilt: str) -> None:
+    """Put a seed on record as if a machine had measured it. spoilt: digests that are others."""
+    job = jobs.record_seeds[seed]
+    made_by = job.about(None)["made_by"]
+    write_json(f"kept/smoke/{machine}/seed{seed}.json", {"made_by": {**made_by, **spoilt}})
+
+
+def seeds_read(jobs: Jobs) -> set[str]:
+    """The folders of seeds that the results are collected from, as far as the seed."""
+    return {
+        "/".join(file.split("/")[: file.split("/").index("snippets") + 2]) for file in listed(jobs.collect_results.inputs(None))
+    }
+
+
+def test_without_a_record_nothing_is_taken_and_nothing_kept(jobs):
+    found = jobs({"record": None})
+    assert (found.take_seeds, found.record_seeds) == ({}, {})
+    assert seeds_read(found) == {f"results/smoke/measurements/snippets/seed{seed}" for seed in (0, 1)}
+
+
+def test_a_seed_that_is_not_on_record_is_made_and_recorded(jobs):
+    found = jobs()
+    assert found.take_seeds == {}
+    assert [job.rule for job in found.record_seeds.values()] == ["record_seed_0", "record_seed_1"]
+    assert found.record_seeds[1].outputs["parquet"] == f"kept/smoke/{HERE}/seed1.parquet"
+    measured = found.record_seeds[1].inputs(None)["measured"]
+    assert f"results/smoke/measurements/snippets/seed1/{KD}/torch/predictions.parquet" in measured
+    assert f"results/smoke/models/snippets/seed1/{KD}/history.json" in measured
+    assert all("/seed1/" in file and file.endswith((".json", ".parquet")) for file in measured)
+
+
+def test_a_seed_on_record_is_taken_and_the_other_is_made(jobs):
+    keep(jobs(), 1, ELSEWHERE)
+    found = jobs()
+    assert list(found.take_seeds) == [1]
+    assert list(found.record_seeds) == [0]
+    assert seeds_read(found) == {
+        "results/smoke/measurements/snippets/seed0",
+        f"results/smoke/record/{ELSEWHERE}/measurements/snippets/seed1",
+    }
+    taken = found.take_seeds[1]
+    assert set(taken.outputs) == {file for job in found.reports() for file in listed(job.inputs(None)) if "/seed1/" in file}
+    assert all(file.startswith(f"results/smoke/record/{ELSEWHERE}/") for file in taken.outputs)
+    assert taken.inputs(None) == {
+        form: f"kept/smoke/{ELSEWHERE}/seed1.{end}" for form, end in (("record", "json"), ("predictions", "parquet"))
+    }
+
+
+def test_specs_name_the_folders_that_reports_then_read(jobs):
+    """Rows of a table, and the models that a page tells of."""
+    keep(jobs(), 1, ELSEWHERE)
+    found = jobs()
+    for job in (found.page, found.tables["stagewise"]):
+        text = str(job.about(None))
+        assert "results/smoke/measurements/snippets/seed0/" in text
+        assert f"results/smoke/record/{ELSEWHERE}/measurements/snippets/seed1/" in text
+        assert "results/smoke/measurements/snippets/seed1/" not in text
+    assert f"results/smoke/record/{ELSEWHERE}/models/snippets/seed1/teacher'" in str(found.page.about(None))
+
+
+def test_one_other_digest_and_the_seed_is_made_anew(jobs):
+    keep(jobs(), 1, ELSEWHERE, **{f"models/snippets/seed1/{KD}/history.json": "another"})
+    assert jobs().take_seeds == {}
+
+
+def test_a_record_of_more_cells_than_the_study_has_will_do(jobs):
+    keep(jobs(), 1, ELSEWHERE, more="of a cell that went")
+    assert list(jobs().take_seeds) == [1]
+
+
+def test_this_class_of_machine_comes_first(jobs):
+    found = jobs()
+    for machine in ("aardvark-000000", HERE, ELSEWHERE):
+        keep(found, 1, machine)
+    assert jobs().take_seeds[1].machine == HERE
+
+
+def test_what_is_measured_here_is_not_taken(jobs):
+    first = jobs()
+    keep(first, 1, ELSEWHERE)
+    files = first.record_seeds[1].inputs(None)["measured"]
+    for file in files[:-1]:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).touch()
+    assert list(jobs().take_seeds) == [1]  # not all is there
+    Path(files[-1]).parent.mkdir(parents=True, exist_ok=True)
+    Path(files[-1]).touch()
+    assert jobs().take_seeds == {}
+
+
+def test_a_change_of_the_study_that_changes_no_file_keeps_the_record(jobs):
+    keep(jobs(), 1, ELSEWHERE)
+    assert list(jobs({"recommend": None}).take_seeds) == [1]
+
+
+def test_a_table_that_is_not_made_by_default_is_made_of_what_this_machine_trains(jobs):
+    """No record holds what it needs, and within a seed nothing is compared with what was made elsewhere."""
+    keep(jobs(), 1, ELSEWHERE)
+    found = jobs({"cells.extra": "teacher/prune-heads25", "tables.pruning": {"teacher": ["extra", "kd_prune"]}})
+    assert list(found.take_seeds) == [1]
+    files = listed(found.tables["pruning"].inputs(None))
+    assert any("/seed1/" in file for file in files)
+    assert not any("/record/" in file for file in files)
+
+
+def test_a_file_that_no_record_can_hold_is_told(jobs, monkeypatch):
+    found = jobs()
+    monkeypatch.setitem(found.record_seeds[0].records.files, 0, ["results/smoke/models/snippets/seed0/teacher/model.safetensors"])
+    with pytest.raises(EdgeminError, match=r"record: .*model\.safetensors is no measurement, so a record cannot hold it"):
+        found.record_seeds[0].about(None)

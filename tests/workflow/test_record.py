@@ -1,0 +1,55 @@
+"""A finished seed goes on record, and its tables are made of that where nothing was trained."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from copies import Copy
+
+STUDY = "config/recorded.yaml"
+TABLES = "results/smoke/tables"
+
+
+@pytest.fixture(scope="module")
+def recorded(finished: Copy) -> Iterator[dict[str, str]]:
+    """Table -> its text as the finished study wrote it; that study's results are out of sight, and its seed on record."""
+    finished.edit(lambda study: study.update(record="kept"), to=STUDY)
+    run = finished.run("--", "record_seed_0", study=STUDY)
+    assert run.code == 0, run.output[-3000:]
+    assert run.jobs == {"record_seed_0": 1}, "nothing else was to be done"
+    results, aside = finished.folder / "results/smoke", finished.folder / "results/aside"
+    tables = {file.name: file.read_text(encoding="utf-8") for file in (finished.folder / TABLES).iterdir()}
+    results.rename(aside)
+    yield tables
+    shutil.rmtree(results, ignore_errors=True)
+    aside.rename(results)
+    shutil.rmtree(finished.folder / "kept")
+
+
+def test_nothing_is_trained_or_measured_again(finished: Copy, recorded: dict[str, str]) -> None:
+    dry = finished.dry("tables", study=STUDY)
+    assert dry.code == 0, dry.output[-3000:]
+    plots = {"plot_pareto_latency": 1, "plot_pareto_size": 1, "plot_stagewise": 1}
+    tables = {"collect_results": 1, "table_recommendation": 1, "table_stagewise": 1, "page": 1, "write_study": 1, "tables": 1}
+    assert dry.jobs == {"take_seed_0": 1, **tables, **plots}
+
+
+def test_tables_are_the_same_to_the_letter(finished: Copy, recorded: dict[str, str]) -> None:
+    """But for the command that made them, which names the study's file."""
+    run = finished.run("--", "tables", study=STUDY)
+    assert run.code == 0, run.output[-3000:]
+    for name in ("results.csv", "stagewise.csv", "stagewise.tex", "recommendation.csv"):
+        assert (finished.folder / TABLES / name).read_text(encoding="utf-8") == recorded[name], name
+    assert "Nothing to be done" in finished.run("--", "tables", study=STUDY).output
+
+
+def test_another_training_is_not_on_record(finished: Copy, recorded: dict[str, str]) -> None:
+    """The record's seed is as a whole another one then."""
+    longer = finished.edit(
+        lambda study: study["distill"]["minilmv2"]["phases"][0].update(epochs=9), study=STUDY, to="config/longer.yaml"
+    )
+    dry = finished.dry("tables", study=longer)
+    assert "take_seed_0" not in dry.jobs
+    assert {"train_teacher", "distill_student", "measure_quality"} <= set(dry.jobs)

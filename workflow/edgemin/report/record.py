@@ -1,0 +1,58 @@
+"""A seed's measurements in three files, to be kept with the code; and back again.
+
+JSON files stand in one JSON file, tables of predictions in one Parquet file: each under its path below the study's folder, to the number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json, write_json, write_parquet
+from edgemin.core.machine import machine_class
+from edgemin.report.collect import collect, write
+
+_FILE = "file"
+"""Column of the Parquet file: whose row it is."""
+
+
+def pack(spec: Mapping[str, Any], files: Sequence[Path], to: Mapping[str, Path]) -> None:
+    """Write a seed's record. spec: `root`, the study's folder; `machine`, the class of machine that the record is of; `rows`, as
+    `report.collect.collect` takes them; `made_by`, path below the root -> digest of its lineage. to: form -> file.
+
+    Raises EdgeminError if something was measured on another class of machine.
+    """
+    parts = {file.relative_to(spec["root"]).as_posix(): file for file in files}
+    jsons = {name: read_json(file) for name, file in parts.items() if file.suffix == ".json"}
+    hosts = {name: content["host"] for name, content in jsons.items() if "host" in content}
+    for name, host in hosts.items():
+        found = machine_class(host["cpu"], host["flags"])
+        if found != spec["machine"]:
+            raise EdgeminError(
+                f"{spec['root']}/{name}: made on {host['cpu']} ({found}), and this machine is {spec['machine']}; what is compared within a "
+                "seed is trained and measured on one class of machine: run this there, or delete the seed's models and measurements"
+            )
+    tables = {name: pd.read_parquet(file) for name, file in parts.items() if file.suffix == ".parquet"}
+    columns = {name: {column: str(kind) for column, kind in table.dtypes.items()} for name, table in tables.items()}
+    host = next((host for name, host in hosts.items() if Path(name).name == "latency.json"), None)
+    write_parquet(to["parquet"], pd.concat([table.assign(**{_FILE: name}) for name, table in tables.items()], ignore_index=True))
+    write(collect(spec["rows"]), to["csv"])
+    write_json(to["json"], {"host": host, "made_by": spec["made_by"], "columns": columns, "files": jsons})
+
+
+def unpack(spec: Mapping[str, Any], record: Path, predictions: Path) -> None:
+    """Write the files of a record. spec: `files`, path below the study's folder -> where it is wanted."""
+    told = read_json(record, remedy="restore it from version control")
+    tables = dict(list(pd.read_parquet(predictions).groupby(_FILE, sort=False)))
+    for name, wanted in spec["files"].items():
+        if name in told["files"]:
+            write_json(wanted, told["files"][name])
+        elif name in tables:
+            columns = told["columns"][name]  # tables of several tasks may have other columns, and labels of another type
+            write_parquet(wanted, tables[name][list(columns)].astype(columns))
+        else:
+            raise EdgeminError(f"{record}: holds no {name}; restore it, and the files beside it, from version control")
