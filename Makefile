@@ -16,6 +16,7 @@ BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.ya
 
 tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
+	$(EDGEMIN) compare "$(STUDY)"
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target what; do printf '%-20s %s\n' "$$target" "$$what"; done

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
-from edgemin.cli import partial, reference, status, verify
+from edgemin.cli import compare, partial, reference, status, verify
 from edgemin.core.environment import check_tree, escape, named
 from edgemin.core.errors import EdgeminError
 
@@ -19,6 +19,7 @@ DEFAULT = "config/config.yaml"
 COMMANDS = {
     "status": (status.run, "how far a study is, and about how long the rest takes"),
     "partial": (partial.run, "tables of what is there; what is missing is named"),
+    "compare": (compare.run, "what was measured here beside the record of the same class of machine, in docs/reference"),
     "verify": (verify.run, "every file against its recorded sha256; prints the command that mends what is damaged"),
 }
 

@@ -47,12 +47,21 @@ def pack(spec: Mapping[str, Any], files: Sequence[Path], to: Mapping[str, Path])
 def unpack(spec: Mapping[str, Any], record: Path, predictions: Path) -> None:
     """Write the files of a record. spec: `files`, path below the study's folder -> where it is wanted."""
     told = read_json(record, remedy="restore it from version control")
-    tables = dict(list(pd.read_parquet(predictions).groupby(_FILE, sort=False)))
+    tables = predictions_of(predictions, told)
     for name, wanted in spec["files"].items():
         if name in told["files"]:
             write_json(wanted, told["files"][name])
         elif name in tables:
-            columns = told["columns"][name]  # tables of several tasks may have other columns, and labels of another type
-            write_parquet(wanted, tables[name][list(columns)].astype(columns))
+            write_parquet(wanted, tables[name])
         else:
             raise EdgeminError(f"{record}: holds no {name}; restore it, and the files beside it, from version control")
+
+
+def predictions_of(file: Path, told: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Path below the study's folder -> table. told: the content of the record's JSON file.
+
+    Tables of several tasks may have other columns, and labels of another type.
+    """
+    tables = pd.read_parquet(file).groupby(_FILE, sort=False)
+    columns = {name: told["columns"][name] for name, _ in tables}
+    return {name: table[list(columns[name])].astype(columns[name]).reset_index(drop=True) for name, table in tables}

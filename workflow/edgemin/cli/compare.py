@@ -1,0 +1,115 @@
+"""What was measured here beside the record of the same seed on the same class of machine: within, or by how much not.
+
+A quality is within if the paired difference of the answers, on the test examples, has an interval that includes 0; a speed-up if it is where
+the record's interval says that the next run falls; bytes if they are the same to a thousandth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edgemin.core.files import read_json
+from edgemin.core.machine import machine_class
+from edgemin.plan.plan import Plan
+from edgemin.report.measured import logits_of
+from edgemin.report.record import predictions_of
+from edgemin.report.statistics.judge import Judge
+from edgemin.report.statistics.values import values_of
+from edgemin.study.kind import metric_of
+from edgemin.study.read import read_study
+from edgemin.study.rows import judged, result_rows
+
+FOLDER = "docs/reference"
+BYTES = 1e-3
+"""Relative difference of sizes that is none: headers hold names and dates."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The record of one seed."""
+
+    files: Mapping[str, Any]
+    """Path below the study's folder -> content."""
+    predictions: Mapping[str, pd.DataFrame]
+
+    @classmethod
+    def read(cls, folder: Path, seed: int) -> Recorded:
+        told = read_json(folder / f"seed{seed}.json", remedy="restore it from version control")
+        return cls(told["files"], predictions_of(folder / f"seed{seed}.parquet", told))
+
+
+def differences(plan: Plan, row: Mapping[str, Any], recorded: Recorded) -> Iterator[str]:
+    """Of one cell, seed and runtime, what is not within."""
+    here, name = Path(row["folder"]), _named(plan, row)
+    yield from _quality(plan, row, recorded.predictions[f"{name}/predictions.parquet"])
+    ours, theirs = read_json(here / "size.json")["bytes"], recorded.files[f"{name}/size.json"]["bytes"]
+    if abs(ours - theirs) > BYTES * theirs:
+        yield f"{ours:,} bytes, recorded {theirs:,}"
+    yield from _speed(read_json(here / "latency.json"), recorded.files[f"{name}/latency.json"])
+
+
+def _named(plan: Plan, row: Mapping[str, Any]) -> str:
+    """The folder of measurements, below the study's."""
+    return str(row["folder"]).removeprefix(f"{plan.root}/")
+
+
+def _quality(plan: Plan, row: Mapping[str, Any], then: pd.DataFrame) -> Iterator[str]:
+    judge = Judge.of(judged(plan, row["task"]))
+    labels, logits = logits_of([row["folder"]])
+    then = then[then["split"] == "test"]
+    if not np.array_equal(np.stack(then["label"].to_list()), labels):
+        yield "another test set"
+        return
+    before = np.stack(then["logits"].to_list())[None]
+    change = (values_of(judge, labels, logits) - values_of(judge, labels, before)).estimate().interval()
+    if not change.low <= 0 <= change.high:
+        factor, digits = metric_of(judge.metric).factor, metric_of(judge.metric).digits
+        value, low, high = (f"{end * factor:+.{digits + 1}f}" for end in (change.value, change.low, change.high))
+        yield f"{judge.metric} {value} [{low}, {high}] from the record's"
+
+
+def _speed(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:
+    """The ratio to the teacher; of the teacher itself its p50."""
+    for name, unit in (("speedup_over_reference", "x the teacher's speed"), ("p50_ms", "ms")):
+        if name in ours["single_stream"] and name in theirs["single_stream"]:
+            now, then = ours["single_stream"][name], theirs["single_stream"][name]
+            if then["low"] is not None and not then["low"] <= now["value"] <= then["high"]:
+                yield f"{now['value']:.2f} {unit}, recorded {then['value']:.2f} [{then['low']:.2f}, {then['high']:.2f}]"
+            return
+
+
+def said(plan: Plan, folder: Path = Path(FOLDER)) -> str:
+    """The answer: one line, and one more for each row that is not within."""
+    machine, study = machine_class(), plan.study.study
+    record = folder / study / machine
+    seeds = [seed for seed in plan.study.seeds if (record / f"seed{seed}.json").is_file()]
+    if not seeds:
+        others = sorted(one.name for one in (folder / study).glob("*") if one.is_dir())
+        among = f"; it has {', '.join(others)}" if others else ""
+        return f"{folder}: no record of study {study} on this class of machine ({machine}) to compare with{among}"
+    found = {seed: Recorded.read(record, seed) for seed in seeds}
+    rows = [
+        row
+        for row in result_rows(plan)
+        if row["seed"] in found
+        and f"{_named(plan, row)}/latency.json" in found[row["seed"]].files
+        and (Path(row["folder"]) / "latency.json").is_file()
+    ]
+    told = []
+    for row in rows:
+        if outside := list(differences(plan, row, found[row["seed"]])):
+            told.append(f"  {row['task']} {row['cell']} in {row['runtime']}, seed {row['seed']}: {'; '.join(outside)}")
+    verdict = f"{len(told)} of {len(rows)} rows are not within" if told else f"all {len(rows)} rows are within"
+    return "\n".join([f"compared with {record}: {verdict}", *told])
+
+
+def run(study: str) -> int:
+    """Print it. What differs is told and is no failure: machines of one class differ, too."""
+    print(said(Plan(read_study(study))))
+    return 0
