@@ -125,7 +125,8 @@ def test_a_table_reads_as_its_two_forms_say(tables):
     assert not table.rows[0].cells[at].text.startswith("*")
     assert table.numeric[table.columns.index("p50 ms")]
     assert not table.numeric[table.columns.index("cell")]
-    assert table.note.startswith("Quality and its change: test split")
+    assert table.note.startswith("One seed: with others,")
+    assert "\n\nQuality and its change: test split" in table.note
 
 
 def test_names_that_stand_once_are_repeated(tmp_path):
@@ -153,6 +154,11 @@ def test_a_table_without_a_markdown_form(tmp_path):
 def test_a_bar_in_a_cell_does_no_harm():
     title, columns, rows, note = parse_markdown("# A: b\n\n| x   | y |\n|-----|---|\n| a|b | 1 |\n\nTwo\nlines.\n")
     assert (title, columns, rows, note) == ("A: b", ["x", "y"], [["a|b", "1"]], "Two\nlines.")
+
+
+def test_what_is_to_be_read_first_begins_the_note():
+    *_, note = parse_markdown("# A: b\n\nOne seed.\n\n| x   |\n|-----|\n| 1   |\n\nMore.\n")
+    assert note == "One seed.\n\nMore."
 
 
 def test_a_markdown_form_without_a_table_is_refused():

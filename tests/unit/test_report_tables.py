@@ -59,7 +59,8 @@ def spec(tmp_path):
                 "throughput": throughput,
                 "tokenisation_p50_ms": 0.25,
                 "rounds": 5,
-                "host": {"cpu": "Some & CPU"},
+                "host": {"cpu": "Some & CPU", "flags": ["avx2"]},
+                "threads": 1,
             }
             write_json(folder / "latency.json", latency)
             row = {
@@ -173,11 +174,11 @@ def test_the_three_files_say_the_same(spec, tmp_path):
     table = pd.read_csv(tmp_path / "stagewise.csv")
     assert table["quality"].tolist() == [0.875, 0.625, 0.75]
     markdown, tex = ((tmp_path / f"stagewise.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
-    assert markdown.startswith("# Stage by stage: s\n\n| runtime ")
+    assert markdown.startswith("# Stage by stage: s\n\n2 seeds: with others, ")
     assert "a change is paired with the row above." in markdown
     told = "1 inference thread(s). Intervals of latency say where the next run of 5 rounds falls (95 %). 2 seeds. With fewer than 4 seeds"
-    assert f"Machine: Some & CPU; {told} there is no interval and no p" in markdown
-    assert rf"Machine: Some \& CPU; {told.replace('%', chr(92) + '%')}" in tex
+    assert f"Machine: Some & CPU (avx2), {told} there is no interval and no p" in markdown
+    assert rf"Machine: Some \& CPU (avx2), {told.replace('%', chr(92) + '%')}" in tex
     for mark in ("62.5 [", "−25.00 [", "2.50× [2.00, 3.00]"):
         assert mark in markdown
         assert markup.tex_escape(mark) in tex
@@ -222,6 +223,17 @@ def test_markdown_by_hand():
         markup.markdown(table, "Title", "Note.")
         == "# Title\n\n| a  | long |\n|----|------|\n| 1  | x    |\n| 22 | y    |\n\nNote.\n"
     )
+
+
+@pytest.mark.parametrize(("seeds", "first"), [(1, "One seed: "), (3, "3 seeds: "), (4, "| "), (None, "| ")])
+def test_a_table_of_few_seeds_says_first_what_it_cannot_show(tmp_path, seeds, first):
+    """By the fewest seeds of its analysis; a table without seeds says nothing."""
+    table = pd.DataFrame({"a": [1.0], **({} if seeds is None else {"seeds": [seeds]})})
+    markup.write_forms(tmp_path, "some", table, {"a": ["1"]}, "Title", "Note.")
+    lines = (tmp_path / "some.md").read_text(encoding="utf-8").splitlines()
+    assert lines[2].startswith(first)
+    told = "make evidence" in (tmp_path / "some.tex").read_text(encoding="utf-8")
+    assert told == (seeds in (1, 3)) == ("make evidence" in lines[2])
 
 
 def test_latex_by_hand():

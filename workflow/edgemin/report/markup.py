@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgemin.core.files import whole_file
+from edgemin.report.statistics.twoway import FEWEST_SEEDS
 from edgemin.study.kind import metric_of
 
 MISSING = "–"
@@ -104,9 +105,9 @@ def pipe_table(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def markdown(table: pd.DataFrame, title: str, note: str) -> str:
-    """A pipe table under a heading."""
-    return f"# {title}\n\n{pipe_table(table)}\n\n{note}\n"
+def markdown(table: pd.DataFrame, title: str, note: str, first: str = "") -> str:
+    """A pipe table under a heading, and under a sentence that is to be read first."""
+    return "\n\n".join([f"# {title}", *filter(None, [first]), pipe_table(table), note]) + "\n"
 
 
 def tex_escape(text: str) -> str:
@@ -124,12 +125,23 @@ def latex(table: pd.DataFrame, note: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def to_be_read_first(table: pd.DataFrame) -> str:
+    """What a table of few seeds cannot show."""
+    seeds = int(table["seeds"].max()) if "seeds" in table and len(table) else FEWEST_SEEDS
+    if seeds >= FEWEST_SEEDS:
+        return ""
+    return (
+        f"{'One seed' if seeds == 1 else f'{seeds} seeds'}: with others, or on another processor, every row would move, and by how much cannot "
+        f"be seen here. A table of methods takes {FEWEST_SEEDS} seeds or more: make evidence."
+    )
+
+
 def write_forms(folder: Path, name: str, table: pd.DataFrame, shown: Mapping[str, Any], title: str, note: str) -> None:
     """Write {name}.csv (`table`, unrounded), and what is shown of it, columns of text, as {name}.md and {name}.tex."""
-    text = pd.DataFrame(dict(shown))
+    text, first = pd.DataFrame(dict(shown)), to_be_read_first(table)
     with whole_file(folder / f"{name}.csv") as partial:
         table.to_csv(partial, index=False)
     with whole_file(folder / f"{name}.md") as partial:
-        partial.write_text(markdown(text, title, note), encoding="utf-8")
+        partial.write_text(markdown(text, title, note, first), encoding="utf-8")
     with whole_file(folder / f"{name}.tex") as partial:
-        partial.write_text(latex(text, note), encoding="utf-8")
+        partial.write_text(latex(text, f"{first} {note}".strip()), encoding="utf-8")

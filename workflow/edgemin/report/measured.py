@@ -55,7 +55,8 @@ def of_one_machine(seeds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
 
 def machine_said(host: Mapping[str, Any]) -> str:
     """A CPU, and what it can do."""
-    return f"{host['cpu']} ({', '.join(host['flags'])})"
+    flags = ", ".join(host.get("flags", ()))
+    return f"{host['cpu']} ({flags})" if flags else str(host["cpu"])
 
 
 def latency_said(seeds: Sequence[Mapping[str, Any]]) -> str:

@@ -84,7 +84,7 @@ def read_table(folder: Path, name: str, runtime: str | None = None) -> Table:
 
 
 def parse_markdown(text: str) -> tuple[str, list[str], list[list[str]], str]:
-    """Title, columns, rows and note of what `markup.markdown` wrote.
+    """Title, columns, rows and note of what `markup.markdown` wrote; what is to be read first begins the note.
 
     Cells are cut where the ruler has its bars, so that a bar inside a cell does no harm.
     """
@@ -97,7 +97,8 @@ def parse_markdown(text: str) -> tuple[str, list[str], list[list[str]], str]:
     cut = [
         [line[left + 1 : right].strip() for left, right in pairwise(bars)] for line in (lines[ruler - 1], *lines[ruler + 1 : end])
     ]
-    return lines[0].removeprefix("# "), cut[0], cut[1:], "\n".join(lines[end:]).strip()
+    first, note = ("\n".join(part).strip() for part in (lines[1 : ruler - 1], lines[end:]))
+    return lines[0].removeprefix("# "), cut[0], cut[1:], f"{first}\n\n{note}".strip()
 
 
 def point_estimate(text: str) -> float | None:
