@@ -12,7 +12,7 @@ EDGEMIN := .venv/bin/python -m edgemin.cli.main
 PIP := .venv/bin/python -m pip install
 BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference openvino clean clean-scratch
+.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization latency recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference openvino clean clean-scratch
 
 tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
@@ -44,6 +44,9 @@ sensitivity: .venv/ready ## how much can be cut, by which score; and which heads
 
 quantization: .venv/ready ## which precision, which scheme; and what PyTorch's parameter count makes of it
 	$(RUN) -- table_quantization plot_quantization plot_layer_sensitivity table_parameters
+
+latency: .venv/ready ## tails, from text to answer, by length, the first answer and memory, of the ladder
+	$(RUN) -- table_latency
 
 recommend: .venv/ready ## which cell to ship within the limits of `recommend`
 	$(RUN) -- table_recommendation

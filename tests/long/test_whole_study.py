@@ -25,6 +25,7 @@ COVERED_UNUSED = {
         "edgemin.data.kinds.classification": "all tables may judge answers",
         "edgemin.data.kinds.classification.scores": "likewise",
     },
+    "table_latency": {"edgemin.data.kinds.classification.scores": "likewise"},
     "table_parameters": {"edgemin.data.kinds.classification.scores": "likewise"},
     "make_bundle": {
         "edgemin.deploy.predict": "copied into the bundle as text",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from edgemin.data.tokenizing import write_tokens
 from edgemin.data.tokens import Tokens
 from edgemin.measure import blocks, host, latency_job
+from edgemin.measure.first_use import first_use
 from edgemin.measure.latency import plan, single_stream, take_turns, throughput
 from edgemin.measure.latency_job import measure
+from edgemin.measure.lengths import of_length
 from edgemin.study.measuring import Latency
 
 SIMULATIONS = 200
@@ -177,7 +180,9 @@ def timed_in(runtime, folder, data, tokens, protocol):
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "torch"])
 def test_a_latency_job_summarises_what_it_timed(exported, data, tokens, runtime):
     """Two models, 4 blocks of 3 sentences; 24 test sentences are 3 batches of 8, and 4 blocks of one batch are timed."""
-    protocol = Latency(rounds=1, warmup=1, calls=12, minimum_calls=12, seconds=1, blocks=4, batch_size=8, batches=4)
+    protocol = Latency(
+        rounds=1, warmup=1, calls=12, minimum_calls=12, seconds=1, blocks=4, batch_size=8, batches=4, lengths=[8, 16, 17]
+    )
     summary, table = timed_in(runtime, exported, data, tokens, protocol)
     scenarios = [("single_stream", 12)] + ([("throughput", 4)] if runtime != "torch" else [])
     counts = table.groupby(["scenario", "model"]).size().to_dict()
@@ -194,7 +199,11 @@ def test_a_latency_job_summarises_what_it_timed(exported, data, tokens, runtime)
     else:
         assert (summary["throughput"]["calls"], summary["throughput"]["batch_size"]) == (4, 8)
     assert (summary["runtime"], summary["threads"], summary["host"]["threads"]) == (runtime, 1, 1)
-    assert 0 < summary["tokenisation_p50_ms"] < 1000
+    assert 0 < summary["tokenisation_p50_ms"] < summary["end_to_end_p50_ms"] < 1000
+    assert list(summary["lengths"]) == ["8", "16"], "17 is more than the task has room for"
+    assert all(one["p50_ms"] > 0 and one["speedup_over_reference"]["value"] > 0 for one in summary["lengths"].values())
+    assert summary["cold_start_ms"] > summary["lengths"]["8"]["p50_ms"]
+    assert summary["peak_memory_mb"] is None or 0 <= summary["peak_memory_mb"] < 4000
 
 
 @pytest.mark.usefixtures("allowed")
@@ -209,11 +218,14 @@ def test_models_that_are_compared_read_the_same_texts_in_the_order_of_the_seed(e
         return lambda inputs: log.append(inputs["input_ids"].tolist())
 
     monkeypatch.setattr(latency_job, "open_model", opened)
-    protocol = Latency(rounds=1, warmup=24, calls=4, minimum_calls=4, seconds=1, blocks=4, batch_size=32, batches=4, seed=7)
+    protocol = Latency(
+        rounds=1, warmup=24, calls=4, minimum_calls=4, seconds=1, blocks=4, batch_size=32, batches=4, seed=7, lengths=[]
+    )
     models = {"model": (exported, tokens / "test.arrow"), "reference": (exported, short)}
     spec = {"protocol": protocol.model_dump(), "max_length": 16, "threads": 1}
     summary, _ = measure(models, "onnxruntime", data / "test.arrow", spec)
     order = np.random.default_rng(7).permutation(24).tolist()
+    assert read[0].pop(0) == [Tokens.read(tokens / "test.arrow")[order[0]]["input_ids"].tolist()]  # its first answer
     for log, file in zip(read.values(), (tokens / "test.arrow", short), strict=True):
         texts = Tokens.read(file)
         assert [ids for [ids] in log[:24]] == [texts[index]["input_ids"].tolist() for index in order]
@@ -229,11 +241,57 @@ def test_a_round_goes_on_where_the_one_before_ended_and_batches_are_of_like_leng
         return lambda inputs: (ones if len(inputs["input_ids"]) == 1 else full).append(inputs["input_ids"])
 
     monkeypatch.setattr(latency_job, "open_model", opened)
-    protocol = Latency(rounds=1, warmup=0, calls=4, minimum_calls=4, seconds=1, blocks=4, batch_size=8, batches=2, seed=7)
+    protocol = Latency(
+        rounds=1, warmup=0, calls=4, minimum_calls=4, seconds=1, blocks=4, batch_size=8, batches=2, seed=7, lengths=[]
+    )
     spec = {"protocol": protocol.model_dump(), "max_length": 16, "threads": 1}
     measure({"model": (exported, tokens / "test.arrow")}, "onnxruntime", data / "test.arrow", spec, number=2)
     order, texts = np.random.default_rng(7).permutation(24), Tokens.read(tokens / "test.arrow")
-    timed = [ids[0].tolist() for ids in ones[5:]]  # after five trials
+    timed = [ids[0].tolist() for ids in ones[6:10]]  # after its first answer and five trials
     assert timed == [texts[index]["input_ids"].tolist() for index in order[4:8]]
     lengths = sorted(texts.lengths[np.roll(order, -16)[:16]])
     assert {ids.shape[1] for ids in full[::2]} | {ids.shape[1] for ids in full[1::2]} == {lengths[7], lengths[15]}
+
+
+def test_inputs_of_a_length_are_made_of_texts(tokens):
+    """Each begins and ends as a text does; between the ends are the inner ids of texts, in order."""
+    texts, order = Tokens.read(tokens / "test.arrow"), [3, 1, 2]
+    inner = np.concatenate([texts[index]["input_ids"][1:-1] for index in order])
+    made = of_length(texts, order, 6)
+    assert len(made) == 5
+    first, last = texts[3]["input_ids"][[0, -1]]
+    for number, one in enumerate(made):
+        assert all(values.shape == (1, 6) and values.dtype == np.int64 for values in one.values())
+        assert one["attention_mask"].all()
+        assert one["input_ids"][0, [0, -1]].tolist() == [first, last]
+        assert one["input_ids"][0, 1:-1].tolist() == np.resize(np.roll(inner, -6 * number), 6)[1:-1].tolist()
+    assert set(made[0]) == {"attention_mask", *texts.names}
+
+
+def test_a_length_beyond_all_texts_repeats_them(tokens):
+    texts = Tokens.read(tokens / "test.arrow")
+    [one, *_] = of_length(texts, [0], 100)
+    inner = texts[0]["input_ids"][1:-1]
+    assert one["input_ids"][0, 1:-1].tolist() == np.resize(inner, 100)[1:-1].tolist()
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak anew")
+def test_memory_is_what_a_model_took_at_its_highest():
+    """200 MB while it is opened, of which 50 stay; what was there before does not count."""
+    before = np.ones(12_500_000)
+
+    def opened():
+        np.ones(25_000_000)
+        stays = np.ones(6_250_000)
+        return lambda inputs: stays[0] + inputs
+
+    model, found = first_use(opened, 1.0)
+    assert model(2.0) == 3
+    assert found["peak_memory_mb"] == pytest.approx(200, abs=30)
+    assert found["cold_start_ms"] > 0
+    assert before.all()
+
+
+def test_where_the_system_tells_no_memory_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr("edgemin.measure.first_use._CLEAR", tmp_path / "none" / "clear_refs")
+    assert first_use(lambda: print, "")[1]["peak_memory_mb"] is None

@@ -15,6 +15,10 @@ from edgemin.core.files import read_json, write_json
 from edgemin.report import markup
 from edgemin.report.blocks import frame_of
 from edgemin.report.collect import COLUMNS, collect, write
+from edgemin.report.measured import latency_said
+from edgemin.report.tables.latency import LatencyTable
+from edgemin.report.tables.latency import frame as latency_frame
+from edgemin.report.tables.latency import shown as latency_shown
 from edgemin.report.tables.stagewise import shown
 from edgemin.study import registry
 
@@ -263,3 +267,66 @@ def test_a_table_of_nothing_is_refused(tmp_path, name, spec, said):
     with pytest.raises(EdgeminError, match=f"^{re.escape(said)}$"):
         registry.TABLES[name].write({"study": "s", "table": name, **spec}, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def timed(spec):
+    """The spec of the table of latencies of those cells; the rounds of seed 0 measured more."""
+    for row in spec["blocks"][0]["rows"]:
+        for seed in row["seeds"]:
+            file = Path(seed["folder"], "latency.json")
+            told = read_json(file)
+            p50 = told["single_stream"]["p50_ms"]["value"]
+            ratio = {} if row["cell"] == "teacher" else {"speedup_over_reference": SPEEDUP}
+            lengths = {str(length): {"p50_ms": flat(p50 * length / 16), **ratio} for length in (16, 128)}
+            first = {"cold_start_ms": flat(400.0), "end_to_end_p50_ms": flat(p50 + 0.25), "peak_memory_mb": 123.4}
+            write_json(file, {**told, "lengths": lengths, **first})
+    rows = [{**row, "task": "t", "metric": "accuracy", "runtime": "onnxruntime"} for row in spec["blocks"][0]["rows"]]
+    return {"study": "s", "rows": rows}
+
+
+def flat(value: float) -> dict[str, float]:
+    return dict.fromkeys(("value", "low", "high"), value)
+
+
+def test_latency_in_every_way_that_it_was_measured(timed, tmp_path):
+    """Times twice as long for twice as many tokens."""
+    LatencyTable().write(timed, tmp_path)
+    table = pd.read_csv(tmp_path / "latency.csv").set_index("cell")
+    kd = table.loc["kd"]
+    p50 = np.mean(P50["kd"])
+    assert (kd["p50"], kd["end_to_end"], kd["cold_start"], kd["peak_memory"]) == pytest.approx((p50, p50 + 0.25, 400, 123.4))
+    assert (kd["p50_16_tokens"], kd["p50_128_tokens"]) == pytest.approx((p50, 8 * p50))
+    assert kd["speedup_over_reference_128_tokens"] == SPEEDUP["value"]
+    assert pd.isna(table.loc["teacher", "speedup_over_reference_128_tokens"])
+    text = (tmp_path / "latency.md").read_text(encoding="utf-8")
+    assert "| 128 tokens ms " in text
+    assert f"{8 * p50:.2f} ({SPEEDUP['value']:.1f}×)" in text
+    assert f"| {8 * np.mean(P50['teacher']):.2f} " in text, "the teacher is no faster than itself"
+    assert "Machine: Some & CPU (avx2), 1 inference thread(s)." in text
+
+
+def test_what_was_not_measured_is_left_open(spec):
+    rows = [{**row, "task": "t", "metric": "accuracy", "runtime": "onnxruntime"} for row in spec["blocks"][0]["rows"]]
+    columns = latency_shown(latency_frame({"study": "s", "rows": rows}))
+    assert set(columns["from text ms"]) == set(columns["memory MB"]) == {"–"}
+    assert not any("tokens" in name for name in columns)
+
+
+def test_seeds_of_another_machine_count_for_quality_and_not_for_latency(spec):
+    """Of three seeds two were measured on one CPU: its p50 alone is averaged."""
+    block = spec["blocks"][0]
+    for row in block["rows"]:
+        first = row["seeds"][0]
+        file = Path(first["folder"], "latency.json")
+        told = read_json(file)
+        write_json(file, {**told, "host": {"cpu": "Another", "flags": ["avx2", "amx_int8"]}})
+        again = {**row["seeds"][1], "seed": 2}
+        row["seeds"].append(again)
+    table = frame_of(spec["blocks"], stepwise=True).set_index("cell")
+    assert table.loc["kd", "seeds"] == 3
+    assert table.loc["kd", "p50"] == pytest.approx(P50["kd"][1])
+    said = latency_said([seed for row in block["rows"] for seed in row["seeds"]])
+    assert said.startswith(
+        "Machine: Some & CPU (avx2), 1 inference thread(s); seeds 0 are of other machines, and their latencies are left out."
+    )

@@ -1,8 +1,9 @@
-"""The job of one round: open the models, run both scenarios, describe the host."""
+"""The job of one round: open the models, run all scenarios, describe the host."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pandas as pd
 
 from edgemin.data.arrow import read_rows
 from edgemin.data.tokenizer import load_tokenizer, tokenize
-from edgemin.data.tokens import Tokens
+from edgemin.data.tokens import Tokens, pad
 from edgemin.measure import host as hosts
+from edgemin.measure.first_use import first_use
 from edgemin.measure.latency import sentences_of_block, single_stream, take_turns, throughput
+from edgemin.measure.lengths import COUNT, of_length
 from edgemin.study import registry
 from edgemin.study.measuring import Latency
 from edgemin.study.runtime import open_model
@@ -36,11 +39,18 @@ def measure(
     tokens = {name: Tokens.read(file, folder) for name, (folder, file) in models.items()}
     shuffled = np.random.default_rng(protocol.seed).permutation(len(tokens["model"]))
     order = _from(shuffled, (number - 1) * protocol.blocks * sentences_of_block(protocol))
-    runs = {name: open_model(folder, runtime, threads) for name, (folder, _) in models.items()}
     ones = _batches(tokens, order, 1)
+    opened = {name: partial(open_model, folder, runtime, threads) for name, (folder, _) in models.items()}
+    model, first = first_use(opened.pop("model"), ones["model"][0])  # while no other is there
+    runs = {"model": model, **{name: open_one() for name, open_one in opened.items()}}
     stream = take_turns({name: _on(run, ones[name]) for name, run in runs.items()}, range(len(order)), protocol)
     summary: dict[str, Any] = {"runtime": runtime, "threads": threads, "cpus": cpus, "single_stream": single_stream(stream)}
     raw = {"single_stream": stream}
+    summary["lengths"] = {
+        str(length): _by_length(runs, tokens, order, length, protocol)
+        for length in protocol.lengths
+        if length <= spec["max_length"]
+    }
     size = protocol.batch_size
     if registry.RUNTIMES[runtime].batches and protocol.batches and len(order) >= size:
         count = size * min(protocol.batches, len(order) // size)
@@ -50,7 +60,7 @@ def measure(
         calls = {name: _on(run, full[name]) for name, run in runs.items()}
         raw["throughput"] = take_turns(calls, range(len(full["model"])), many)
         summary["throughput"] = throughput(raw["throughput"], size)
-    summary["tokenisation_p50_ms"] = _tokenisation(models["model"][0], texts, order, spec["max_length"], protocol)
+    summary |= first | _from_text(models["model"][0], model, texts, order, spec["max_length"], protocol)
     summary["host"] = manifest
     return summary, _table(raw)
 
@@ -72,14 +82,31 @@ def _on(run: Any, inputs: list[Any]) -> Any:
     return lambda index: run(inputs[index])
 
 
-def _tokenisation(folder: Path, texts: Path, order: Sequence[int], max_length: int, protocol: Latency) -> float:
-    """p50 of making one text's ids, in ms."""
+def _by_length(
+    runs: Mapping[str, Any], tokens: Mapping[str, Tokens], order: Sequence[int], length: int, protocol: Latency
+) -> dict[str, Any]:
+    """p50 of the model, and how many times faster it is than the reference, on inputs of so many tokens."""
+    few = protocol.model_copy(update={"warmup": 1, "calls": COUNT, "minimum_calls": COUNT, "blocks": COUNT})
+    inputs = {name: of_length(tokens[name], order, length) for name in runs if name != "parent"}
+    timed = single_stream(take_turns({name: _on(runs[name], own) for name, own in inputs.items()}, range(COUNT), few))
+    return {"p50_ms": timed["p50_ms"]["value"], **{name: timed[name] for name in ("speedup_over_reference",) if name in timed}}
+
+
+def _from_text(
+    folder: Path, model: Any, texts: Path, order: Sequence[int], max_length: int, protocol: Latency
+) -> dict[str, float]:
+    """p50 in ms of making one text's ids, and of that and the model's answer to them."""
     rows, tokenizer = read_rows(texts), load_tokenizer(folder)
     firsts = [[text] for text in rows["text"]]
     seconds = [[text] for text in rows["pair"]] if "pair" in rows else [None] * len(rows)
-    single = protocol.model_copy(update={"seconds": min(1.0, protocol.seconds)})
-    calls = {"model": lambda i: tokenize(tokenizer, firsts[order[i]], seconds[order[i]], max_length)}
-    return float(np.median(take_turns(calls, range(len(order)), single)["model"]) * 1e3)
+
+    def ids(index: int) -> list[dict[str, list[int]]]:
+        return tokenize(tokenizer, firsts[order[index]], seconds[order[index]], max_length)
+
+    calls = {"tokenisation": ids, "end_to_end": lambda index: model(pad(ids(index), tokenizer.pad_token_id))}
+    single = protocol.model_copy(update={"seconds": min(1.0, protocol.seconds), "warmup": min(5, protocol.warmup)})
+    timed = take_turns(calls, range(len(order)), single)
+    return {f"{name}_p50_ms": float(np.median(values) * 1e3) for name, values in timed.items()}
 
 
 def _table(raw: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:

@@ -52,7 +52,13 @@ def pool(folders: Sequence[Path], teacher: Path | None = None) -> dict[str, Any]
     }
     if "throughput" in first:
         summary["throughput"] = throughput(_of("throughput", told), above)
+    stream = summary["single_stream"]
+    clock = stream["p50_ms"]["value"] / stream["own_p50_ms"]  # so that times of a row go together
+    summary["lengths"] = {length: _of_length([one["lengths"][length] for one in told], clock) for length in first["lengths"]}
     summary["tokenisation_p50_ms"] = predicted([one["tokenisation_p50_ms"] for one in told])["value"]
+    summary["end_to_end_p50_ms"] = predicted([one["end_to_end_p50_ms"] * clock for one in told])
+    summary["cold_start_ms"] = predicted([one["cold_start_ms"] for one in told])
+    summary["peak_memory_mb"] = max((one["peak_memory_mb"] for one in told), key=lambda megabytes: megabytes or 0)
     changing = ("load_1min", "measured_at")
     summary["each_round"] = [{"cpus": one["cpus"], **{name: one["host"].get(name) for name in changing}} for one in told]
     return {**summary, "host": first["host"]}
@@ -132,6 +138,10 @@ def throughput(told: Sequence[Mapping[str, Any]], teacher: Mapping[str, Any]) ->
         "own_sentences_per_second": own["value"],
         **speedups,
     }
+
+
+def _of_length(told: Sequence[Mapping[str, Any]], clock: float) -> dict[str, Ends]:
+    return {"p50_ms": predicted([one["p50_ms"] * clock for one in told]), **_speedups(told)}
 
 
 def _speedups(told: Sequence[Mapping[str, Any]]) -> dict[str, Ends]:

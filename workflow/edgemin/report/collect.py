@@ -56,7 +56,15 @@ def _latency(folder: Path) -> Iterator[Row]:
     for scenario in ("single_stream", "throughput"):
         for name, value in latency.get(scenario, {}).items():
             yield from _value(scenario, name, value)
+    for length, values in latency.get("lengths", {}).items():
+        for name, value in values.items():
+            yield from _value(f"{length} tokens", name, value)
     yield {"scenario": "tokenisation", "metric": "p50", "value": latency["tokenisation_p50_ms"], "unit": "ms"}
+    if "end_to_end_p50_ms" in latency:
+        yield from _value("end_to_end", "p50_ms", latency["end_to_end_p50_ms"])
+        yield from _value("first_use", "cold_start_ms", latency["cold_start_ms"])
+    if latency.get("peak_memory_mb") is not None:
+        yield {"scenario": "first_use", "metric": "peak_memory", "value": latency["peak_memory_mb"], "unit": "MB"}
 
 
 def _value(scenario: str, name: str, value: Any) -> Iterator[Row]:

@@ -27,7 +27,7 @@ def validation_of(folders: Sequence[str], metric: str) -> float:
     return float(np.mean(found))
 
 
-def _mean(rows: pd.DataFrame, metric: str, scenario: str | None = None) -> float | None:
+def mean_of(rows: pd.DataFrame, metric: str, scenario: str | None = None) -> float | None:
     """Mean over seeds; None where it was not measured."""
     chosen = rows[(rows["metric"] == metric) & ((rows["scenario"] == scenario) if scenario else rows["scenario"].isna())]
     return float(chosen["value"].mean()) if len(chosen) else None
@@ -41,7 +41,7 @@ def sizes_of(rows: pd.DataFrame) -> dict[str, float | None]:
         "bytes": "bytes",
         "compressed": "compressed",
     }
-    return {name: _mean(rows, metric) for metric, name in names.items()}
+    return {name: mean_of(rows, metric) for metric, name in names.items()}
 
 
 def of_one_machine(seeds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -77,6 +77,6 @@ def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
     found = {}
     for metric in ("p50", "p90", "p99", "speedup_over_reference", "speedup_over_parent"):
         for end in ("", "_low", "_high"):
-            found[f"{metric}{end}"] = _mean(rows, metric + end, "single_stream")
-    found["sentences_per_second"] = _mean(rows, "sentences_per_second", "throughput")
+            found[f"{metric}{end}"] = mean_of(rows, metric + end, "single_stream")
+    found["sentences_per_second"] = mean_of(rows, "sentences_per_second", "throughput")
     return found

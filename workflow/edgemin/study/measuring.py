@@ -56,6 +56,8 @@ class Latency(Strict):
     """Batch of the throughput scenario."""
     batches: Annotated[int, Field(ge=0)] = 20
     """Batches of the throughput scenario; 0 leaves it out."""
+    lengths: list[Annotated[int, Field(ge=3)]] = [16, 32, 64, 128]
+    """Numbers of tokens of which the time is measured too, as far as the task's `max_length` allows."""
     seed: Seed = 0
     """Of the order of test sentences, and of the order of cells within a round."""
 

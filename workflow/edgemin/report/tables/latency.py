@@ -1,0 +1,112 @@
+"""Time in every way that it was measured: tails, from text, by length, the first answer; and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.study.rows import judged, seed_row
+from edgemin.study.table import Table, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+NOTE = (
+    "Batch 1, means over seeds. p50, p90, p99: real test sentences, tokenisation excluded. From text: tokenised and answered, p50. First answer: "
+    "importing the runtime, opening the model and one answer, in a process that has done nothing before, with the files in the system's cache. "
+    "Memory: what that process grew by until then, at its highest, MB = 10^6 bytes. So many tokens: p50 of inputs of just that length, and how "
+    "many times faster than the teacher, both in turn."
+)
+PLAIN = {
+    "p50": "single_stream",
+    "p90": "single_stream",
+    "p99": "single_stream",
+    "end_to_end": "end_to_end",
+    "cold_start": "first_use",
+    "peak_memory": "first_use",
+}
+"""Column -> scenario of results.csv that its metric is in."""
+
+
+class LatencyTable(Table):
+    name = "latency"
+    title = "Latency"
+    caption = (
+        "Tails, from text to answer, by length, the first answer and memory, of the cells of the stage-wise table. Batch 1, on the threads "
+        "that the study says."
+    )
+    anyway = True
+
+    def declared(self, study: Study) -> bool:
+        return bool(study.blocks("stagewise"))
+
+    def cells(self, study: Study) -> list[str]:
+        return [cell for cells in study.blocks("stagewise").values() for cell in cells]
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        """The cells of the stage-wise table, in their runtimes."""
+        study = plan.study
+        rows = [
+            {
+                **judged(plan, task),
+                **{"cell": cell, "runtime": runtime},
+                "seeds": [seed_row(plan, task, cell, runtime, seed) for seed in study.seeds],
+            }
+            for task in study.tasks
+            for runtime, cells in study.blocks("stagewise").items()
+            for cell in cells
+        ]
+        return {"study": study.study, "rows": rows}
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.markup import write_forms
+        from edgemin.report.measured import latency_said
+
+        found = frame(spec)
+        seeds = [seed for row in rows_of(spec) for seed in row["seeds"]]
+        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", f"{NOTE} {latency_said(seeds)}")
+
+
+def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per task, runtime and cell, means over the seeds of one class of machine, numbers unrounded."""
+    import pandas as pd
+
+    from edgemin.report.collect import collect
+    from edgemin.report.measured import mean_of, of_one_machine
+
+    rows = []
+    for row in spec["rows"]:
+        results = collect(of_one_machine(row["seeds"]))
+        names = {**{name: row[name] for name in ("task", "runtime", "cell")}, "chain": row["seeds"][0]["chain"]}
+        found = {name: mean_of(results, "p50" if name == "end_to_end" else name, scenario) for name, scenario in PLAIN.items()}
+        lengths = sorted({int(one.split()[0]) for one in results["scenario"].dropna() if one.endswith(" tokens")})
+        for length in lengths:
+            for metric in ("p50", "speedup_over_reference"):
+                found[f"{metric}_{length}_tokens"] = mean_of(results, metric, f"{length} tokens")
+        rows.append({**names, **found})
+    return pd.DataFrame(rows)
+
+
+def shown(found: pd.DataFrame) -> dict[str, Any]:
+    """The columns that a person reads, as text."""
+    from edgemin.report import markup
+
+    columns = markup.task_column(found) | {"runtime": found["runtime"], "cell": found["cell"]}
+    heads = {"p50": "p50 ms", "p90": "p90 ms", "p99": "p99 ms", "end_to_end": "from text ms"}
+    columns |= {head: markup.numbers(found[name], 1, 2) for name, head in heads.items()}
+    columns |= {
+        "first answer ms": markup.numbers(found["cold_start"], 1, 0),
+        "memory MB": markup.numbers(found["peak_memory"], 1, 0),
+    }
+    for name in (name for name in found if name.startswith("p50_")):
+        length = name.split("_")[1]
+        faster = markup.numbers(found[f"speedup_over_reference_{length}_tokens"], 1, 1, "×")
+        times = markup.numbers(found[name], 1, 2)
+        columns[f"{length} tokens ms"] = [
+            time if ratio == markup.MISSING else f"{time} ({ratio})" for time, ratio in zip(times, faster, strict=True)
+        ]
+    return columns
