@@ -14,7 +14,20 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from edgemin.core.errors import EdgeminError
-from edgemin.study import cells, distilling, measuring, phases, pruning, recommend, registry, sources, tables, task, transfer
+from edgemin.study import (
+    cells,
+    distilling,
+    measuring,
+    phases,
+    pruning,
+    recommend,
+    registry,
+    sources,
+    statements,
+    tables,
+    task,
+    transfer,
+)
 from edgemin.study.base import Name
 from edgemin.study.study import Study
 
@@ -29,6 +42,8 @@ _LINKS = {
     "Grid": "[grid](#grids)",
     "Tables": "[tables](#tables)",
     "Recommend": "[limits](#recommendation)",
+    "Statement": "[statement](#statements)",
+    "Comparison": "[comparison](#statements)",
     "Sensitivity": "[sweeps](#sensitivity)",
     "LayerSensitivity": "[scan](#layer-sensitivity)",
     "Threads": "[threads](#threads)",
@@ -80,7 +95,7 @@ def _links() -> dict[str, str]:
 
 
 def _models() -> dict[str, type[BaseModel]]:
-    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, tables, task, transfer)
+    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, statements, tables, task, transfer)
     found: dict[str, type[BaseModel]] = {"Study": Study}
     for module in modules:
         found |= {name: one for name, one in vars(module).items() if isinstance(one, type) and issubclass(one, BaseModel)}

@@ -1,0 +1,216 @@
+"""What others say of such methods, and whether it holds here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.study.base import refuses
+from edgemin.study.rows import judged, seed_row
+from edgemin.study.statements import Comparison, Statement
+from edgemin.study.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from edgemin.measure.blocks import Interval
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+NOTE = (
+    "Each line is a comparison that the statement has to pass; where it names several cells to compare with, the one that speaks least for it. Quality: "
+    "paired difference on the test split. Smaller: ratio of the bytes of all files that are needed to predict. Fewer: of the weights that take "
+    "part in inference. Faster: ratio of the two speeds, "
+    "each against the teacher's in the same jobs. Holds: the whole 95 % interval is on the side that the statement is on; does not hold: it is "
+    "on the other side; else not shown. A statement holds if all its lines do, and does not if one does not."
+)
+EXACT = {"smaller": "bytes", "fewer": "logical"}
+"""What is counted of a comparison, in size.json."""
+FEW = "these checkpoints"
+"""Of what a verdict on quality speaks below four seeds."""
+
+
+class Statements(Table):
+    name = "statements"
+    title = "Statements"
+    caption = "Sentences of the related work that this study can test: what was measured, and whether each holds here."
+    key = list[Statement]
+    default = []
+    meaning = "statements of the literature, and the comparisons that would show them. Made by the target `table_statements`"
+
+    def cells(self, study: Study) -> list[str]:
+        return [cell for one in self.said(study) for shown in one.shows for cell in (shown.cell, *shown.than)]
+
+    @refuses
+    def problems(self, study: Study) -> Iterator[str]:
+        for number, one in enumerate(self.said(study)):
+            for which, shown in enumerate(one.shows):
+                key = f"tables.statements.{number}.shows.{which}"
+                missing = [cell for cell in (shown.cell, *shown.than) if cell not in study.cells]
+                yield from (study.no_cell(key, cell) for cell in missing)
+                if not missing and runtime_of(study, shown) is None:
+                    yield f"{key}: cells {shown.cell}, {', '.join(shown.than)} are measured in no runtime together"
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        study, rows, statements = plan.study, {}, []
+        for task in study.tasks:
+            for one in self.said(study):
+                lines = []
+                for shown in one.shows:
+                    runtime = runtime_of(study, shown)
+                    assert runtime is not None
+                    for cell in (shown.cell, *shown.than):
+                        seeds = [seed_row(plan, task, cell, runtime, seed) for seed in study.seeds]
+                        rows[f"{task} {cell} {runtime}"] = {"cell": cell, "seeds": seeds}
+                    bound, side = shown.bound
+                    names = {"cell": shown.cell, "than": shown.than, "by": shown.by, "runtime": runtime}
+                    lines.append({**names, "bound": bound, "side": side})
+                statements.append({**judged(plan, task), "says": one.says, "source": one.source, "shows": lines})
+        return {"study": study.study, "rows": list(rows.values()), "of": list(rows), "statements": statements}
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.markup import write_forms
+        from edgemin.report.measured import latency_said
+        from edgemin.report.statistics.adjust import speaks_of
+
+        found = frame(spec)
+        seeds = [seed for row in spec["rows"] for seed in row["seeds"]]
+        note = f"{NOTE} {latency_said(seeds)} {speaks_of(max(len(row['seeds']) for row in spec['rows']))}"
+        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+
+
+def runtime_of(study: Study, shown: Comparison) -> str | None:
+    """The first of the study's runtimes in which all cells are measured."""
+    chains = [study.chain(cell) for cell in (shown.cell, *shown.than)]
+    names = dict.fromkeys([*study.runtimes, *(name for chain in chains for name in study.runtimes_of(chain))])
+    return next((name for name in names if all(name in study.runtimes_of(chain) for chain in chains)), None)
+
+
+def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
+    """One row for each comparison, numbers unrounded; `verdict` of the comparison, `overall` of its statement."""
+    import pandas as pd
+
+    rows = dict(zip(spec["of"], spec["rows"], strict=True))
+    found = []
+    for one in spec["statements"]:
+        lines = [_line(one, shown, rows) for shown in one["shows"]]
+        overall = _overall([line["verdict"] for line in lines])
+        found += [
+            {"says": one["says"], "source": one["source"], "task": one["task"], **line, "overall": overall} for line in lines
+        ]
+    return pd.DataFrame(found)
+
+
+def _line(statement: Mapping[str, Any], shown: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
+    """The comparison with the cell that speaks least for the statement."""
+    seeds = {cell: rows[f"{statement['task']} {cell} {shown['runtime']}"]["seeds"] for cell in (shown["cell"], *shown["than"])}
+    measure = {"quality": _quality, "faster": _faster}.get(shown["by"], partial(_exact, EXACT.get(shown["by"], "")))
+    side, bound = shown["side"], shown["bound"]
+    against = [(cell, measure(statement, seeds[shown["cell"]], seeds[cell])) for cell in shown["than"]]
+    than, interval = min(against, key=lambda one: side * one[1].value)
+    names = {
+        **{name: shown[name] for name in ("cell", "by", "runtime", "bound", "side")},
+        "than": than,
+        "metric": statement["metric"],
+    }
+    count = len(seeds[shown["cell"]])
+    ends = {"value": interval.value, "low": interval.low, "high": interval.high}
+    return {**names, "seeds": count, **ends, "verdict": verdict_on(interval, bound, side)}
+
+
+def verdict_on(interval: Interval, bound: float, side: int) -> str:
+    """With an end that is unknown nothing is shown. What is known exactly (no width) and only reaches the bound is not beyond it."""
+    if interval.low == interval.high:
+        return "holds" if side * (interval.value - bound) > 0 else "does not hold"
+    low, high = sorted((side * (interval.low - bound), side * (interval.high - bound)))
+    if low >= 0 and side * (interval.value - bound) > 0:
+        return "holds"
+    return "does not hold" if high < 0 else "not shown"
+
+
+def _overall(verdicts: Sequence[str]) -> str:
+    if "does not hold" in verdicts:
+        return "does not hold"
+    return "holds" if set(verdicts) == {"holds"} else "not shown"
+
+
+def _quality(statement: Mapping[str, Any], ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> Interval:
+    from edgemin.report.measured import logits_of
+    from edgemin.report.statistics.judge import Judge
+    from edgemin.report.statistics.values import values_of
+
+    judge = Judge.of(statement)
+    one, other = (values_of(judge, *logits_of([seed["folder"] for seed in seeds])) for seeds in (ours, theirs))
+    return (one - other).estimate().interval()
+
+
+def _exact(
+    name: str, statement: Mapping[str, Any], ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]
+) -> Interval:
+    """Counts are known exactly."""
+    import numpy as np
+
+    from edgemin.core.files import read_json
+    from edgemin.measure.blocks import Interval
+
+    one, other = (np.mean([read_json(Path(seed["folder"]) / "size.json")[name] for seed in seeds]) for seeds in (ours, theirs))
+    return Interval(*[float(other / one)] * 3)
+
+
+def _faster(statement: Mapping[str, Any], ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> Interval:
+    """Of two ratios to the teacher, whose logs vary independently: half-widths add as squares. Seeds make them no narrower."""
+    import numpy as np
+
+    from edgemin.measure.blocks import Interval
+
+    (one, half), (other, wide) = _log_speed(ours), _log_speed(theirs)
+    middle, reach = one - other, float(np.hypot(half, wide))
+    return Interval(*(float(np.exp(end)) for end in (middle, middle - reach, middle + reach)))
+
+
+def _log_speed(seeds: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Log of how many times faster than the teacher, mean over seeds of one class of machine, and half the width of its interval; without one
+    (a single round) it is not a number."""
+    import numpy as np
+
+    from edgemin.core.files import read_json
+    from edgemin.report.measured import of_one_machine
+
+    found = []
+    for seed in of_one_machine(seeds):
+        ratio = read_json(Path(seed["folder"]) / "latency.json")["single_stream"].get("speedup_over_reference")
+        if ratio is None:
+            found.append((0.0, 0.0))  # the teacher itself
+        else:
+            wide = np.nan if ratio["low"] is None else np.log(ratio["high"] / ratio["low"]) / 2
+            found.append((np.log(ratio["value"]), wide))
+    middle, half = np.mean(found, axis=0)
+    return float(middle), float(half)
+
+
+def shown(found: pd.DataFrame) -> dict[str, Any]:
+    """The columns that a person reads, as text."""
+    from edgemin.report import markup
+    from edgemin.report.statistics.twoway import FEWEST_SEEDS
+
+    columns = {"statement": found["says"], "said by": found["source"], **markup.task_column(found)}
+    measured, verdicts = [], []
+    for _, row in found.iterrows():
+        factor, label, digits = markup.quality_scale(row["metric"]) if row["by"] == "quality" else (1, row["by"], 1)
+        unit = "" if row["by"] == "quality" else "×"
+        text = f"{row['cell']} against {row['than']}, {label}: {markup.number(row['value'] * factor, digits + 1, not unit)}{unit}"
+        if row["by"] not in EXACT and row[["low", "high"]].notna().all():
+            text += f" [{', '.join(markup.number(row[end] * factor, digits + 1, not unit) for end in ('low', 'high'))}]"
+        sign = "≥" if row["side"] > 0 else "≤"
+        measured.append(f"{text} ({sign} {row['bound'] * factor:g}{unit})")
+        few = row["by"] == "quality" and row["seeds"] < FEWEST_SEEDS and row["verdict"] != "not shown"
+        verdicts.append(f"{row['verdict']} ({FEW})" if few else row["verdict"])
+    overall = [text if first else "" for text, first in zip(found["overall"], ~found.duplicated(["says", "task"]), strict=True)]
+    return columns | {
+        "measured": measured,
+        "seeds": found["seeds"].astype(str),
+        "this line": verdicts,
+        "statement holds": overall,
+    }
