@@ -52,6 +52,12 @@ def own(monkeypatch, tmp_path):
     os.environ.update(before)
 
 
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """Nobody else wants to run: what jobs do otherwise is in test_machine.py."""
+    monkeypatch.setattr("edgemin.core.environment.crowded", lambda threads: False)
+
+
 @cases(200)
 @given(environments(), st.integers(1, 9))
 def test_a_job_sees_what_is_needed_and_nothing_else(own, environment, threads):

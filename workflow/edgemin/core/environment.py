@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from edgemin.core.errors import EdgeminError
+from edgemin.core.machine import crowded
 
 PACKAGE = Path(__file__).resolve().parents[1]
 KEPT = {
@@ -122,6 +123,10 @@ def settled(threads: str) -> Iterator[None]:
         for name in [name for name in os.environ if not _kept(name, before)]:
             del os.environ[name]
         os.environ.update(_SET, **dict.fromkeys(_THREADS, threads))
+        if threads.isdigit() and int(threads) > 1 and crowded(int(threads)):
+            # Threads that wait for each other in a loop take the processor from the one that they wait for. Asleep they do not, and are slower to
+            # wake: docs/reliability.md has the figures. Numbers are the same.
+            os.environ["OMP_WAIT_POLICY"] = "passive"
         _name_user(os.environ)
         _find_room(os.environ)
         yield

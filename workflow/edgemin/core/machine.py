@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
+import time
 from pathlib import Path
 
 # What decides which integer and bf16 kernels run; INT8 answers can differ between CPUs with and without VNNI.
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
+
+
+_LOAD = Path("/proc/loadavg")
+_SAMPLES = 9
 
 
 def cpu_model() -> str:
@@ -24,6 +30,21 @@ def cpu_flags() -> list[str]:
             present = set(line.split(":", 1)[1].split())
             return [flag for flag in _FLAGS if flag in present]
     return []
+
+
+def crowded(threads: int) -> bool:
+    """Whether a job of so many threads has to share processors with others that want to run now. False where the system does not tell.
+
+    The system counts what runs at a moment, this process included, so it is asked several times.
+    """
+    seen = []
+    for _ in range(_SAMPLES):
+        try:
+            seen.append(int(_LOAD.read_text(encoding="utf-8").split()[3].split("/")[0]) - 1)
+        except (OSError, ValueError, IndexError):
+            return False
+        time.sleep(0.02)
+    return sorted(seen)[len(seen) // 2] + threads > (os.cpu_count() or 1)
 
 
 def machine_class(cpu: str | None = None, flags: list[str] | None = None) -> str:
