@@ -29,7 +29,6 @@ from edgemin.plan.paths import download
 from edgemin.plan.plan import Plan
 from edgemin.plan.signals import clear_signals
 from edgemin.plan.wildcards import constraints
-from edgemin.study import chains, registry
 from edgemin.study.base import spec_of
 from edgemin.study.read import parse_study
 from edgemin.study.written import Written
