@@ -30,8 +30,9 @@ def plan(tmp_path):
         files = [
             file for file in sorted(Path("results/smoke/measurements").rglob("*.*")) if "int8_dynamic_torch" not in str(file)
         ]
-        spec = {"root": "results/smoke", "machine": machine_class(), "rows": result_rows(plan), "made_by": {}}
-        record.pack(spec, files, {form: Path(RECORD, f"seed0.{form}") for form in ("json", "csv", "parquet")})
+        named = {file.relative_to("results/smoke").as_posix(): str(file) for file in files}
+        spec = {"machine": machine_class(), "files": named, "rows": result_rows(plan), "made_by": {}}
+        record.pack(spec, {form: Path(RECORD, f"seed0.{form}") for form in ("json", "csv", "parquet")})
         yield plan
 
 

@@ -67,12 +67,15 @@ def test_a_seed_on_record_is_taken_and_the_other_is_made(jobs):
         "results/smoke/measurements/snippets/seed0",
         f"results/smoke/record/{ELSEWHERE}/measurements/snippets/seed1",
     }
+    assert found.take_seeds[1].machine == ELSEWHERE
     taken = found.take_seeds[1]
     assert set(taken.outputs) == {file for job in found.reports() for file in listed(job.inputs(None)) if "/seed1/" in file}
     assert all(file.startswith(f"results/smoke/record/{ELSEWHERE}/") for file in taken.outputs)
-    assert taken.inputs(None) == {
-        form: f"kept/smoke/{ELSEWHERE}/seed1.{end}" for form, end in (("record", "json"), ("predictions", "parquet"))
-    }
+    told = taken.about(None)
+    assert (told["record"], told["predictions"]) == tuple(f"kept/smoke/{ELSEWHERE}/seed1.{form}" for form in ("json", "parquet"))
+    assert list(told["files"].values()) == taken.outputs
+    assert list(told["made_by"]) == list(told["files"])
+    assert told["files"][f"models/snippets/seed1/{KD}/history.json"].endswith(f"/models/snippets/seed1/{KD}/history.json")
 
 
 def test_specs_name_the_folders_that_reports_then_read(jobs):
@@ -87,9 +90,33 @@ def test_specs_name_the_folders_that_reports_then_read(jobs):
     assert f"results/smoke/record/{ELSEWHERE}/models/snippets/seed1/teacher'" in str(found.page.about(None))
 
 
-def test_one_other_digest_and_the_seed_is_made_anew(jobs):
-    keep(jobs(), 1, ELSEWHERE, **{f"models/snippets/seed1/{KD}/history.json": "another"})
+OTHER = {f"models/snippets/seed1/{KD}/history.json": "another"}
+
+
+def test_of_another_class_of_machine_one_other_digest_and_the_seed_is_made_anew(jobs):
+    keep(jobs(), 1, ELSEWHERE, **OTHER)
     assert jobs().take_seeds == {}
+
+
+def test_of_this_class_the_folder_is_made_anew_and_all_else_is_taken(jobs):
+    """So a cell can be added to a study whose seeds are on record; the record is then written again, with what was added."""
+    keep(jobs(), 1, HERE, **OTHER)
+    found = jobs()
+    taken = found.take_seeds[1]
+    assert not any(f"/models/snippets/seed1/{KD}/history.json" in file for file in taken.outputs)
+    assert f"results/smoke/record/{HERE}/measurements/snippets/seed1/{KD}/torch/quality.json" in taken.outputs
+    assert list(found.record_seeds) == [0, 1]
+    read = found.record_seeds[1].inputs(None)["measured"]
+    assert f"results/smoke/models/snippets/seed1/{KD}/history.json" in read
+    assert set(read) >= set(taken.outputs)
+    files = found.record_seeds[1].about(None)["files"]
+    assert files[f"models/snippets/seed1/{KD}/history.json"] == f"results/smoke/models/snippets/seed1/{KD}/history.json"
+    assert files[f"measurements/snippets/seed1/{KD}/torch/quality.json"] in taken.outputs
+
+
+def test_what_is_wholly_on_record_is_not_recorded_again(jobs):
+    keep(jobs(), 1, HERE)
+    assert list(jobs().record_seeds) == [0]
 
 
 def test_a_record_of_more_cells_than_the_study_has_will_do(jobs):
@@ -104,16 +131,23 @@ def test_this_class_of_machine_comes_first(jobs):
     assert jobs().take_seeds[1].machine == HERE
 
 
-def test_what_is_measured_here_is_not_taken(jobs):
-    first = jobs()
-    keep(first, 1, ELSEWHERE)
-    files = first.record_seeds[1].inputs(None)["measured"]
-    for file in files[:-1]:
+def make(files: list[str]) -> None:
+    for file in files:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
-    assert list(jobs().take_seeds) == [1]  # not all is there
-    Path(files[-1]).parent.mkdir(parents=True, exist_ok=True)
-    Path(files[-1]).touch()
+
+
+@pytest.mark.parametrize("machine", [HERE, ELSEWHERE])
+def test_what_is_measured_here_is_not_taken(jobs, machine):
+    """Of another class of machine a seed is whole: as long as one of its files is missing here, all are taken."""
+    first = jobs()
+    keep(first, 1, machine)
+    *most, last = first.record_seeds[1].inputs(None)["measured"]
+    make(most)
+    taken = jobs().take_seeds[1].outputs
+    beside = [file for file in (*most, last) if Path(file).parent == Path(last).parent]
+    assert len(taken) == (len(beside) if machine == HERE else len(most) + 1)
+    make([last])
     assert jobs().take_seeds == {}
 
 

@@ -55,14 +55,27 @@ def packed(files):
         for task, folder in (("movies", CLASSES), ("prices", VALUES))
     ]
     to = {form: Path(f"kept/seed0.{form}") for form in FORMS}
-    record.pack({"root": ROOT, "machine": MACHINE, "rows": rows, "made_by": {"a": "digest"}}, files, to)
+    made_by = {name: f"digest of {name}" for name in named(files)}
+    record.pack({"machine": MACHINE, "files": named(files), "rows": rows, "made_by": made_by}, to)
     return to
+
+
+def named(files: list[Path]) -> dict[str, str]:
+    """Name in the record -> file."""
+    return {file.relative_to(ROOT).as_posix(): str(file) for file in files}
+
+
+def unpack(packed: dict[str, Path], names: list[str], **others: str) -> None:
+    """Into the folder `back`. others: digests that are asked for instead."""
+    made_by = {name: f"digest of {name}" for name in names} | others
+    files = {name: f"back/{name}" for name in names}
+    record.unpack({"record": str(packed["json"]), "predictions": str(packed["parquet"]), "files": files, "made_by": made_by})
 
 
 def test_what_comes_back_is_what_was_packed(files, packed):
     """To the bit of every number, with the columns and types of each table."""
     names = [file.relative_to(ROOT).as_posix() for file in files]
-    record.unpack({"files": {name: f"back/{name}" for name in names}}, packed["json"], packed["parquet"])
+    unpack(packed, names)
     assert sorted(Path("back").rglob("*.*")) == [Path("back", name) for name in names]
     for file, name in zip(files, names, strict=True):
         if file.suffix == ".json":
@@ -75,21 +88,34 @@ def test_what_comes_back_is_what_was_packed(files, packed):
 
 def test_a_part_of_a_record_will_do(files, packed):
     wanted = files[0].relative_to(ROOT).as_posix()
-    record.unpack({"files": {wanted: "back/one"}}, packed["json"], packed["parquet"])
-    assert [file.name for file in Path("back").iterdir()] == ["one"]
+    unpack(packed, [wanted])
+    assert [file for file in Path("back").rglob("*") if file.is_file()] == [Path("back", wanted)]
 
 
 def test_a_record_says_by_what_and_on_what_it_was_made(packed):
     told = read_json(packed["json"])
-    assert (told["host"], told["made_by"]) == (HOST, {"a": "digest"})
+    assert told["host"] == HOST
+    assert (
+        told["made_by"]["models/movies/seed0/teacher/provenance.json"] == "digest of models/movies/seed0/teacher/provenance.json"
+    )
     numbers = pd.read_csv(packed["csv"])
     assert numbers.query("metric == 'bytes'")["value"].tolist() == [44, 44]
     assert numbers.query("metric == 'accuracy'")["value"].tolist() == [0.1 + 0.2]
 
 
 def test_what_is_not_in_the_record_is_told(packed):
+    told = read_json(packed["json"])
+    write_json(packed["json"], {**told, "made_by": {**told["made_by"], "models/x.json": "digest of models/x.json"}})
     with pytest.raises(EdgeminError, match=r"kept/seed0\.json: holds no models/x\.json; restore it"):
-        record.unpack({"files": {"models/x.json": "back/x.json"}}, packed["json"], packed["parquet"])
+        unpack(packed, ["models/x.json"])
+
+
+def test_what_was_made_otherwise_by_now_is_told(files, packed):
+    """Somebody has added to the record while a run was on."""
+    wanted = files[0].relative_to(ROOT).as_posix()
+    with pytest.raises(EdgeminError, match="was made otherwise by now; run snakemake again"):
+        unpack(packed, [wanted], **{wanted: "another"})
+    assert not Path("back").exists()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +126,7 @@ def test_a_seed_of_two_machines_is_refused(files, other):
     write_json(f"{ROOT}/{other}", {**content, "host": {"cpu": "Another CPU", "flags": ["avx2", "amx_int8"]}})
     to = {form: Path(f"kept/seed0.{form}") for form in FORMS}
     with pytest.raises(EdgeminError, match=rf"{other}: made on Another CPU \(another-\w+\), and this machine is some-"):
-        record.pack({"root": ROOT, "machine": MACHINE, "rows": [], "made_by": {}}, files, to)
+        record.pack({"machine": MACHINE, "files": named(files), "rows": [], "made_by": {}}, to)
     assert not Path("kept").exists()
 
 

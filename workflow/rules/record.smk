@@ -24,8 +24,6 @@ for job in JOBS.take_seeds.values():
     rule:
         name:
             job.rule
-        input:
-            unpack(job.inputs),
         output:
             job.outputs,
         log:

@@ -1,9 +1,8 @@
 from pathlib import Path
 
-from job import files_of, job
+from job import job
 
 with job(snakemake):
     from edgemin.report.record import pack
 
-    to = {form: Path(file) for form, file in snakemake.output.items()}
-    pack(snakemake.params.spec, files_of(snakemake.input.measured), to)
+    pack(snakemake.params.spec, {form: Path(file) for form, file in snakemake.output.items()})

@@ -1,14 +1,14 @@
-"""Seeds that were measured on another day or machine, and are on record: what a study needs of them, and where that is.
+"""What was measured on another day or machine, and is on record: what a study needs of it, and where that is.
 
 A record is kept in `{record}/{study}/{machine}/`, three files a seed: `seed0.json` (small files, and what each was made by), `seed0.parquet`
-(predictions) and `seed0.csv` (all measured numbers). A seed is taken from it as a whole or not at all: its cells are compared with
-each other, and those of two machines would differ by the machine too.
+(predictions) and `seed0.csv` (all measured numbers). What is compared within a seed must not differ by the machine. So from another class of machine a
+seed is taken as a whole or not at all; from this class it is taken folder by folder, and what is missing is made here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,13 @@ KEPT = (".json", ".parquet")
 
 
 class Records:
-    """Of one study. needed: every file that its page reads, and tables and plots that are made by default. lineage: asked for once, and only if the study has a record."""
+    """Of one study. needed: every file that its page reads, and tables and plots that are made by default. lineage: asked for once, and only
+    if the study has a record."""
 
     def __init__(self, plan: Plan, needed: Callable[[], Iterable[str]], lineage: Callable[[], Lineage]) -> None:
         self.plan, self._needed, self._lineage = plan, needed, lineage
         self._of_seed = re.compile(rf"{re.escape(plan.root)}/\w+/[^/]+/seed(\d+)/")
         """Of a file or folder below the study's, the seed that it belongs to."""
-
-    @property
-    def folder(self) -> str:
-        """Of this study's record, a folder below for each class of machine."""
-        return f"{self.plan.study.record}/{self.plan.study.study}"
 
     @cached_property
     def files(self) -> dict[int, list[str]]:
@@ -47,48 +43,69 @@ class Records:
                 found[seed].append(file)
         return found
 
-    def digests(self, seed: int) -> dict[str, str]:
-        """File below the study's folder -> what it is made by. Raises EdgeminError if the study needs what no record holds."""
-        lineage = self.lineage
+    @cached_property
+    def lineage(self) -> Lineage:
+        return self._lineage()
+
+    def named(self, file: str) -> str:
+        """As a record names it: its path below the study's folder."""
+        return file.removeprefix(f"{self.plan.root}/")
+
+    def made_by(self, seed: int) -> dict[str, str]:
+        """Name of each file of a seed -> digest of its lineage. Raises EdgeminError if the study needs what no record holds."""
         for file in self.files[seed]:
             if not file.endswith(KEPT):
                 raise EdgeminError(
                     f"record: {file} is no measurement, so a record cannot hold it; leave `record` out of this study"
                 )
-        return {file.removeprefix(f"{self.plan.root}/"): lineage.digest(file) for file in self.files[seed]}
+        return {self.named(file): self.lineage.digest(file) for file in self.files[seed]}
 
     @cached_property
-    def lineage(self) -> Lineage:
-        return self._lineage()
+    def taken(self) -> dict[str, str]:
+        """Folder of measurements or of a model -> class of the machine whose record it is taken from: what is not here, and was made by the
+        same jobs."""
+        return dict(one for seed in self.plan.study.seeds for one in self._from_records(seed)) if self.plan.study.record else {}
 
-    @cached_property
-    def taken(self) -> dict[int, str]:
-        """Seed -> class of the machine whose record of it is taken: for seeds that are not measured here, and were by the same jobs."""
-        if self.plan.study.record is None:
-            return {}
-        found = {
-            seed: self._machine(seed) for seed, files in self.files.items() if not all(Path(file).exists() for file in files)
-        }
-        return {seed: machine for seed, machine in found.items() if machine}
-
-    def _machine(self, seed: int) -> str | None:
+    def _from_records(self, seed: int) -> Iterator[tuple[str, str]]:
         """This class of machine first."""
-        files = sorted(Path(self.folder).glob(f"*/seed{seed}.json"), key=lambda file: (file.parent.name != machine_class(), file))
-        if not files:
-            return None
-        wanted = self.digests(seed).items()
-        return next((file.parent.name for file in files if wanted <= read_json(file)["made_by"].items()), None)
+        files: dict[str, list[str]] = {}
+        for file in self.files[seed]:
+            files.setdefault(str(Path(file).parent), []).append(file)
+        missing = {folder for folder, those in files.items() if not all(Path(file).exists() for file in those)}
+        kept = Path(self.folder).glob(f"*/seed{seed}.json") if missing else []
+        for record in sorted(kept, key=lambda file: (file.parent.name != machine_class(), file)):
+            machine, known, wanted = record.parent.name, read_json(record)["made_by"], self.made_by(seed)
+            held = {
+                folder
+                for folder, those in files.items()
+                if all(known.get(self.named(file)) == wanted[self.named(file)] for file in those)
+            }
+            if found := held & missing if machine == machine_class() else held if held == set(files) else set():
+                yield from ((folder, machine) for folder in sorted(found))
+                return
 
-    def packed(self, machine: str, seed: int | str) -> dict[str, str]:
+    @property
+    def folder(self) -> str:
+        """Of this study's record, a folder below for each class of machine."""
+        return f"{self.plan.study.record}/{self.plan.study.study}"
+
+    def packed(self, machine: str, seed: int) -> dict[str, str]:
         """The files of a seed's record."""
         return {form: f"{self.folder}/{machine}/seed{seed}.{form}" for form in PACKED}
 
-    def unpacked(self, seed: int) -> list[str]:
-        """What a seed that is taken becomes."""
-        return [self.placed(file) for file in self.files[seed]]
+    def machine_of(self, seed: int) -> str | None:
+        """Whose record something of a seed is taken from; None for nothing."""
+        return next((self.taken[folder] for folder in self._folders(seed) if folder in self.taken), None)
+
+    def whole(self, seed: int) -> bool:
+        """Whether all of it is."""
+        return all(folder in self.taken for folder in self._folders(seed))
+
+    def _folders(self, seed: int) -> list[str]:
+        return list(dict.fromkeys(str(Path(file).parent) for file in self.files[seed]))
 
     def hold(self, files: Any) -> bool:
-        """Whether everything that these groups of files have of a seed is what records hold of it."""
+        """Whether everything that these groups of files have of a seed is what records can hold of it."""
         return not self.taken or {file for file in listed(files) if self._seed(file) is not None} <= self._held
 
     @cached_property
@@ -96,14 +113,13 @@ class Records:
         return {file for files in self.files.values() for file in files}
 
     def placed(self, value: Any) -> Any:
-        """Files, folders, or a spec that names some: those of seeds that are taken, where they are unpacked."""
+        """Files, folders, or a spec that names some: what is taken from a record, where it is unpacked."""
         if isinstance(value, dict):
             return {name: self.placed(one) for name, one in value.items()}
         if isinstance(value, list):
             return [self.placed(one) for one in value]
-        if isinstance(value, str) and (seed := self._seed(f"{value}/")) in self.taken:
-            root = self.plan.root
-            return f"{root}/record/{self.taken[seed]}{value.removeprefix(root)}"
+        if isinstance(value, str) and (machine := self.taken.get(value) or self.taken.get(value.rpartition("/")[0])):
+            return f"{self.plan.root}/record/{machine}/{self.named(value)}"
         return value
 
     def _seed(self, path: str) -> int | None:
@@ -112,5 +128,5 @@ class Records:
 
 
 def needed_of(jobs: Iterable[Any]) -> list[str]:
-    """What jobs read, as they say it before any seed is taken from a record."""
+    """What jobs read, as they say it before anything is taken from a record."""
     return [file for job in jobs for file in listed(job.read())]

@@ -5,7 +5,7 @@ JSON files stand in one JSON file, tables of predictions in one Parquet file: ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,20 @@ _FILE = "file"
 """Column of the Parquet file: whose row it is."""
 
 
-def pack(spec: Mapping[str, Any], files: Sequence[Path], to: Mapping[str, Path]) -> None:
-    """Write a seed's record. spec: `root`, the study's folder; `machine`, the class of machine that the record is of; `rows`, as
-    `report.collect.collect` takes them; `made_by`, path below the root -> digest of its lineage. to: form -> file.
+def pack(spec: Mapping[str, Any], to: Mapping[str, Path]) -> None:
+    """Write a seed's record. spec: `machine`, the class of machine that the record is of; `files`, path below the study's folder -> where it is;
+    `rows`, as `report.collect.collect` takes them; `made_by`, path below the study's folder -> digest of its lineage. to: form -> file.
 
     Raises EdgeminError if something was measured on another class of machine.
     """
-    parts = {file.relative_to(spec["root"]).as_posix(): file for file in files}
+    parts = {name: Path(file) for name, file in spec["files"].items()}
     jsons = {name: read_json(file) for name, file in parts.items() if file.suffix == ".json"}
     hosts = {name: content["host"] for name, content in jsons.items() if "host" in content}
     for name, host in hosts.items():
         found = machine_class(host["cpu"], host["flags"])
         if found != spec["machine"]:
             raise EdgeminError(
-                f"{spec['root']}/{name}: made on {host['cpu']} ({found}), and this machine is {spec['machine']}; what is compared within a "
+                f"{parts[name]}: made on {host['cpu']} ({found}), and this machine is {spec['machine']}; what is compared within a "
                 "seed is trained and measured on one class of machine: run this there, or delete the seed's models and measurements"
             )
     tables = {name: pd.read_parquet(file) for name, file in parts.items() if file.suffix == ".parquet"}
@@ -44,11 +44,18 @@ def pack(spec: Mapping[str, Any], files: Sequence[Path], to: Mapping[str, Path])
     write_json(to["json"], {"host": host, "made_by": spec["made_by"], "columns": columns, "files": jsons})
 
 
-def unpack(spec: Mapping[str, Any], record: Path, predictions: Path) -> None:
-    """Write the files of a record. spec: `files`, path below the study's folder -> where it is wanted."""
+def unpack(spec: Mapping[str, Any]) -> None:
+    """Write the files of a record. spec: `record` and `predictions`, its files; `files`, path below the study's folder -> where it is wanted;
+    `made_by`, likewise -> digest that the record has to have of it.
+
+    Raises EdgeminError for a record that does not hold them.
+    """
+    record = Path(spec["record"])
     told = read_json(record, remedy="restore it from version control")
-    tables = predictions_of(predictions, told)
+    tables = predictions_of(Path(spec["predictions"]), told)
     for name, wanted in spec["files"].items():
+        if told["made_by"].get(name) != spec["made_by"][name]:
+            raise EdgeminError(f"{record}: {name} in it was made otherwise by now; run snakemake again")
         if name in told["files"]:
             write_json(wanted, told["files"][name])
         elif name in tables:

@@ -31,7 +31,7 @@ from edgemin.plan.jobs.models import (
     SweepPruning,
     TrainTeacher,
 )
-from edgemin.plan.jobs.record import RecordSeed, TakeSeed
+from edgemin.plan.jobs.record import jobs_of
 from edgemin.plan.jobs.report import (
     ChooseCell,
     CollectResults,
@@ -81,9 +81,7 @@ class Jobs:
         self.page = WritePage(plan, records)
         self.choose_cell = ChooseCell(plan)
         self.make_bundle = MakeBundle(plan)
-        here = [seed for seed in plan.study.seeds if plan.study.record and seed not in records.taken]
-        self.take_seeds = {seed: TakeSeed(plan, records, seed) for seed in records.taken}
-        self.record_seeds = {seed: RecordSeed(plan, records, seed) for seed in here}
+        self.record_seeds, self.take_seeds = jobs_of(plan, records)
 
     def all(self) -> Iterator[Job]:
         """Of every rule."""

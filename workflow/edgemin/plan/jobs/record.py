@@ -11,15 +11,20 @@ from edgemin.plan.records import Records
 from edgemin.study import rows
 
 
-class RecordSeed(Job):
-    """What the study needs of a seed that is measured here, packed into the files of its record."""
+class OfSeed(Job):
+    """On the record of one seed."""
 
     timed = False
 
-    def __init__(self, plan: Plan, records: Records, seed: int) -> None:
+    def __init__(self, plan: Plan, records: Records, seed: int, machine: str) -> None:
         super().__init__(plan)
-        self.records, self.seed = records, seed
-        self.rule, self.place = f"record_seed_{seed}", f"record/{machine_class()}/seed{seed}"
+        self.records, self.seed, self.machine = records, seed, machine
+        self.place = f"record/{machine}/{self.script}{seed}"
+        self.rule = f"{self.script}_{seed}"
+
+
+class RecordSeed(OfSeed):
+    """What the study needs of a seed, packed into the files of its record."""
 
     @property
     def script(self) -> str:
@@ -27,28 +32,21 @@ class RecordSeed(Job):
 
     @property
     def outputs(self) -> dict[str, str]:
-        return self.records.packed(machine_class(), self.seed)
+        return self.records.packed(self.machine, self.seed)
 
     def inputs(self, at: Any) -> Inputs:
-        return {"measured": self.records.files[self.seed]}
+        return {"measured": self.records.placed(self.records.files[self.seed])}
 
     def about(self, at: Any) -> dict[str, Any]:
+        records = self.records
         kept = [row for row in rows.result_rows(self.plan) if row["seed"] == self.seed]
-        return {
-            **{"root": self.plan.root, "machine": machine_class(), "rows": kept},
-            "made_by": self.records.digests(self.seed),
-        }
+        files = {records.named(file): records.placed(file) for file in records.files[self.seed]}
+        return {"machine": self.machine, "files": files, "rows": records.placed(kept), "made_by": records.made_by(self.seed)}
 
 
-class TakeSeed(Job):
-    """The files of a seed, unpacked from its record."""
-
-    timed = False
-
-    def __init__(self, plan: Plan, records: Records, seed: int) -> None:
-        super().__init__(plan)
-        self.records, self.seed, self.machine = records, seed, records.taken[seed]
-        self.rule, self.place = f"take_seed_{seed}", f"record/{self.machine}/seed{seed}"
+class TakeSeed(OfSeed):
+    """The files of a seed that are on record, unpacked. The record is no input, since `RecordSeed` may add to it: what is wanted of it is said by
+    digests."""
 
     @property
     def script(self) -> str:
@@ -56,13 +54,35 @@ class TakeSeed(Job):
 
     @property
     def outputs(self) -> list[str]:
-        return self.records.unpacked(self.seed)
+        return [self.records.placed(file) for file in self._files()]
+
+    def _files(self) -> list[str]:
+        return [file for file in self.records.files[self.seed] if self.records.placed(file) != file]
 
     def inputs(self, at: Any) -> Inputs:
-        packed = self.records.packed(self.machine, self.seed)
-        return {"record": packed["json"], "predictions": packed["parquet"]}
+        return {}
 
     def about(self, at: Any) -> dict[str, Any]:
-        root = f"{self.plan.root}/"
-        files = zip(self.records.files[self.seed], self.outputs, strict=True)
-        return {"files": {file.removeprefix(root): unpacked for file, unpacked in files}}
+        records, made_by = self.records, self.records.made_by(self.seed)
+        names = {records.named(file): records.placed(file) for file in self._files()}
+        packed = records.packed(self.machine, self.seed)
+        return {
+            "record": packed["json"],
+            "predictions": packed["parquet"],
+            "files": names,
+            "made_by": {n: made_by[n] for n in names},
+        }
+
+
+def jobs_of(plan: Plan, records: Records) -> tuple[dict[int, RecordSeed], dict[int, TakeSeed]]:
+    """Of a study with the key `record`: seeds that this machine makes, in full or in part; seeds of which something is taken."""
+    if not plan.study.record:
+        return {}, {}
+    here = machine_class()
+    from_where = {seed: records.machine_of(seed) for seed in plan.study.seeds}
+    made = [seed for seed, machine in from_where.items() if machine in (None, here) and not (machine and records.whole(seed))]
+    taken = {seed: machine for seed, machine in from_where.items() if machine}
+    return (
+        {seed: RecordSeed(plan, records, seed, here) for seed in made},
+        {seed: TakeSeed(plan, records, seed, machine) for seed, machine in taken.items()},
+    )
