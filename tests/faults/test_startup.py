@@ -41,7 +41,8 @@ def test_light_rules_load_neither(tmp_path: Path) -> None:
             spent += int(found[1]) / 1e6
             loaded.add(found[2])
         elif found := BEGINS.match(line):
-            last = (found[2] or "").split("/")[-1]  # a measurement's runtime, a quantization's variant
+            parts = (found[2] or "").split("/")
+            last = parts[-2] if found[1] == "measure_round" else parts[-1]  # a measurement's runtime, a quantization's variant
             kind = {"torch": ", torch", "int8_static": ", static"}
             rule = found[1] + (kind.get(last, "") if found[1].startswith(("measure_", "quantize_model_onnxruntime")) else "")
         elif DONE.match(line):
