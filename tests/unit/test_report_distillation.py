@@ -51,13 +51,13 @@ def measured(tmp_path):
         score = {"accuracy": TWEETS[cell][seed], "examples": 4}
         write_json(folder / "out_of_domain.json", {"metric": "accuracy", "splits": {"tweets": score}})
         phases = [
-            {"updates": u, "seconds": s * (seed + 1), "examples_seen": n, "projection_parameters": p}
+            {"updates": u, "seconds": s * (seed + 1), "examples": 320, "examples_seen": n, "projection_parameters": p}
             for u, s, n, p in PHASES[cell]
         ]
         write_json(folder / "history.json", {"phases": phases})
         caches = [folder / f"{number}.json" for number in range(len(CACHES[cell]))]
         for file, seconds in zip(caches, CACHES[cell], strict=True):
-            write_json(file, {"seconds": seconds + seed})
+            write_json(file, {"seconds": seconds + seed, "live": cell == "tiny" and file == caches[-1]})
         return {
             "measured": str(folder),
             "teacher": str(predictions("teacher", seed)),
@@ -140,6 +140,8 @@ def test_what_training_took_is_a_mean_over_seeds(table):
     assert of["training_seconds"].to_dict() == {"labels": 180, "kd": 180, "tiny": 150}
     assert of["examples_per_second"].to_dict() == pytest.approx({"labels": 6.0, "kd": 6.0, "tiny": 7.2})
     assert of["teacher_seconds"].to_dict() == {"labels": 0, "kd": 6.5, "tiny": 11}
+    # 320 texts once for a signal that is kept; for one that is not, all 960 examples that were seen.
+    assert of["teacher_texts"].to_dict() == {"labels": 0, "kd": 320, "tiny": 320 + 960}
     assert of["projection_parameters"].to_dict() == {"labels": 0, "kd": 0, "tiny": 256}  # of the phase with most
 
 
@@ -195,7 +197,7 @@ def test_the_three_files_say_the_same(spec, tmp_path):
     table = pd.read_csv(tmp_path / "distillation.csv")
     assert table["kl_to_teacher"].tolist() == frame(spec)["kl_to_teacher"].tolist()
     markdown, tex = ((tmp_path / f"distillation.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
-    assert markdown.startswith("# Distillation: s\n\n| control ")
+    assert markdown.startswith("# Distillation: s\n\n2 seeds: with others,")
     assert (
         f"\n\n{NOTE} Runtime of the predictions: torch. 2 seeds. With fewer than 4 seeds there is no interval and no p over methods. "
         in markdown

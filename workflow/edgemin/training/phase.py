@@ -79,6 +79,7 @@ def _run(
         "selected_epoch": 1 + int(BEST[phase.keep](validation[phase.keep])) if selects else phase.epochs,
         "updates": trainer.state.max_steps,
         "batch_size": phase.batch_size,
+        "examples": len(given.examples),
         "examples_seen": len(given.examples) * phase.epochs,
         "seconds": round(seconds, 2),
         "examples_per_second": round(len(given.examples) * phase.epochs / seconds, 2),

@@ -22,8 +22,9 @@ NOTE = (
     "Test split, 95 % intervals. A change is paired with the control, the first row "
     "of each block, which saw as many updates of the same batch size with labels alone. Agreement: share of the test examples on "
     "which student and teacher decide alike; KL(teacher || student) of their predictions in nats. Training seconds and examples/s are the "
-    "student's, on as many threads as the study says and beside whatever else the machine did; the teacher's seconds, for one "
-    "pass that all students share, stand apart. Projection: the objective compares hidden states through a learned matrix, "
+    "student's, on as many threads as the study says and beside whatever else the machine did. Teacher texts: how many texts "
+    "it answered for this student's signals, once for each signal that is kept, at every step for one that is not; its seconds are for the kept ones. Students "
+    "share them. Projection: the objective compares hidden states through a learned matrix, "
     "which is thrown away."
 )
 
@@ -147,6 +148,7 @@ def _training(seeds: list[dict[str, Any]]) -> dict[str, float]:
     told = []
     for seed in seeds:
         phases = read_json(Path(seed["history"]))["phases"]
+        caches = [read_json(Path(cache)) for cache in seed["caches"]]
         seconds, seen = sum(phase["seconds"] for phase in phases), sum(phase["examples_seen"] for phase in phases)
         told.append(
             {
@@ -154,7 +156,8 @@ def _training(seeds: list[dict[str, Any]]) -> dict[str, float]:
                 "training_seconds": seconds,
                 "examples_per_second": seen / seconds,
                 "projection_parameters": max(phase["projection_parameters"] for phase in phases),
-                "teacher_seconds": sum(read_json(Path(cache))["seconds"] for cache in seed["caches"]),
+                "teacher_seconds": sum(cache["seconds"] for cache in caches),
+                "teacher_texts": sum(seen if cache["live"] else phases[0]["examples"] for cache in caches),
             }
         )
     return {name: float(value) for name, value in pd.DataFrame(told).mean().items()}
@@ -181,6 +184,7 @@ def shown(found: pd.DataFrame) -> dict[str, Any]:
         "updates": markup.numbers(found["updates"], 1, 0),
         "training s": markup.numbers(found["training_seconds"], 1, 0),
         "examples/s": markup.numbers(found["examples_per_second"], 1, 0),
+        "teacher texts": markup.numbers(found["teacher_texts"], 1, 0),
         "teacher s": markup.numbers(found["teacher_seconds"], 1, 0),
         "projection": found["projection_parameters"].map(lambda count: "yes" if count else ""),
     }

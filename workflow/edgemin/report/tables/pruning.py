@@ -23,7 +23,8 @@ NOTE = (
     "Test split, 95 % intervals. A change is paired with the first row of its block. "
     "Cut: share of the heads, neurons or weights that the last prune stage took, or how many layers; with learned masks the share "
     "of the weights and biases of attention and FFN, or of all parameters, if the variant says so; by: the criterion; recovered: "
-    "whether it trained on after the cut (a cut of 0 % is the control that trained as long without one). Faster: paired ratio "
+    "whether it trained on after the cut (a cut of 0 % is the control that trained as long without one). Updates: of that training, and of "
+    "learning masks; cuts compare fairly where they are as many. Faster: paired ratio "
     "against the chain's parent (of two cuts without a recovery in between, the model before both), measured in the same jobs, single "
     "stream, batch 1; where single weights are zero nothing is "
     "faster, because dense kernels multiply zeros like other numbers: only the compressed files shrink. MB = 10^6 bytes."
@@ -64,13 +65,13 @@ class Pruning(BlockTable):
         return {"study": study.study, "runtime": study.runtimes[0], "threads": study.threads.inference, "blocks": blocks}
 
     def _row(self, plan: Plan, task: str, cell: str) -> dict[str, Any]:
-        """Learned masks end where they end: the history of their job says where."""
+        """What was trained says in its history how long; learned masks also where they ended."""
         chain = plan.study.chain(cell)
         variant = _cut_by(plan.study, chain)
         found = row(plan, task, cell, plan.study.runtimes[0], _about(variant))
-        learned = variant is not None and variant.learns
+        trained = variant is not None and bool(variant.phases)
         for seed in found["seeds"]:
-            seed["history"] = plan.paths.history(task, seed["seed"], chain) if learned else None
+            seed["history"] = plan.paths.history(task, seed["seed"], chain) if trained else None
         return found
 
     def needs(self, row: Mapping[str, Any]) -> list[str]:
@@ -108,18 +109,25 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     if not spec["blocks"]:
         raise EdgeminError("tables.pruning: the study has none; add a reference and cells (config/README.md)")
     cells = (one for block in spec["blocks"] for one in compared(block))
-    return adjusted(pd.DataFrame([{**one.row, **_reached(one.cell["seeds"])} for one in cells]))
+    return adjusted(pd.DataFrame([{**one.row, **_trained(one.cell["seeds"])} for one in cells]))
 
 
-def _reached(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Mean sparsity that learned masks came to, in CoFi's accounting and in that of all parameters."""
+def _trained(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Means over seeds: updates of learning masks and recovering; sparsity that learned masks came to, in CoFi's accounting and in that of all
+    parameters."""
     import numpy as np
 
     from edgemin.core.files import read_json
 
-    found = [read_json(seed["history"])["masks"] for seed in seeds if seed["history"]]
-    names = ("sparsity_prunable", "sparsity_model") if found else ()
-    return {name: float(np.mean([masks[name] for masks in found])) for name in names}
+    told = [read_json(seed["history"]) for seed in seeds if seed["history"]]
+    masks = [one["masks"] for one in told if "masks" in one]
+    updates = [
+        sum(phase["updates"] for phase in (*one["phases"], *([one["masks"]["learning"]] if "masks" in one else [])))
+        for one in told
+    ]
+    found = {"updates": float(np.mean(updates)) if told else 0.0}
+    names = ("sparsity_prunable", "sparsity_model") if masks else ()
+    return found | {name: float(np.mean([one[name] for one in masks])) for name in names}
 
 
 def shown(found: pd.DataFrame) -> dict[str, Any]:
@@ -132,6 +140,7 @@ def shown(found: pd.DataFrame) -> dict[str, Any]:
         "cut": _cut(found),
         "by": found["criterion"].fillna(markup.MISSING),
         "recovered": found["recovered"].map({True: "yes", False: ""}).fillna(markup.MISSING),
+        "updates": markup.numbers(found["updates"], 1, 0),
         **markup.judged(found),
         "logical M": markup.millions(found["logical"]),
         "nonzero M": markup.millions(found["nonzero"]),
