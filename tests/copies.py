@@ -26,7 +26,7 @@ class Run:
     @property
     def jobs(self) -> dict[str, int]:
         """Rule -> number of jobs, from Snakemake's table."""
-        found = re.findall(r"^([a-z_]+) +(\d+)$", self.output, re.MULTILINE)
+        found = re.findall(r"^([a-z_0-9]+) +(\d+)$", self.output, re.MULTILINE)
         return {name: int(count) for name, count in found if name != "total"}
 
     @property

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from copies import ROOT, Copy
 
 from edgemin.core.code_digest import exempt, file_of, modules_of
 from edgemin.plan.jobs import Jobs
+from edgemin.plan.jobs.base import Job
 from edgemin.plan.plan import Plan
 from edgemin.study.read import read_study
 from edgemin.study.registry import settings_halves
@@ -35,21 +37,21 @@ LOADED_UNUSED = {
 }
 
 
-def jobs_of(copy: Copy) -> dict[str, list[dict[str, Any]]]:
+def jobs_of(copy: Copy, folder: str = "modules") -> dict[str, list[dict[str, Any]]]:
     """Rule -> its jobs that have run in a copy: wildcards, and the modules that were loaded at the end."""
     found = defaultdict(list)
-    for file in sorted((copy.folder / "modules").iterdir()):
+    for file in sorted((copy.folder / folder).iterdir()):
         job = json.loads(file.read_text(encoding="utf-8"))
         found[job["rule"]].append(job)
     return found
 
 
-def uncovered(rule: str, jobs: list[dict[str, Any]]) -> set[str]:
+def uncovered(rule: str, jobs: list[dict[str, Any]], known: Mapping[str, Job] = JOBS) -> set[str]:
     """Modules that some of these jobs have loaded and their digests do not cover; what is meant to be so is not among them."""
     if rule == "write_study":  # its parameter is the study itself
         return set()
     allowed = FOUND | REFUSING | set(LOADED_UNUSED.get(rule, ())) | (CHECKING if rule in TRAINING else set())
-    missing = {name for job in jobs for name in set(job["modules"]) - set(JOBS[rule].covered(At(job["wildcards"])))}
+    missing = {name for job in jobs for name in set(job["modules"]) - set(known[rule].covered(At(job["wildcards"])))}
     return {name for name in missing - allowed if exempt(name) is None and _has_code(name)}
 
 

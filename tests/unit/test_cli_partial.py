@@ -57,7 +57,7 @@ def test_a_block_without_its_first_cell_goes(made):
 
 
 def test_a_table_of_which_nothing_is_left_is_not_written(made, tmp_path, capsys):
-    for cell in ("kd", "kd_prune"):
+    for cell in ("kd", "kd_prune", "edgemin"):
         _latency(made, cell).unlink()
     study = tmp_path / "none.yaml"
     assert main(["partial", str(study)]) == 2

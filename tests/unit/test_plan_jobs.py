@@ -10,6 +10,7 @@ import pytest
 
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.jobs.base import Job
+from edgemin.plan.jobs.record import TakeSeed
 from edgemin.plan.plan import Plan
 from edgemin.study.read import parse_study, read_study
 from planning import AUGMENT, At, every_job, made_by, read_by
@@ -63,7 +64,8 @@ def test_jobs_fit_over_several_tasks_and_seeds(changed):
 
 def test_each_kind_of_job_has_a_rule_a_script_and_places_of_its_own(changed):
     """Files, log and seconds of one job are told apart by the same wildcards; every script is some job's."""
-    found: list[Job] = list(Jobs(Plan(parse_study(changed()))).all())
+    jobs = Jobs(Plan(parse_study(changed({"record": "kept"}))))
+    found: list[Job] = [*jobs.all(), TakeSeed(jobs.page.plan, jobs.page.records, 0, "a-machine")]
     assert max(Counter(job.rule for job in found).values()) == 1
     scripts = {file.stem for file in (ROOT / "workflow/scripts").glob("*.py")} - {"job"}
     assert {job.script for job in found} == scripts

@@ -30,14 +30,14 @@ def measured(plan: Plan, table: str) -> list[str]:
 
 
 def test_a_float_cell_is_measured_in_every_runtime_and_a_quantized_one_in_its_own(plan):
-    """Three float cells in two runtimes, two quantized ones in one: eight rows a seed, five files each."""
+    """Three float cells in two runtimes, two quantized ones in one: eight rows a seed, four files each."""
     study = plan({"seeds": [0, 1]})
     found = rows.result_rows(study)
     assert len(found) == 2 * 8
     files = [file for cell in study.study.cells for file in study.cell_files(cell)]
     assert sorted(file for row in found for file in measured_files(row)) == sorted(files)
     assert Jobs(study).collect_results.inputs(None)["measured"] == [file for row in found for file in measured_files(row)]
-    assert len(set(files)) == 2 * 8 * 5
+    assert len(set(files)) == 2 * 8 * 4
     ort = [row for row in found if row["cell"] == "edgemin"]
     assert [(row["runtime"], row["seed"], row["chain"]) for row in ort] == [("onnxruntime", 0, ORT), ("onnxruntime", 1, ORT)]
 
@@ -135,10 +135,10 @@ def made(plan: Plan) -> set[str]:
 
 
 def test_everything_is_what_the_study_declares_anything_for(plan):
-    """The ladder of the smoke study keeps its sweeps and scans; two names of tables are always there."""
+    """The ladder of the smoke study keeps its sweeps and scans; three names of tables are always there."""
     names = ("stagewise", "pareto_latency", "pareto_size", "sensitivity", "head_importance", "layer_sensitivity")
     first = made(plan())
-    assert first == {"tables/stagewise.md", "tables/literature.md", *(f"plots/{name}.png" for name in names)}
+    assert first == {"tables/stagewise.md", "tables/literature.md", "tables/latency.md", *(f"plots/{name}.png" for name in names)}
     more = plan({"tables.quantization": {"kd_prune": ["edgemin"]}, "recommend": {"max_bytes": 9}, "sensitivity": None})
     names = ("tables/quantization.md", "tables/parameters.md", "tables/recommendation.md", "plots/quantization.png")
     assert made(more) - first == set(names)

@@ -30,7 +30,7 @@ def test_a_block_for_each_runtime_with_the_float_cell_first(changed):
         ("torch", ["kd_prune", "edgemin_torch"]),
     ]
     assert [row["about"]["scheme"] for row in blocks[0]["rows"]] == [None, "int8_dynamic"]
-    assert len(Jobs(plan(changed)).tables["quantization"].inputs(None)["measured"]) == 4 * 5
+    assert len(Jobs(plan(changed)).tables["quantization"].inputs(None)["measured"]) == 4 * 4
 
 
 def test_parameters_are_those_of_the_ladder_of_quantization_and_what_is_named(changed):
