@@ -61,7 +61,7 @@ deploy-recommended: .venv/ready ## the same, of the recommended cell whatever `d
 	$(RUN) -- deploy_recommended
 
 evidence: .venv/ready ## tables, plots and the page with the seeds SEEDS (0,1,2); finished ones are kept in docs/reference and taken from there
-	$(RUN) --config 'seeds=[$(SEEDS)]' record=docs/reference -- evidence
+	$(RUN) --config 'seeds=[$(SEEDS)]' 'threads={training: 1, inference: 1}' record=docs/reference -- evidence
 
 status: .venv/ready ## cells of the study that are done, running, failed or waiting, and about how long the rest takes
 	$(EDGEMIN) status "$(STUDY)"
