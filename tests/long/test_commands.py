@@ -33,6 +33,8 @@ NEVER_HERE = {
     ". .venv/bin/activate": "of a shell",
     ".venv/bin/pre-commit install": "writes into a repository",
     ".venv/bin/python benchmarks/planning.py planning.csv planning.png": "eight minutes; the same with numbers is run",
+    ".venv/bin/python benchmarks/schedule.py config/quick.yaml": "of a study that has run; tests/unit/test_bench_schedule.py",
+    ".venv/bin/python benchmarks/schedule.py config/quick.yaml --threads 1 --times 1.75": "likewise",
     "sha256sum -c": "names a format",
     "edgemin status": "run with a study",
     "snakemake --sdm conda": "needs conda",
@@ -44,6 +46,7 @@ SOURCE_ONLY = {"snakemake --profile profiles/slurm"}
 """Needs a plugin, which tests/faults/test_slurm.py installs."""
 REALLY = {
     "edgemin status config/config.yaml",
+    "edgemin compare config/config.yaml",
     ".venv/bin/python benchmarks/speed.py --help",
     ".venv/bin/python benchmarks/planning.py planning.csv planning.png 60",
     "make help",
