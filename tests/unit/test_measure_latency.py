@@ -200,6 +200,7 @@ def test_a_latency_job_summarises_what_it_timed(exported, data, tokens, runtime)
         assert (summary["throughput"]["calls"], summary["throughput"]["batch_size"]) == (4, 8)
     assert (summary["runtime"], summary["threads"], summary["host"]["threads"]) == (runtime, 1, 1)
     assert 0 < summary["tokenisation_p50_ms"] < summary["end_to_end_p50_ms"] < 1000
+    assert 0.5 < summary["end_to_end_over_model"] < 1000
     assert list(summary["lengths"]) == ["8", "16"], "17 is more than the task has room for"
     assert all(one["p50_ms"] > 0 and one["speedup_over_reference"]["value"] > 0 for one in summary["lengths"].values())
     assert summary["cold_start_ms"] > summary["lengths"]["8"]["p50_ms"]

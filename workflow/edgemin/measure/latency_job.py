@@ -14,8 +14,9 @@ from edgemin.data.arrow import read_rows
 from edgemin.data.tokenizer import load_tokenizer, tokenize
 from edgemin.data.tokens import Tokens, pad
 from edgemin.measure import host as hosts
+from edgemin.measure.blocks import ratio
 from edgemin.measure.first_use import first_use
-from edgemin.measure.latency import sentences_of_block, single_stream, take_turns, throughput
+from edgemin.measure.latency import Call, sentences_of_block, single_stream, take_turns, throughput
 from edgemin.measure.lengths import COUNT, of_length
 from edgemin.study import registry
 from edgemin.study.measuring import Latency
@@ -60,7 +61,8 @@ def measure(
         calls = {name: _on(run, full[name]) for name, run in runs.items()}
         raw["throughput"] = take_turns(calls, range(len(full["model"])), many)
         summary["throughput"] = throughput(raw["throughput"], size)
-    summary |= first | _from_text(models["model"][0], model, texts, order, spec["max_length"], protocol)
+    answers = _on(model, ones["model"])
+    summary |= first | _from_text(models["model"][0], model, answers, texts, order, spec["max_length"], protocol)
     summary["host"] = manifest
     return summary, _table(raw)
 
@@ -93,9 +95,10 @@ def _by_length(
 
 
 def _from_text(
-    folder: Path, model: Any, texts: Path, order: Sequence[int], max_length: int, protocol: Latency
+    folder: Path, model: Any, answers: Call, texts: Path, order: Sequence[int], max_length: int, protocol: Latency
 ) -> dict[str, float]:
-    """p50 in ms of making one text's ids, and of that and the model's answer to them."""
+    """p50 in ms of making one text's ids, and of that and the model's answer to them; and how many times as long the latter takes as the answer
+    alone (`end_to_end_over_model`), all in turn on the same texts."""
     rows, tokenizer = read_rows(texts), load_tokenizer(folder)
     firsts = [[text] for text in rows["text"]]
     seconds = [[text] for text in rows["pair"]] if "pair" in rows else [None] * len(rows)
@@ -103,10 +106,14 @@ def _from_text(
     def ids(index: int) -> list[dict[str, list[int]]]:
         return tokenize(tokenizer, firsts[order[index]], seconds[order[index]], max_length)
 
-    calls = {"tokenisation": ids, "end_to_end": lambda index: model(pad(ids(index), tokenizer.pad_token_id))}
+    def whole(index: int) -> Any:
+        return model(pad(ids(index), tokenizer.pad_token_id))
+
+    calls: dict[str, Call] = {"tokenisation": ids, "model": answers, "end_to_end": whole}
     single = protocol.model_copy(update={"seconds": min(1.0, protocol.seconds), "warmup": min(5, protocol.warmup)})
     timed = take_turns(calls, range(len(order)), single)
-    return {f"{name}_p50_ms": float(np.median(values) * 1e3) for name, values in timed.items()}
+    told = {f"{name}_p50_ms": float(np.median(timed[name]) * 1e3) for name in ("tokenisation", "end_to_end")}
+    return {**told, "end_to_end_over_model": ratio(timed["end_to_end"], timed["model"]).value}
 
 
 def _table(raw: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:
