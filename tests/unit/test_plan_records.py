@@ -171,3 +171,17 @@ def test_a_file_that_no_record_can_hold_is_told(jobs, monkeypatch):
     monkeypatch.setitem(found.record_seeds[0].records.files, 0, ["results/smoke/models/snippets/seed0/teacher/model.safetensors"])
     with pytest.raises(EdgeminError, match=r"record: .*model\.safetensors is no measurement, so a record cannot hold it"):
         found.record_seeds[0].about(None)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"made_by": 3}'])
+def test_what_is_no_record_is_told_by_name(jobs, content):
+    keep(jobs(), 1, ELSEWHERE)
+    file = Path(f"kept/smoke/{ELSEWHERE}/seed1.json")
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(EdgeminError, match=rf"{file}: not .*; restore it from version control, or delete it"):
+        jobs()
+
+
+def test_a_folder_with_braces_is_refused(jobs):
+    with pytest.raises(EdgeminError, match=r"record: '.*' has '\{' in it"):
+        jobs({"record": "kept/{here}"})

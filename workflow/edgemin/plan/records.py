@@ -74,7 +74,7 @@ class Records:
         missing = {folder for folder, those in files.items() if not all(Path(file).exists() for file in those)}
         kept = Path(self.folder).glob(f"*/seed{seed}.json") if missing else []
         for record in sorted(kept, key=lambda file: (file.parent.name != machine_class(), file)):
-            machine, known, wanted = record.parent.name, read_json(record)["made_by"], self.made_by(seed)
+            machine, known, wanted = record.parent.name, _digests(record), self.made_by(seed)
             held = {
                 folder
                 for folder, those in files.items()
@@ -125,6 +125,15 @@ class Records:
     def _seed(self, path: str) -> int | None:
         found = self._of_seed.match(path)
         return int(found[1]) if found else None
+
+
+def _digests(record: Path) -> dict[str, str]:
+    remedy = "restore it from version control, or delete it and the files beside it"
+    told = read_json(record, remedy)
+    found = told.get("made_by") if isinstance(told, dict) else None
+    if not isinstance(found, dict):
+        raise EdgeminError(f"{record}: not the record of a seed; {remedy}")
+    return found
 
 
 def needed_of(jobs: Iterable[Any]) -> list[str]:

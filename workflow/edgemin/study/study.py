@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from edgemin.core.errors import EdgeminError
 from edgemin.study import checks, registry
-from edgemin.study.base import Name, Seed, Strict
+from edgemin.study.base import LocalPath, Name, Seed, Strict
 from edgemin.study.cells import Cell, Grid, expand
 from edgemin.study.chains import Chain
 from edgemin.study.distilling import Distill, Teacher
@@ -67,7 +67,7 @@ class Study(Strict):
     """How latency is measured."""
     teacher_cache: TeacherCache = TeacherCache()
     """What is kept of a teacher's signals."""
-    record: Annotated[str, Field(min_length=1)] | None = None
+    record: LocalPath | None = None
     """Folder of finished seeds, to keep with the code: `record` adds those of this machine, and seeds that the same jobs have measured elsewhere are taken from there."""
 
     @field_validator("cells", mode="before")
