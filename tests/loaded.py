@@ -37,10 +37,10 @@ LOADED_UNUSED = {
 }
 
 
-def jobs_of(copy: Copy, folder: str = "modules") -> dict[str, list[dict[str, Any]]]:
+def jobs_of(copy: Copy) -> dict[str, list[dict[str, Any]]]:
     """Rule -> its jobs that have run in a copy: wildcards, and the modules that were loaded at the end."""
     found = defaultdict(list)
-    for file in sorted((copy.folder / folder).iterdir()):
+    for file in sorted((copy.folder / "modules").iterdir()):
         job = json.loads(file.read_text(encoding="utf-8"))
         found[job["rule"]].append(job)
     return found
