@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgemin.cli.status import noted
 from edgemin.core.errors import EdgeminError
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.jobs.base import Job
 from edgemin.plan.jobs.measuring import MeasureQuality, MeasureRound
-from edgemin.plan.jobs.models import CacheTeacher, Training
+from edgemin.plan.jobs.models import CacheTeacher, QuantizeModel, Training
 from edgemin.plan.lineage import Lineage, Wildcards, listed
 from edgemin.plan.plan import Plan
 from edgemin.study.read import read_study
@@ -86,8 +87,9 @@ def _ways(tasks: Mapping[str, Task]) -> dict[str, float]:
     return way
 
 
-def tasks_of(study: str) -> tuple[dict[str, Task], int]:
-    """The jobs of a study's tables and page, and how many of them have not run here: those take as long as others of their rule."""
+def tasks_of(study: str, threads: int | None = None, times: float = 1.0) -> tuple[dict[str, Task], int]:
+    """The jobs of a study's tables and page, and how many of them have not run here: those take as long as others of their rule. threads: of
+    trainings, other than in the study; times: how many times as long they then take."""
     plan = Plan(read_study(study))
     jobs = Jobs(plan)
     lineage = Lineage(plan, jobs.all())
@@ -121,16 +123,16 @@ def tasks_of(study: str) -> tuple[dict[str, Task], int]:
     for name, (job, _, after) in found.items():
         seconds = took[name]
         mean = sum(known[job.rule]) / len(known[job.rule])
-        tasks[name] = Task(mean if seconds is None else seconds, _threads(job), after)
+        task = Task(mean if seconds is None else seconds, _threads(job), after)
+        tasks[name] = Task(task.seconds * times, threads, after) if threads and _trains(job) else task
     return tasks, len(missing)
 
 
 def _seconds(job: Job, at: Wildcards) -> float | None:
     """As Snakemake noted them; of kinds that it does not time, as the job's log has them."""
     timed, log = (Path(file.format(**vars(at))) for file in (job.benchmark, job.log))
-    if timed.is_file():
-        head, *rows = (line.split("\t") for line in timed.read_text(encoding="utf-8").splitlines())
-        return float(rows[-1][head.index("s")])
+    if (seconds := noted(timed)) is not None:
+        return seconds
     lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
     done = [found for line in lines if (found := _DONE.search(line))]
     return float(done[-1][1]) if done else None
@@ -140,9 +142,14 @@ def _threads(job: Job) -> int | None:
     """As the rules say it."""
     if isinstance(job, MeasureRound):
         return None
-    if isinstance(job, Training | CacheTeacher):
+    if _trains(job):
         return job.study.threads.training
     return job.study.threads.inference if isinstance(job, MeasureQuality) else 1
+
+
+def _trains(job: Job) -> bool:
+    """Whether it computes on the threads of trainings; quantizing does where it trains."""
+    return isinstance(job, CacheTeacher) or (isinstance(job, Training) and (not isinstance(job, QuantizeModel) or job.trained))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -152,16 +159,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=float, default=1.0, help="how many times as long a training takes with these")
     asked = parser.parse_args(arguments)
     try:
-        tasks, missing = tasks_of(asked.study)
+        tasks, missing = tasks_of(asked.study, asked.threads, asked.times)
     except EdgeminError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    trains = re.compile("train_|cache_|distill_|prune_|sweep_|quantize_aware")
-    if asked.threads:
-        tasks = {
-            name: Task(task.seconds * asked.times, asked.threads, task.after) if trains.match(name) and task.threads else task
-            for name, task in tasks.items()
-        }
     print(
         f"{asked.study}: {len(tasks)} jobs, {missing} of them by the mean of their rule; {sum(one.seconds for one in tasks.values()):.0f} s in all"
     )

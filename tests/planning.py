@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from types import SimpleNamespace
 from typing import Any
 
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.jobs.base import Inputs, Job
+from edgemin.plan.lineage import Wildcards as At
 from edgemin.plan.plan import Plan
 from edgemin.study.chains import Chain
 from edgemin.study.runtime import CHECKPOINT
@@ -21,13 +21,6 @@ MODELS, CACHES, MEASURED = (f"{ROOT}/{folder}/snippets/seed0" for folder in ("mo
 SNIPPETS = {"source": {"files": {"train": "tests/data/snippets.csv"}}}
 AUGMENT = {"transfer": {"wide": {"augment": {}, "rows": 100}}}
 PIP = {"package": "some.Package", "version": "1.0", "sha256": "0" * 64, "member": ["a.csv"]}
-
-
-class At(SimpleNamespace):
-    """What a rule hands over."""
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return getattr(self, name, default)
 
 
 def at(**wildcards: Any) -> At:

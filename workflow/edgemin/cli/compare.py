@@ -17,7 +17,7 @@ import pandas as pd
 from edgemin.core.files import read_json
 from edgemin.core.machine import machine_class
 from edgemin.plan.plan import Plan
-from edgemin.report.measured import logits_of
+from edgemin.report.measured import answers_of, logits_of
 from edgemin.report.record import predictions_of
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import values_of
@@ -46,7 +46,7 @@ class Recorded:
 
 def differences(plan: Plan, row: Mapping[str, Any], recorded: Recorded) -> Iterator[str]:
     """Of one cell, seed and runtime, what is not within."""
-    here, name = Path(row["folder"]), _named(plan, row)
+    here, name = Path(row["folder"]), plan.paths.below(row["folder"])
     yield from _quality(plan, row, recorded.predictions[f"{name}/predictions.parquet"])
     ours, theirs = read_json(here / "size.json")["bytes"], recorded.files[f"{name}/size.json"]["bytes"]
     if abs(ours - theirs) > BYTES * theirs:
@@ -54,19 +54,13 @@ def differences(plan: Plan, row: Mapping[str, Any], recorded: Recorded) -> Itera
     yield from _speed(read_json(here / "latency.json"), recorded.files[f"{name}/latency.json"])
 
 
-def _named(plan: Plan, row: Mapping[str, Any]) -> str:
-    """The folder of measurements, below the study's."""
-    return str(row["folder"]).removeprefix(f"{plan.root}/")
-
-
 def _quality(plan: Plan, row: Mapping[str, Any], then: pd.DataFrame) -> Iterator[str]:
     judge = Judge.of(judged(plan, row["task"]))
     labels, logits = logits_of([row["folder"]])
-    then = then[then["split"] == "test"]
-    if not np.array_equal(np.stack(then["label"].to_list()), labels):
+    labels_then, before = answers_of([then])
+    if not np.array_equal(labels_then, labels, equal_nan=labels.dtype.kind == "f"):
         yield "another test set"
         return
-    before = np.stack(then["logits"].to_list())[None]
     change = (values_of(judge, labels, logits) - values_of(judge, labels, before)).estimate().interval()
     if not change.low <= 0 <= change.high:
         factor, digits = metric_of(judge.metric).factor, metric_of(judge.metric).digits
@@ -98,7 +92,7 @@ def said(plan: Plan, folder: Path = Path(FOLDER)) -> str:
         row
         for row in result_rows(plan)
         if row["seed"] in found
-        and f"{_named(plan, row)}/latency.json" in found[row["seed"]].files
+        and f"{plan.paths.below(row['folder'])}/latency.json" in found[row["seed"]].files
         and (Path(row["folder"]) / "latency.json").is_file()
     ]
     told = []

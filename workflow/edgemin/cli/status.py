@@ -54,11 +54,15 @@ class Step:
 
     def seconds(self) -> float | None:
         """What Snakemake noted of it; None where it has not run."""
-        file = Path(self.benchmark)
-        if not file.is_file():
-            return None
-        head, *rows = (line.split("\t") for line in file.read_text(encoding="utf-8").splitlines())
-        return float(rows[-1][head.index("s")]) if rows else None
+        return noted(Path(self.benchmark))
+
+
+def noted(file: Path) -> float | None:
+    """Seconds in a file that Snakemake noted; None where it is not there."""
+    if not file.is_file():
+        return None
+    head, *rows = (line.split("\t") for line in file.read_text(encoding="utf-8").splitlines())
+    return float(rows[-1][head.index("s")]) if rows else None
 
 
 def steps_of(jobs: Jobs, plan: Plan, cell: str) -> list[Step]:

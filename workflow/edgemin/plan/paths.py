@@ -36,6 +36,10 @@ class Paths:
     def root(self) -> str:
         return f"results/{self.study}"
 
+    def below(self, path: str) -> str:
+        """A path as it is below the study's folder."""
+        return path.removeprefix(f"{self.root}/")
+
     @property
     def scratch(self) -> str:
         """Resume states of killed trainings."""

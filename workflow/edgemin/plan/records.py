@@ -47,10 +47,6 @@ class Records:
     def lineage(self) -> Lineage:
         return self._lineage()
 
-    def named(self, file: str) -> str:
-        """As a record names it: its path below the study's folder."""
-        return file.removeprefix(f"{self.plan.root}/")
-
     def made_by(self, seed: int) -> dict[str, str]:
         """Name of each file of a seed -> digest of its lineage. Raises EdgeminError if the study needs what no record holds."""
         for file in self.files[seed]:
@@ -58,7 +54,7 @@ class Records:
                 raise EdgeminError(
                     f"record: {file} is no measurement, so a record cannot hold it; leave `record` out of this study"
                 )
-        return {self.named(file): self.lineage.digest(file) for file in self.files[seed]}
+        return {self.plan.paths.below(file): self.lineage.digest(file) for file in self.files[seed]}
 
     @cached_property
     def taken(self) -> dict[str, str]:
@@ -68,9 +64,7 @@ class Records:
 
     def _from_records(self, seed: int) -> Iterator[tuple[str, str]]:
         """This class of machine first."""
-        files: dict[str, list[str]] = {}
-        for file in self.files[seed]:
-            files.setdefault(str(Path(file).parent), []).append(file)
+        files = self._folders(seed)
         missing = {folder for folder, those in files.items() if not all(Path(file).exists() for file in those)}
         kept = Path(self.folder).glob(f"*/seed{seed}.json") if missing else []
         for record in sorted(kept, key=lambda file: (file.parent.name != machine_class(), file)):
@@ -78,7 +72,7 @@ class Records:
             held = {
                 folder
                 for folder, those in files.items()
-                if all(known.get(self.named(file)) == wanted[self.named(file)] for file in those)
+                if all(known.get(self.plan.paths.below(file)) == wanted[self.plan.paths.below(file)] for file in those)
             }
             if found := held & missing if machine == machine_class() else held if held == set(files) else set():
                 yield from ((folder, machine) for folder in sorted(found))
@@ -101,8 +95,12 @@ class Records:
         """Whether all of it is."""
         return all(folder in self.taken for folder in self._folders(seed))
 
-    def _folders(self, seed: int) -> list[str]:
-        return list(dict.fromkeys(str(Path(file).parent) for file in self.files[seed]))
+    def _folders(self, seed: int) -> dict[str, list[str]]:
+        """Folder -> what is needed of it."""
+        found: dict[str, list[str]] = {}
+        for file in self.files[seed]:
+            found.setdefault(str(Path(file).parent), []).append(file)
+        return found
 
     def hold(self, files: Any) -> bool:
         """Whether everything that these groups of files have of a seed is what records can hold of it."""
@@ -119,7 +117,7 @@ class Records:
         if isinstance(value, list):
             return [self.placed(one) for one in value]
         if isinstance(value, str) and (machine := self.taken.get(value) or self.taken.get(value.rpartition("/")[0])):
-            return f"{self.plan.root}/record/{machine}/{self.named(value)}"
+            return f"{self.plan.root}/record/{machine}/{self.plan.paths.below(value)}"
         return value
 
     def _seed(self, path: str) -> int | None:

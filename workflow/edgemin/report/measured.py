@@ -14,7 +14,11 @@ from edgemin.core.files import read_json
 
 def logits_of(folders: Sequence[str], split: str = "test") -> tuple[np.ndarray, np.ndarray]:
     """labels (N, ...) and logits (S, N, K) of a split, test or validation, one of folders per seed."""
-    tables = [pd.read_parquet(Path(folder) / "predictions.parquet") for folder in folders]
+    return answers_of([pd.read_parquet(Path(folder) / "predictions.parquet") for folder in folders], split)
+
+
+def answers_of(tables: Sequence[pd.DataFrame], split: str = "test") -> tuple[np.ndarray, np.ndarray]:
+    """Likewise, of tables of predictions."""
     chosen = [table[table["split"] == split] for table in tables]
     labels = chosen[0]["label"]
     gold = np.stack(labels.to_list()) if labels.dtype == object else labels.to_numpy()
@@ -61,9 +65,10 @@ def machine_said(host: Mapping[str, Any]) -> str:
 
 def latency_said(seeds: Sequence[Mapping[str, Any]]) -> str:
     """Where latencies were measured, and what their intervals are over. seeds: of all rows of a table."""
-    timed = [read_json(Path(seed["folder"]) / "latency.json") for seed in of_one_machine(seeds)]
+    counted = of_one_machine(seeds)
+    timed = [read_json(Path(seed["folder"]) / "latency.json") for seed in counted]
     text = f"Machine: {machine_said(timed[0]['host'])}, {timed[0]['threads']} inference thread(s)"
-    if left := sorted({seed["seed"] for seed in seeds} - {seed["seed"] for seed in of_one_machine(seeds)}):
+    if left := sorted({seed["seed"] for seed in seeds} - {seed["seed"] for seed in counted}):
         text += f"; seeds {', '.join(map(str, left))} are of other machines, and their latencies are left out"
     rounds = sorted({one["rounds"] for one in timed})
     if rounds == [1]:

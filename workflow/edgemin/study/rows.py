@@ -22,6 +22,12 @@ def row(plan: Plan, task: str, cell: str, runtime: str, about: Mapping[str, Any]
     return {"cell": cell, "about": dict(about), "seeds": seeds}
 
 
+def row_in(plan: Plan, task: str, cell: str, runtime: str) -> dict[str, Any]:
+    """A cell in a runtime, over its seeds, in a table that compares nothing by blocks."""
+    seeds = row(plan, task, cell, runtime, {})["seeds"]
+    return {**judged(plan, task), "cell": cell, "runtime": runtime, "seeds": seeds}
+
+
 def judged(plan: Plan, task: str) -> dict[str, Any]:
     """How the answers of a task are judged."""
     said = plan.study.tasks[task]

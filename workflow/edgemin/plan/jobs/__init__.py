@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgemin.plan.jobs.base import Job
+from edgemin.plan.jobs.bundle import ChooseCell, MakeBundle
 from edgemin.plan.jobs.data import (
     CutTokenizer,
     DownloadSource,
@@ -32,16 +33,7 @@ from edgemin.plan.jobs.models import (
     TrainTeacher,
 )
 from edgemin.plan.jobs.record import jobs_of
-from edgemin.plan.jobs.report import (
-    ChooseCell,
-    CollectResults,
-    DrawPlot,
-    MakeBundle,
-    Report,
-    WritePage,
-    WriteStudy,
-    WriteTable,
-)
+from edgemin.plan.jobs.report import CollectResults, DrawPlot, Report, WritePage, WriteStudy, WriteTable
 from edgemin.plan.lineage import Lineage
 from edgemin.plan.plan import Plan
 from edgemin.plan.records import Records, needed_of

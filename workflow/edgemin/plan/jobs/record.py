@@ -40,7 +40,7 @@ class RecordSeed(OfSeed):
     def about(self, at: Any) -> dict[str, Any]:
         records = self.records
         kept = [row for row in rows.result_rows(self.plan) if row["seed"] == self.seed]
-        files = {records.named(file): records.placed(file) for file in records.files[self.seed]}
+        files = {self.paths.below(file): records.placed(file) for file in records.files[self.seed]}
         return {"machine": self.machine, "files": files, "rows": records.placed(kept), "made_by": records.made_by(self.seed)}
 
 
@@ -64,7 +64,7 @@ class TakeSeed(OfSeed):
 
     def about(self, at: Any) -> dict[str, Any]:
         records, made_by = self.records, self.records.made_by(self.seed)
-        names = {records.named(file): records.placed(file) for file in self._files()}
+        names = {self.paths.below(file): records.placed(file) for file in self._files()}
         packed = records.packed(self.machine, self.seed)
         return {
             "record": packed["json"],

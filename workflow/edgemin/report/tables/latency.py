@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgemin.study.rows import judged, seed_row
+from edgemin.study.rows import row_in
 from edgemin.study.table import Table, rows_of
 
 if TYPE_CHECKING:
@@ -44,18 +44,11 @@ class LatencyTable(Table):
     def declared(self, study: Study) -> bool:
         return bool(study.blocks("stagewise"))
 
-    def cells(self, study: Study) -> list[str]:
-        return [cell for cells in study.blocks("stagewise").values() for cell in cells]
-
     def spec(self, plan: Plan) -> dict[str, Any]:
         """The cells of the stage-wise table, in their runtimes."""
         study = plan.study
         rows = [
-            {
-                **judged(plan, task),
-                **{"cell": cell, "runtime": runtime},
-                "seeds": [seed_row(plan, task, cell, runtime, seed) for seed in study.seeds],
-            }
+            row_in(plan, task, cell, runtime)
             for task in study.tasks
             for runtime, cells in study.blocks("stagewise").items()
             for cell in cells

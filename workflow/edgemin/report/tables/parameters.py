@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study.base import Name, refuses
-from edgemin.study.rows import judged as judged_by
-from edgemin.study.rows import seed_row
+from edgemin.study.rows import row_in
 from edgemin.study.table import Table
 
 if TYPE_CHECKING:
@@ -54,16 +53,7 @@ class Parameters(Table):
         study = plan.study
         found = [(runtime, cell) for runtime, cells in study.blocks("stagewise").items() for cell in cells]
         found += [(runtime, cell) for cell in self.cells(study) for runtime in study.runtimes_of(study.chain(cell))]
-        rows = [
-            {
-                **judged_by(plan, task),
-                "cell": cell,
-                "runtime": runtime,
-                "seeds": [seed_row(plan, task, cell, runtime, seed) for seed in study.seeds],
-            }
-            for task in study.tasks
-            for runtime, cell in dict.fromkeys(found)
-        ]
+        rows = [row_in(plan, task, cell, runtime) for task in study.tasks for runtime, cell in dict.fromkeys(found)]
         return {"study": study.study, "rows": rows}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study.base import refuses
-from edgemin.study.rows import judged, seed_row
+from edgemin.study.rows import judged, row_in
 from edgemin.study.statements import Comparison, Statement
 from edgemin.study.table import Table
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from edgemin.plan.plan import Plan
     from edgemin.study.study import Study
 
+Seeds = Sequence[Mapping[str, Any]]
+"""What was measured of a cell, of each seed."""
 NOTE = (
     "Each line is a comparison that the statement has to pass; where it names several cells to compare with, the one that speaks least for it. Quality: "
     "paired difference on the test split. Smaller: ratio of the bytes of all files that are needed to predict. Fewer: of the weights that take "
@@ -62,8 +63,7 @@ class Statements(Table):
                     runtime = runtime_of(study, shown)
                     assert runtime is not None
                     for cell in (shown.cell, *shown.than):
-                        seeds = [seed_row(plan, task, cell, runtime, seed) for seed in study.seeds]
-                        rows[f"{task} {cell} {runtime}"] = {"cell": cell, "seeds": seeds}
+                        rows[f"{task} {cell} {runtime}"] = row_in(plan, task, cell, runtime)
                     bound, side = shown.bound
                     names = {"cell": shown.cell, "than": shown.than, "by": shown.by, "runtime": runtime}
                     lines.append({**names, "bound": bound, "side": side})
@@ -106,9 +106,8 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
 def _line(statement: Mapping[str, Any], shown: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
     """The comparison with the cell that speaks least for the statement."""
     seeds = {cell: rows[f"{statement['task']} {cell} {shown['runtime']}"]["seeds"] for cell in (shown["cell"], *shown["than"])}
-    measure = {"quality": _quality, "faster": _faster}.get(shown["by"], partial(_exact, EXACT.get(shown["by"], "")))
     side, bound = shown["side"], shown["bound"]
-    against = [(cell, measure(statement, seeds[shown["cell"]], seeds[cell])) for cell in shown["than"]]
+    against = [(cell, _measured(shown["by"], statement, seeds[shown["cell"]], seeds[cell])) for cell in shown["than"]]
     than, interval = min(against, key=lambda one: side * one[1].value)
     names = {
         **{name: shown[name] for name in ("cell", "by", "runtime", "bound", "side")},
@@ -118,6 +117,12 @@ def _line(statement: Mapping[str, Any], shown: Mapping[str, Any], rows: Mapping[
     count = len(seeds[shown["cell"]])
     ends = {"value": interval.value, "low": interval.low, "high": interval.high}
     return {**names, "seeds": count, **ends, "verdict": verdict_on(interval, bound, side)}
+
+
+def _measured(by: str, statement: Mapping[str, Any], ours: Seeds, theirs: Seeds) -> Interval:
+    if by == "quality":
+        return _quality(statement, ours, theirs)
+    return _exact(EXACT[by], ours, theirs) if by in EXACT else _faster(ours, theirs)
 
 
 def verdict_on(interval: Interval, bound: float, side: int) -> str:
@@ -136,7 +141,7 @@ def _overall(verdicts: Sequence[str]) -> str:
     return "holds" if set(verdicts) == {"holds"} else "not shown"
 
 
-def _quality(statement: Mapping[str, Any], ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> Interval:
+def _quality(statement: Mapping[str, Any], ours: Seeds, theirs: Seeds) -> Interval:
     from edgemin.report.measured import logits_of
     from edgemin.report.statistics.judge import Judge
     from edgemin.report.statistics.values import values_of
@@ -146,9 +151,7 @@ def _quality(statement: Mapping[str, Any], ours: Sequence[Mapping[str, Any]], th
     return (one - other).estimate().interval()
 
 
-def _exact(
-    name: str, statement: Mapping[str, Any], ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]
-) -> Interval:
+def _exact(name: str, ours: Seeds, theirs: Seeds) -> Interval:
     """Counts are known exactly."""
     import numpy as np
 
@@ -159,7 +162,7 @@ def _exact(
     return Interval(*[float(other / one)] * 3)
 
 
-def _faster(statement: Mapping[str, Any], ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> Interval:
+def _faster(ours: Seeds, theirs: Seeds) -> Interval:
     """Of two ratios to the teacher, whose logs vary independently: half-widths add as squares. Seeds make them no narrower."""
     import numpy as np
 
@@ -170,7 +173,7 @@ def _faster(statement: Mapping[str, Any], ours: Sequence[Mapping[str, Any]], the
     return Interval(*(float(np.exp(end)) for end in (middle, middle - reach, middle + reach)))
 
 
-def _log_speed(seeds: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+def _log_speed(seeds: Seeds) -> tuple[float, float]:
     """Log of how many times faster than the teacher, mean over seeds of one class of machine, and half the width of its interval; without one
     (a single round) it is not a number."""
     import numpy as np
