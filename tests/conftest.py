@@ -13,7 +13,7 @@ from copies import Copy
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(name, None)  # a `make` that a test starts is nobody's part, though `make test` runs the test
 
-SHARING = ("test_smoke.py", "test_extending.py", "test_record.py")
+SHARING = ("test_smoke.py", "test_extending.py")
 """Files of tests/workflow that need the finished study."""
 
 
