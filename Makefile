@@ -12,7 +12,7 @@ EDGEMIN := .venv/bin/python -m edgemin.cli.main
 PIP := .venv/bin/python -m pip install
 BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization latency statements recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference openvino clean clean-scratch
+.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization latency choice statements recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference openvino clean clean-scratch
 
 tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
@@ -47,6 +47,9 @@ quantization: .venv/ready ## which precision, which scheme; and what PyTorch's p
 
 latency: .venv/ready ## tails, from text to answer, by length, the first answer and memory, of the ladder
 	$(RUN) -- table_latency
+
+choice: .venv/ready ## how the ladder `best` was chosen on validation, stage by stage
+	$(RUN) -- table_choice
 
 statements: .venv/ready ## sentences of the literature that the study can test: which hold
 	$(RUN) -- table_statements

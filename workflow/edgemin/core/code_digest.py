@@ -39,6 +39,7 @@ EXEMPT = {
 """Module, with all below it -> why no digest covers it."""
 
 
+@cache
 def code_digest(*roots: str, settings: tuple[str, ...] = (), script: str | None = None, without: tuple[str, ...] = ()) -> str:
     """Digest of these modules and of all that they import: 16 hex digits. settings: modules of which only the settings are read.
     script: name of the adapter in `workflow/scripts` that calls them. without: modules that a root imports for other jobs.

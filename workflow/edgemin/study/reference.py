@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -23,13 +24,13 @@ from edgemin.study import (
     recommend,
     registry,
     sources,
-    statements,
     tables,
     task,
     transfer,
 )
 from edgemin.study.base import Name
 from edgemin.study.study import Study
+from edgemin.study.table import Table
 
 _PLACE = re.compile(r"(<!-- (?P<what>\w+)(?:: (?P<name>[\w, ]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 _NAME = TypeAdapter(Name).json_schema()["pattern"]
@@ -42,8 +43,6 @@ _LINKS = {
     "Grid": "[grid](#grids)",
     "Tables": "[tables](#tables)",
     "Recommend": "[limits](#recommendation)",
-    "Statement": "[statement](#statements)",
-    "Comparison": "[comparison](#statements)",
     "Sensitivity": "[sweeps](#sensitivity)",
     "LayerSensitivity": "[scan](#layer-sensitivity)",
     "Threads": "[threads](#threads)",
@@ -88,18 +87,39 @@ def filled(document: str, name: str) -> str:
 @cache
 def _links() -> dict[str, str]:
     """Name of a model -> where it is described."""
-    return _LINKS | {model.__name__: link for group, link in _THINGS.items() for model in group.all().values()}
+    found = {model.__name__: link for group, link in _THINGS.items() for model in group.all().values()}
+    found |= {
+        name: f"[{name.lower()}](#{table.title.lower()})" for table in registry.TABLES.all().values() for name in _said_of(table)
+    }
+    return _LINKS | found
 
 
 # -- tables of keys ----------------------------------------------------------------------------------------------------
 
 
 def _models() -> dict[str, type[BaseModel]]:
-    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, statements, tables, task, transfer)
+    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, tables, task, transfer)
     found: dict[str, type[BaseModel]] = {"Study": Study}
     for module in modules:
-        found |= {name: one for name, one in vars(module).items() if isinstance(one, type) and issubclass(one, BaseModel)}
+        found |= _models_in(vars(module))
+    for table in registry.TABLES.all().values():
+        found |= _said_of(table)
     return found
+
+
+def _models_in(names: Mapping[str, Any]) -> dict[str, type[BaseModel]]:
+    return {name: one for name, one in names.items() if isinstance(one, type) and issubclass(one, BaseModel)}
+
+
+def _said_of(table: Table) -> dict[str, type[BaseModel]]:
+    """The models of what a study says of a table, where they are its own: those of the modules that its key comes from."""
+    own = [one for one in get_args(table.key) if isinstance(one, type) and issubclass(one, BaseModel)]
+    return {
+        name: found
+        for one in own
+        for name, found in _models_in(vars(sys.modules[one.__module__])).items()
+        if found.__module__ == one.__module__
+    }
 
 
 def _keys(name: str) -> str:

@@ -150,6 +150,13 @@ class BlockTable(Table):
         return None
 
 
+def common_runtime(study: Study, cells: Iterable[str]) -> str | None:
+    """The first of the study's runtimes in which all cells are measured."""
+    chains = [study.chain(cell) for cell in cells]
+    names = dict.fromkeys([*study.runtimes, *(name for chain in chains for name in study.runtimes_of(chain))])
+    return next((name for name in names if all(name in study.runtimes_of(chain) for chain in chains)), None)
+
+
 @refuses
 def in_first_runtime(study: Study, cell: str) -> str | None:
     """A problem unless the cell is measured in the first of the study's runtimes."""

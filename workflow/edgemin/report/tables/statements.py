@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgemin.study.base import refuses
 from edgemin.study.rows import judged, row_in
-from edgemin.study.statements import Comparison, Statement
-from edgemin.study.table import Table
+from edgemin.study.statements import Statement
+from edgemin.study.table import Table, common_runtime
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,7 @@ class Statements(Table):
                 key = f"tables.statements.{number}.shows.{which}"
                 missing = [cell for cell in (shown.cell, *shown.than) if cell not in study.cells]
                 yield from (study.no_cell(key, cell) for cell in missing)
-                if not missing and runtime_of(study, shown) is None:
+                if not missing and common_runtime(study, [shown.cell, *shown.than]) is None:
                     yield f"{key}: cells {shown.cell}, {', '.join(shown.than)} are measured in no runtime together"
 
     def spec(self, plan: Plan) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Statements(Table):
             for one in self.said(study):
                 lines = []
                 for shown in one.shows:
-                    runtime = runtime_of(study, shown)
+                    runtime = common_runtime(study, [shown.cell, *shown.than])
                     assert runtime is not None
                     for cell in (shown.cell, *shown.than):
                         rows[f"{task} {cell} {runtime}"] = row_in(plan, task, cell, runtime)
@@ -79,13 +79,6 @@ class Statements(Table):
         seeds = [seed for row in spec["rows"] for seed in row["seeds"]]
         note = f"{NOTE} {latency_said(seeds)} {speaks_of(max(len(row['seeds']) for row in spec['rows']))}"
         write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
-
-
-def runtime_of(study: Study, shown: Comparison) -> str | None:
-    """The first of the study's runtimes in which all cells are measured."""
-    chains = [study.chain(cell) for cell in (shown.cell, *shown.than)]
-    names = dict.fromkeys([*study.runtimes, *(name for chain in chains for name in study.runtimes_of(chain))])
-    return next((name for name in names if all(name in study.runtimes_of(chain) for chain in chains)), None)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:

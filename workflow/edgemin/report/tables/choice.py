@@ -1,0 +1,176 @@
+"""How a ladder was chosen: on validation, stage by stage, with the alternatives that lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.study.base import refuses
+from edgemin.study.choice import Choice
+from edgemin.study.rows import judged, row_in
+from edgemin.study.table import Table, common_runtime
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from edgemin.plan.plan import Plan
+    from edgemin.study.study import Study
+
+NOTE = (
+    "Validation split alone; the test split has no part in it. Each stage was chosen with the stages before it as they were chosen, so the rows of "
+    "one stage differ in that stage only. Difference: from the winner of the stage, paired. Wins: what the rule of the stage chooses from the numbers of "
+    "this run. Taken: what the study goes on with, as its file says; another processor or other seeds may have another winner."
+)
+READS = {"quality": [], "smaller": ["size.json"], "fewer": ["size.json"], "faster": ["latency.json"]}
+"""By what is chosen -> what is read besides answers."""
+
+
+class Choices(Table):
+    name = "choice"
+    title = "Choices"
+    caption = "What was chosen on validation for each stage of the best ladder, by which rule, and the alternatives that lost."
+    key = list[Choice]
+    default = []
+    meaning = "stages of a ladder, their alternatives, and which was chosen. Made by the target `table_choice`"
+
+    def cells(self, study: Study) -> list[str]:
+        return [cell for one in self.said(study) for cell in one.cells]
+
+    @refuses
+    def problems(self, study: Study) -> Iterator[str]:
+        for number, one in enumerate(self.said(study)):
+            key = f"tables.choice.{number}"
+            missing = [cell for cell in one.cells if cell not in study.cells]
+            yield from (study.no_cell(key, cell) for cell in missing)
+            if not missing and common_runtime(study, one.cells) is None:
+                yield f"{key}: cells {', '.join(one.cells)} are measured in no runtime together"
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        stages = []
+        for task in plan.study.tasks:
+            for one in self.said(plan.study):
+                runtime = common_runtime(plan.study, one.cells)
+                assert runtime is not None
+                rows = [row_in(plan, task, cell, runtime) for cell in one.cells]
+                for row in rows:
+                    row["seeds"] = [{**seed, "reads": READS[one.by]} for seed in row["seeds"]]
+                stages.append({**judged(plan, task), **one.model_dump(), "runtime": runtime, "rows": rows})
+        return {"study": plan.study.study, "blocks": stages}
+
+    def needs(self, row: Mapping[str, Any]) -> list[str]:
+        return [f"{row['folder']}/{name}" for name in ("predictions.parquet", *row["reads"])]
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.markup import write_forms
+        from edgemin.report.statistics.adjust import speaks_of
+
+        found = frame(spec)
+        note = f"{NOTE} {speaks_of(int(found['seeds'].max()))}"
+        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+
+
+def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
+    """One row for each alternative, numbers unrounded; a cell that is there to be compared with alone has no `taken`."""
+    import pandas as pd
+
+    return pd.DataFrame([row for stage in spec["blocks"] for row in _rows(stage)])
+
+
+def _rows(stage: Mapping[str, Any]) -> list[dict[str, Any]]:
+    import numpy as np
+
+    from edgemin.report.measured import logits_of
+    from edgemin.report.statistics.judge import Judge
+    from edgemin.report.statistics.values import values_of
+
+    judge, cells = Judge.of(stage), {row["cell"]: row["seeds"] for row in stage["rows"]}
+    values = {
+        cell: values_of(judge, *logits_of([seed["folder"] for seed in seeds], "validation")) for cell, seeds in cells.items()
+    }
+    means = {cell: float(one.by_seed.mean()) for cell, one in values.items()}
+    costs = {cell: _cost(stage["by"], seeds) for cell, seeds in cells.items()}
+    best = winner(stage, means, costs)
+    names = {name: stage[name] for name in ("task", "metric", "asks", "by", "below", "within", "runtime")}
+    rows = []
+    for cell, one in values.items():
+        against = (one - values[best]).estimate().interval() if best not in (None, cell) else None
+        ends = (np.nan,) * 3 if against is None else (against.value, against.low, against.high)
+        rows.append(
+            {
+                **names,
+                "cell": cell,
+                "seeds": len(cells[cell]),
+                "validation": means[cell],
+                **dict(zip(("difference", "difference_low", "difference_high"), ends, strict=True)),
+                "cost": costs[cell],
+                "alternative": cell in stage["among"],
+                "wins": cell == best,
+                "taken": cell == stage["chosen"],
+            }
+        )
+    return rows
+
+
+def winner(stage: Mapping[str, Any], means: Mapping[str, float], costs: Mapping[str, float]) -> str | None:
+    """The alternative that the rule chooses, the earlier one of equals; None if all lose too much.
+
+    means: on validation. costs: what is to be low. Sums of examples are compared, so that 0.870 - 0.865 is no more than 0.005.
+    """
+    among = stage["among"]
+    if stage["by"] == "quality":
+        return str(max(among, key=lambda cell: round(means[cell], 9)))
+    fitting = [cell for cell in among if round(means[stage["below"]] - means[cell] - stage["within"], 9) <= 0]
+    return str(min(fitting, key=costs.__getitem__)) if fitting else None
+
+
+def _cost(by: str, seeds: Sequence[Mapping[str, Any]]) -> float:
+    """Mean over seeds of what is to be low: bytes, weights, or the share of the teacher's time. Not a number where quality alone counts."""
+    import numpy as np
+
+    from edgemin.core.files import read_json
+    from edgemin.report.measured import of_one_machine
+
+    if by == "quality":
+        return float("nan")
+    if by == "faster":
+        timed = [read_json(Path(seed["folder"]) / "latency.json")["single_stream"] for seed in of_one_machine(seeds)]
+        return float(np.exp(np.mean([-np.log(one.get("speedup_over_reference", {"value": 1})["value"]) for one in timed])))
+    count = {"smaller": "bytes", "fewer": "logical"}[by]
+    return float(np.mean([read_json(Path(seed["folder"]) / "size.json")[count] for seed in seeds]))
+
+
+def shown(found: pd.DataFrame) -> dict[str, Any]:
+    """The columns that a person reads, as text."""
+    from edgemin.report import markup
+
+    factor, label, digits = markup.scale_of(found)
+    first = ~found.duplicated(["task", "asks"])
+    columns = markup.task_column(found)
+    columns |= {
+        "stage": found["asks"].where(first, ""),
+        "rule": [_rule(row, factor) if at_first else "" for at_first, (_, row) in zip(first, found.iterrows(), strict=True)],
+        "cell": [row["cell"] if row["alternative"] else f"({row['cell']})" for _, row in found.iterrows()],
+        f"validation {label}": markup.numbers(found["validation"], factor, digits + 1),
+        "difference": markup.intervals(found, "difference", factor, digits + 1, signed=True),
+    }
+    if found["cost"].notna().any():
+        columns["counted"] = [_counted(row) for _, row in found.iterrows()]
+    columns["wins"] = ["yes" if wins else "" for wins in found["wins"]]
+    return columns | {"taken": ["yes" if taken else "" for taken in found["taken"]], "seeds": found["seeds"].astype(str)}
+
+
+def _rule(row: pd.Series, factor: float) -> str:
+    if row["by"] == "quality":
+        return "the highest"
+    words = {"smaller": "fewest bytes", "fewer": "fewest weights", "faster": "least time"}[row["by"]]
+    return f"{words} at most {row['within'] * factor:g} below {row['below']}"
+
+
+def _counted(row: pd.Series) -> str:
+    from edgemin.report import markup
+
+    if row["by"] == "faster":
+        return f"{markup.number(1 / row['cost'], 2)}× faster"
+    units = {"smaller": "MB", "fewer": "million weights"}
+    return f"{markup.number(row['cost'] / 1e6, 2)} {units[row['by']]}" if row["by"] in units else ""
