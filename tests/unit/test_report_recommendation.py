@@ -123,7 +123,7 @@ def test_what_the_page_says_of_a_choice(block):
     assert "at most 10 points of accuracy below the teacher; at most 30 MB" in page
     assert "## Ship `kd`" in page
     assert "1 of 4 measured cells is within all limits" in page
-    assert "90.0 on validation and 85.0 on test" in page
+    assert "90.00 on validation and 85.00 on test" in page
     assert "snakemake --cores all deploy/kd/model.onnx" in page
     assert "What does it cost?" in page
     assert "loss against the teacher on test: 5.00 [" in page
@@ -204,6 +204,6 @@ def test_published_figures_stand_apart(block, tmp_path):
     assert table.loc[ours, ["sst2", "mnli"]].isna().all(axis=None)
     assert table.loc[~ours, "source"].notna().all()
     lines = (tmp_path / "literature.md").read_text(encoding="utf-8").splitlines()
-    assert next(line for line in lines if "this study: kd" in line).count("85.0 [") == 1
+    assert next(line for line in lines if "this study: kd" in line).count("85.00 [") == 1
     unsaid = next(line for line in lines if "re-implemented" in line)  # its source claims no speed-up
     assert [cell.strip() for cell in unsaid.split("|")][2:4] == ["29.8", "–"]

@@ -160,8 +160,8 @@ def test_a_ladder_of_its_own_in_words(spec, tables):
 
 def test_blocks_of_their_own_in_the_tables(tables):
     table = read_table(tables, "stagewise")
-    assert [row.runtime for row in table.rows] == [name for name in NAMES for _ in range(4)]
-    assert [number for number, row in enumerate(table.rows) if row.starts] == [4, 8]
+    assert [row["runtime"] for row in table["rows"]] == [name for name in NAMES for _ in range(4)]
+    assert [number for number, row in enumerate(table["rows"]) if row["starts"]] == [4, 8]
     rows = pd.read_csv(tables / "quantization.csv")
     assert rows[["runtime", "cell"]].to_numpy().tolist() == [
         pair for name, cell in zip(NAMES, QUANTIZED, strict=True) for pair in ([name, "kd_prune"], [name, cell])
