@@ -98,6 +98,7 @@ def test_numbers_cover_neither_each_other_nor_an_interval(figure, tables):
         boxes = [text.get_window_extent().padded(-0.5) for text in axis.texts if np.isfinite(text.xy).all()]
         assert len(boxes) >= 11
         assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+    assert {text.get_text() for text in found.axes[0].texts} == {"90.00", "70.00", "67.50", "65.00"}
     latency = found.axes[2]
     shown = {text.get_text(): text for text in latency.texts}
     table = pd.read_csv(tables / "stagewise.csv")

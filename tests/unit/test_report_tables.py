@@ -270,6 +270,8 @@ def test_latency_in_every_way_that_it_was_measured(timed, tmp_path):
     assert f"{8 * p50:.2f} ({SPEEDUP['value']:.1f}×)" in text
     assert f"| {8 * np.mean(P50['teacher']):.2f} " in text, "the teacher is no faster than itself"
     assert "Machine: Some & CPU (avx2), 1 inference thread(s)." in text
+    last = {row["cell"]: row["cells"][-1] for row in read_json(tmp_path / "latency.json")["rows"]}
+    assert (last["kd"]["text"], last["kd"]["number"]) == (f"{8 * p50:.2f} ({SPEEDUP['value']:.1f}×)", 8 * p50)
 
 
 def test_what_was_not_measured_is_left_open(spec):

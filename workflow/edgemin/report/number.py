@@ -69,9 +69,9 @@ class Scale:
 def scale_of(metric: str) -> Scale:
     """How a metric is shown. Raises EdgeminError for an unknown one.
 
-    A percentage has as many decimals as its differences, two: accuracies of 2,000 examples are half-tenths of a point apart, and one decimal
-    would round each of them to the even digit. (`Metric.digits` stays as it is. Every measurement depends on it: another number there would
-    measure all again.)
+    A percentage has two decimals, as its differences have: accuracies of 2,000 examples are half-tenths of a point apart, and with one decimal
+    88.35 becomes 88.3 or 88.4 as its last bits fall. `Metric.digits` stays as it is: digests of training and measuring cover it, so another
+    number there would make every model again.
     """
     found = metric_of(metric)
     decimals = found.digits + 1

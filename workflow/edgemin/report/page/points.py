@@ -99,7 +99,9 @@ def _point(key: tuple[str, str, str], spec: Mapping[str, Any], measured: Mapping
         "metric": metric,
         "scale": {"label": scale.label},
         "values": values,
-        "texts": {name: _format(name, metric).text(*_ends(name, values)) for name in FIGURES},
+        "texts": {
+            name: _format(name, metric).text(*(values.get(f"{name}{end}") for end in ("", "_low", "_high"))) for name in FIGURES
+        },
     }
 
 
@@ -148,11 +150,6 @@ def _intervals(spec: Mapping[str, Any], tables: Path) -> dict[tuple[str, str, st
     return found
 
 
-def _ends(name: str, values: Mapping[str, float | None]) -> list[float | None]:
-    """A figure, and the ends of its interval where it has one."""
-    return [values.get(f"{name}{end}") for end in ("", "_low", "_high")]
-
-
 def shown(points: list[dict[str, Any]]) -> Sheet:
     """The points as a table."""
     label = {point["scale"]["label"] for point in points}
@@ -178,5 +175,5 @@ def shown(points: list[dict[str, Any]]) -> Sheet:
 
 def _column(name: str, heading: str, points: list[dict[str, Any]]) -> Column:
     """A figure of all points."""
-    values, low, high = zip(*(_ends(name, point["values"]) for point in points), strict=True)
+    values, low, high = ([point["values"].get(f"{name}{end}") for point in points] for end in ("", "_low", "_high"))
     return Column(heading, values, [_format(name, point["metric"]) for point in points], low, high)
