@@ -1,8 +1,9 @@
-"""Columns and rows of a sheet from a frame of unrounded numbers, one row each."""
+"""Columns and rows of a sheet from a frame of unrounded numbers, one row each. NaN and None are missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,9 @@ TIMES = Format(2, unit="×")
 """A ratio of times."""
 MILLISECONDS = Format(2)
 WHOLE = Format(0)
+"""Counts, and seconds of training."""
 P = Format(3, least=0.001)
+"""A p-value."""
 _ABOUT = ("cell", "task", "runtime", "control", "reference", "asks", "says")
 """Columns of a frame that say what a row is about: all but `cell` are the same within a block."""
 
@@ -32,7 +35,7 @@ def rows_of(found: pd.DataFrame, runtime: str | None = None) -> list[Row]:
 
 
 def text(heading: str, values: Iterable[Any], repeated: Sequence[bool] = (), missing: str = MISSING) -> Column:
-    """repeated: of each row whether Markdown and LaTeX leave it empty (`repeats`)."""
+    """A column of text, one value a row. repeated: of each row whether Markdown and LaTeX leave it empty (`repeats`). missing: text of what is."""
     return Column(heading, [None if pd.isna(value) else str(value) for value in values], repeated=repeated, missing=missing)
 
 
@@ -42,11 +45,12 @@ def repeats(found: pd.DataFrame, *names: str) -> list[bool]:
 
 
 def numbers(heading: str, values: Iterable[Any], form: Format) -> Column:
+    """Numbers as measured, one a row; the format brings them to the heading's unit."""
     return Column(heading, _numbers(values), form)
 
 
 def intervals(heading: str, found: pd.DataFrame, name: str, form: Format) -> Column:
-    """Of the columns name, name_low and name_high; what the frame has no column of is missing."""
+    """Numbers as measured, with their intervals: of the frame's columns name, name_low and name_high. A column that it lacks is missing."""
     value, low, high = (_numbers(found.get(f"{name}{end}", [None] * len(found))) for end in ("", "_low", "_high"))
     return Column(heading, value, form, low, high)
 
@@ -63,15 +67,17 @@ def task(found: pd.DataFrame) -> list[Column]:
 
 
 def judged(found: pd.DataFrame) -> list[Column]:
-    """Quality, its change and how sure that is, the same in every table; the best of a block in bold."""
+    """Quality, its change and how sure that is, the same in every table.
+
+    found: of `report.blocks`, with metric, quality, best and, where rows are compared, quality_change, p and p_holm.
+    """
     scale = common_scale(found["metric"])
-    quality = intervals(scale.label, found, "quality", scale.value)
-    columns = [Column(quality.heading, quality.values, quality.format, quality.low, quality.high, best=list(found["best"]))]
+    columns = [replace(intervals(scale.label, found, "quality", scale.value), best=list(found["best"]))]
     if "quality_change" in found:
         columns.append(intervals("change", found, "quality_change", scale.change))
     if "p" in found and found["p"].notna().any():
         corrected = [f" ({P.text(value)})" for value in _numbers(found["p_holm"])]
-        columns.append(Column("p (Holm)", _numbers(found["p"]), P, after=corrected))
+        columns.append(replace(numbers("p (Holm)", found["p"], P), after=corrected))
     return columns
 
 
