@@ -54,6 +54,8 @@ def test_what_the_examples_compute(ran: Copy) -> None:
     assert 0 <= history["phases"][0]["last_terms"]["cosine"] <= 2
     files = pd.read_csv(folder / "tables/files.csv")
     assert files["bytes"].sum() == cells["edgemin"]
+    shown = json.loads((folder / "tables/files.json").read_text(encoding="utf-8"))["rows"]
+    assert sum(row["cells"][-1]["number"] for row in shown) * 1000 == pytest.approx(cells["edgemin"])
     page = (folder / "report/index.html").read_text(encoding="utf-8")
     assert "ONNX Runtime, unfused" in page
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import write_json
+from edgemin.core.files import read_json, write_json
 from edgemin.encoders import checkpoint
 from edgemin.encoders.surgery import keep_heads
 from edgemin.measure.sweep import sweep
@@ -95,6 +95,17 @@ def test_the_table_has_every_point(tmp_path):
         ["ffn", "random", 0, 0.5],
     ]
     np.testing.assert_allclose(found["value"], [0.9, 0.65, 0.89, 0.64, 0.9, 0.65])
+    read = read_json(tmp_path / "sensitivity.json")
+    headings = [column["heading"] for column in read["columns"]]
+    assert headings == ["seed", "structure", "criterion", "cut %", "validation accuracy %", "parameters M", "s", "scoring s"]
+    assert [[cell["text"] for cell in row["cells"][:5]] for row in read["rows"][2:5]] == [
+        ["1", "heads", "magnitude", "0.0", "89.00"],
+        ["1", "heads", "magnitude", "50.0", "64.00"],
+        ["0", "ffn", "random", "0.0", "90.00"],
+    ]
+    assert [row["cells"][4]["number"] for row in read["rows"]] == pytest.approx([90, 65, 89, 64, 90, 65])
+    assert {(row["cell"], row["task"]) for row in read["rows"]} == {(None, "t")}
+    assert {file.name for file in tmp_path.glob("sensitivity.*")} == {"sensitivity.csv", "sensitivity.json"}
     with pytest.raises(EdgeminError, match="sensitivity: the study has no such key; add it"):
         table([], tmp_path)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from reading import cells, texts
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import write_json
+from edgemin.core.files import read_json, write_json
 from edgemin.plan.plan import Plan
 from edgemin.report.tables.choice import Choices, frame, shown, winner
 from edgemin.study.read import parse_study
@@ -64,9 +65,10 @@ def test_the_highest_on_validation_wins_and_what_was_taken_is_told_beside_it(mad
     assert (cell_that(found, "wins"), cell_that(found, "taken")) == ("kd_prune", "edgemin")
     assert found["difference"]["kd"] == pytest.approx(-0.005)
     assert np.isnan(found["difference"]["kd_prune"])
-    text = shown(found.reset_index(drop=True))
-    assert text["wins"] == ["", "yes", ""]
-    assert text["taken"] == ["", "", "yes"]
+    text = texts(shown(found.reset_index(drop=True)))
+    assert list(text["wins"]) == ["", "yes", ""]
+    assert list(text["taken"]) == ["", "", "yes"]
+    assert list(text["validation accuracy %"]) == ["81.00", "81.50", "81.00"]
     assert list(text["rule"]) == ["the highest", "", ""]
     assert "counted" not in text
 
@@ -96,8 +98,9 @@ def test_all_lose_too_much_and_none_wins(made):
     assert not found["wins"].any()
     assert found.set_index("cell")["alternative"].to_dict() == {"kd": True, "kd_prune": True, "teacher": False}
     assert found["difference"].isna().all()
-    assert shown(found)["cell"] == ["kd", "kd_prune", "(teacher)"]
-    assert shown(found)["counted"][2] == "0.00 million weights"
+    assert list(texts(shown(found))["cell"]) == ["kd", "kd_prune", "(teacher)"]
+    counted = cells(shown(found))["counted"]
+    assert [(cell.text, cell.number) for cell in counted] == [("0.00 million weights", count / 1e6) for count in (500, 400, 900)]
 
 
 def test_a_loss_of_exactly_the_margin_is_within_it():
@@ -122,8 +125,10 @@ def test_it_is_written(made, tmp_path):
     text = (tmp_path / "choice.md").read_text()
     assert "2 seeds: with others" in text
     assert "| Which | the highest | kd " in text
-    assert (tmp_path / "choice.csv").exists()
-    assert (tmp_path / "choice.tex").exists()
+    told = read_json(tmp_path / "choice.json")
+    assert [row["cells"][1]["text"] for row in told["rows"]] == ["the highest"] * 3, "in JSON what is repeated is written out"
+    assert r"Which & the highest & kd" in (tmp_path / "choice.tex").read_text()
+    assert pd.read_csv(tmp_path / "choice.csv")["wins"].tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from reading import texts
 from scipy.special import softmax
 from scipy.stats import entropy, t
 
@@ -88,7 +89,7 @@ def spec(measured):
 
 def shown(table):
     """What a person reads of it."""
-    return pd.DataFrame(distillation.shown(table))
+    return texts(distillation.shown(table))
 
 
 @pytest.fixture
@@ -169,10 +170,10 @@ def test_a_regression_has_no_decisions_to_agree_on(measured, spec, monkeypatch):
 def test_numbers_as_people_read_them(table):
     text = shown(table)
     assert text["control"].tolist() == ["labels", "", "kd", ""]
-    assert [cell.split(" ")[0] for cell in text["accuracy %"]] == ["70.0", "90.0", "50.0", "90.0"]
+    assert [cell.split(" ")[0] for cell in text["accuracy %"]] == ["70.00", "90.00", "50.00", "90.00"]
     assert [cell.split(" ")[0] for cell in text["change"]] == ["–", "+20.00", "–", "+40.00"]
     assert text["agreement %"].tolist() == ["70.0", "90.0", "70.0", "90.0"]
-    assert text["tweets %"].tolist() == ["62.5", "75.0", "37.5", "75.0"]
+    assert text["tweets %"].tolist() == ["62.50", "75.00", "37.50", "75.00"]
     assert text["updates"].tolist() == ["30"] * 4
     assert text["teacher s"].tolist() == ["0", "11", "6", "11"]  # ties go to the even digit
     assert text["projection"].tolist() == ["", "yes", "", "yes"]
@@ -192,7 +193,7 @@ def cells_of(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_three_files_say_the_same(spec, tmp_path):
+def test_the_four_files_say_the_same(spec, tmp_path):
     registry.TABLES["distillation"].write(spec, tmp_path)
     table = pd.read_csv(tmp_path / "distillation.csv")
     assert table["kl_to_teacher"].tolist() == frame(spec)["kl_to_teacher"].tolist()

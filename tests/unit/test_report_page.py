@@ -16,7 +16,7 @@ from edgemin.report.page import render
 from edgemin.report.page.links import chains_of, machines_of
 from edgemin.report.page.points import points_of, shown
 from edgemin.report.page.summary import summaries
-from edgemin.report.page.tables import parse_markdown, point_estimate, read_table
+from edgemin.report.page.tables import read_table
 from edgemin.study.read import parse_study
 
 
@@ -51,14 +51,17 @@ def test_what_is_missing_is_a_dash_and_null(spec, tables):
     assert silent["values"]["p50"] is None
     assert silent["texts"]["p50"] == "–"
     assert silent["values"]["quality"] == 67.5
-    row = next(row for row in shown(points).rows if row.cell == "edgemin_torch")
-    assert [cell.number for cell in row.cells if cell.text == "–"] == [None] * 3  # p50, p90, speed-up
+    row = next(row for row in shown(points).content()["rows"] if row["cell"] == "edgemin_torch")
+    assert [cell["number"] for cell in row["cells"] if cell["text"] == "–"] == [None] * 3  # p50, p90, speed-up
+    quality = row["cells"][2]
+    assert quality["text"].startswith("67.50 [")
+    assert quality["low"] < quality["number"] == 67.5 < quality["high"]
 
 
 def test_the_ladder_in_words(spec, tables):
     onnx, torch = summaries(spec, tables)
     assert [tile["figure"] for tile in onnx["tiles"]] == ["−22.50 points", "8.0×", "8.00×"]
-    assert onnx["tiles"][0]["more"] == "90.0 → 67.5 %: a loss"
+    assert onnx["tiles"][0]["more"] == "90.00 → 67.50 %: a loss"
     kd, pruned, quantized = (" ".join(step["sentences"]) for step in onnx["steps"])
     assert re.search(
         r"costs <strong><span class=\"whole\">20\.00 points \[\d+\.\d\d, \d+\.\d\d\]</span></strong> of accuracy", kd
@@ -114,78 +117,30 @@ def test_links_and_machines(spec):
     assert measured["ranges"]["load_1min"] == (0.5, 0.5)
 
 
-def test_a_table_reads_as_its_two_forms_say(tables):
+def test_a_table_reads_as_its_files_say(tables):
     table = read_table(tables, "stagewise")
     found = pd.read_csv(tables / "stagewise.csv")
-    assert [row.cell for row in table.rows] == list(found["cell"])
-    assert [row.starts for row in table.rows] == [False] * 4 + [True] + [False] * 3
-    at = table.columns.index("accuracy %")
-    assert [row.cells[at].number for row in table.rows] == [90, 70, 70, 67.5, 90, 70, 70, 67.5]
-    assert table.rows[0].cells[at].strong  # above all others by more than the interval
-    assert not table.rows[0].cells[at].text.startswith("*")
-    assert table.numeric[table.columns.index("p50 ms")]
-    assert not table.numeric[table.columns.index("cell")]
-    assert table.note.startswith("One seed: with others,")
-    assert "\n\nQuality and its change: test split" in table.note
+    assert [row["cell"] for row in table["rows"]] == list(found["cell"])
+    assert [row["runtime"] for row in table["rows"]] == list(found["runtime"])
+    assert [row["starts"] for row in table["rows"]] == [False] * 4 + [True] + [False] * 3
+    headings = [column["heading"] for column in table["columns"]]
+    quality = [row["cells"][headings.index("accuracy %")] for row in table["rows"]]
+    assert [cell["number"] for cell in quality] == [90, 70, 70, 67.5, 90, 70, 70, 67.5]
+    assert [cell["low"] for cell in quality] == [100 * low for low in found["quality_low"]]
+    assert [cell["best"] for cell in quality] == [True, *[False] * 3] * 2  # above all others by more than the interval
+    assert quality[0]["text"].startswith("90.00 [")
+    sides = {column["heading"]: column["align"] for column in table["columns"]}
+    assert (sides["p50 ms"], sides["cell"]) == ("right", "left")
+    assert (table["title"], table["study"]) == ("Stage by stage", "smoke")
+    assert table["first"].startswith("One seed: with others,")
+    assert table["note"].startswith("Quality and its change: test split")
 
 
-def test_names_that_stand_once_are_repeated(tmp_path):
-    pd.DataFrame({"control": ["a", "a", "b"], "cell": ["x", "y", "z"]}).to_csv(tmp_path / "t.csv", index=False)
-    markdown = (
-        "# T: s\n\n| control | cell |\n|---------|------|\n| a       | x    |\n|         | y    |\n| b       | z    |\n\nN\n"
-    )
-    (tmp_path / "t.md").write_text(markdown, encoding="utf-8")
-    table = read_table(tmp_path, "t", "torch")
-    assert [row.cells[0].text for row in table.rows] == ["a", "a", "b"]
-    assert [row.starts for row in table.rows] == [False, False, True]
-    assert {row.runtime for row in table.rows} == {"torch"}
-    (tmp_path / "t.md").write_text(markdown.replace("| b       | z    |\n", ""), encoding="utf-8")
-    with pytest.raises(EdgeminError, match=r"2 rows, but t\.csv has 3"):
+@pytest.mark.parametrize("content", ["[]", "{}", '{"name": "t", "rows": []}'])
+def test_a_table_of_another_version_is_refused(tmp_path, content):
+    (tmp_path / "t.json").write_text(content, encoding="utf-8")
+    with pytest.raises(EdgeminError, match=r"t\.json: is no table of this version; delete it and run snakemake again"):
         read_table(tmp_path, "t")
-
-
-def test_a_table_without_a_markdown_form(tmp_path):
-    pd.DataFrame({"criterion": ["oracle", "random"], "value": [0.123456, None]}).to_csv(tmp_path / "sensitivity.csv", index=False)
-    table = read_table(tmp_path, "sensitivity")
-    assert [[cell.text for cell in row.cells] for row in table.rows] == [["oracle", "0.1235"], ["random", "–"]]
-    assert table.rows[0].cell is None
-
-
-def test_a_bar_in_a_cell_does_no_harm():
-    title, columns, rows, note = parse_markdown("# A: b\n\n| x   | y |\n|-----|---|\n| a|b | 1 |\n\nTwo\nlines.\n")
-    assert (title, columns, rows, note) == ("A: b", ["x", "y"], [["a|b", "1"]], "Two\nlines.")
-
-
-def test_what_is_to_be_read_first_begins_the_note():
-    *_, note = parse_markdown("# A: b\n\nOne seed.\n\n| x   |\n|-----|\n| 1   |\n\nMore.\n")
-    assert note == "One seed.\n\nMore."
-
-
-def test_a_markdown_form_without_a_table_is_refused():
-    with pytest.raises(EdgeminError, match="a table's Markdown form has no pipe table; delete it and run snakemake again"):
-        parse_markdown("# A: b\n\nNo table.\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("−0.65 [−1.95, +0.60]", -0.65),
-        ("+0.05 [−0.35, +0.45]", 0.05),
-        ("2.63× [2.56, 2.70]", 2.63),
-        ("25 %", 25),
-        ("20423", 20423),
-        ("0.031 (0.062)", 0.031),
-        ("–", None),
-        ("", None),
-        ("kd2", None),
-    ],
-)
-def test_the_point_estimate_of_a_cell(text, number):
-    assert point_estimate(text) == number
-
-
-def test_a_bound_sorts_below_what_it_bounds():
-    assert 0.000999 < point_estimate("<0.001 (0.001)") < 0.001
 
 
 def test_a_table_on_the_page_makes_its_cells_default_ones(changed):
@@ -196,7 +151,7 @@ def test_a_table_on_the_page_makes_its_cells_default_ones(changed):
     plan = Plan(study)
     assert page.spec(plan)["tables"] == {"stagewise": None, "pruning": "onnxruntime"}
     files = page.files(plan)
-    assert "results/smoke/tables/pruning.md" in files["tables"]
+    assert "results/smoke/tables/pruning.json" in files["tables"]
     model = "results/smoke/models/snippets/seed0/teacher/distill-minilmv2/prune-ffn50"
     assert {f"{model}/{name}.json" for name in ("provenance", "history", "onnx_provenance")} <= set(files["models"])
     quantized = "results/smoke/models/snippets/seed0/teacher/distill-minilmv2/prune-heads25/quantize-int8_dynamic_ort"
@@ -215,10 +170,11 @@ def test_the_page_reads_each_file_once_and_graphs_only_where_they_are_run(change
     assert [file for file in models if file.endswith("onnx_provenance.json")] == []
 
 
-def test_a_sweep_has_no_markdown_form(changed):
-    study = parse_study(changed({"page": ["sensitivity"], "sensitivity": {"cell": "kd"}}))
+def test_of_each_table_the_page_reads_its_numbers_and_what_it_shows(changed):
+    study = parse_study(changed({"page": ["sensitivity", "recommendation"], "sensitivity": {"cell": "kd"}}))
     files = page.files(Plan(study))["tables"]
-    assert files == ["results/smoke/tables/results.csv", "results/smoke/tables/sensitivity.csv"]
+    tables = ("results.csv", "sensitivity.csv", "sensitivity.json", "recommendation.csv", "recommendation.md")
+    assert files == [f"results/smoke/tables/{name}" for name in tables]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,18 @@ def test_rendering_imports_neither_torch_nor_transformers():
     assert done.stdout.strip() == "[]"
 
 
+def test_a_table_is_what_its_json_says(html):
+    """36 of 40 sentences are 90 %, the best of both ladders; 27 are 67.5 %."""
+    table = html[html.index('<table id="table-stagewise">') :].split("</table>")[0]
+    headings = re.findall(r"<th scope=\"col\" aria-sort=\"none\"( class=\"number\")?><button type=\"button\">([^<]*)<", table)
+    assert [bool(number) for number, heading in headings if heading in ("cell", "accuracy %", "p50 ms")] == [False, True, True]
+    cells = re.findall(r'<td class="number" data-number="([^"]*)">(<strong>)?(\d\d\.\d\d) \[', table)
+    quality = [cell for cell in cells if cell[2] in ("90.00", "67.50")]
+    assert quality == [("90.0", "<strong>", "90.00"), ("67.5", "", "67.50")] * 2
+    note = html[html.index('<table id="table-stagewise">') :].split("</div>")[1]
+    assert note.index('<p class="note">One seed: with others,') < note.index('<p class="note">Quality and its change:')
+
+
 def test_every_text_is_there_for_people(html):
     """What a reader without JavaScript has: commands, digests, notes, the recommendation."""
     assert "snakemake --cores all cell_edgemin<" in html

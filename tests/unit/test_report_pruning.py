@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from reading import texts
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
+from edgemin.report import columns
 from edgemin.report.tables import pruning
 from edgemin.study import registry
 from edgemin.study.read import parse_study
@@ -116,10 +118,10 @@ def test_columns_for_people():
     }
     first = {"structure": None, "cut": None, "criterion": None, "recovered": None, "quality_change": None, "p": None}
     second = {"structure": "weights", "cut": "50 %", "criterion": "magnitude", "recovered": True}
-    text = pd.DataFrame(pruning.shown(pd.DataFrame([row | first, row | second])))
+    text = texts(pruning.shown(pd.DataFrame([row | first, row | second])))
     assert text.loc[0, ["structure", "cut", "by", "recovered", "change"]].tolist() == ["–"] * 5
     assert text.loc[1, ["structure", "cut", "by", "recovered"]].tolist() == ["weights", "50 %", "magnitude", "yes"]
-    assert text.loc[1, "accuracy %"] == "50.0 [50.0, 50.0]"
+    assert text.loc[1, "accuracy %"] == "50.00 [50.00, 50.00]"
     assert text.loc[1, "nonzero M"] == "1.00"
     assert text.loc[1, "updates"] == "221"
     assert text["p (Holm)"].tolist() == ["–", "0.250 (0.500)"]
@@ -135,5 +137,5 @@ def test_what_masks_have_reached_stands_beside_what_was_asked_for(tmp_path):
     assert pruning._trained([{"history": tmp_path / "plain.json"}]) == {"updates": 221}
     assert pruning._trained([{"history": None}]) == {"updates": 0}
     cut = pruning._cut(pd.DataFrame([{"cut": "60 %", **reached}, {"cut": "50 %"}, {"cut": None}]))
-    assert cut.tolist() == ["60 % (55.0 reached; of all parameters 27.5)", "50 %", "–"]
+    assert texts([columns.text("cut", cut)])["cut"].tolist() == ["60 % (55.0 reached; of all parameters 27.5)", "50 %", "–"]
     assert pruning._cut(pd.DataFrame([{"cut": "50 %"}])).tolist() == ["50 %"]

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import t
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import write_json
+from edgemin.core.files import read_json, write_json
 from edgemin.report.recommendation import candidates, choose, text
 from edgemin.report.tables import combinations
 from edgemin.study import registry
@@ -123,7 +123,7 @@ def test_what_the_page_says_of_a_choice(block):
     assert "at most 10 points of accuracy below the teacher; at most 30 MB" in page
     assert "## Ship `kd`" in page
     assert "1 of 4 measured cells is within all limits" in page
-    assert "90.0 on validation and 85.0 on test" in page
+    assert "90.00 on validation and 85.00 on test" in page
     assert "snakemake --cores all deploy/kd/model.onnx" in page
     assert "What does it cost?" in page
     assert "loss against the teacher on test: 5.00 [" in page
@@ -172,7 +172,25 @@ def test_the_files(block, tmp_path):
     assert (tmp_path / "recommendation.md").read_text(encoding="utf-8").startswith("# Recommendation: s\n\nLimits (onnxruntime)")
     table = pd.read_csv(tmp_path / "recommendation.csv")
     assert table.set_index("cell")["qualifies"].to_dict() == {"teacher": False, "kd": False, "small": True, "slow": False}
-    assert r"\toprule" in (tmp_path / "recommendation.tex").read_text(encoding="utf-8")
+    tex = (tmp_path / "recommendation.tex").read_text(encoding="utf-8").splitlines()
+    assert tex[3].startswith(r"cell & recipe & validation accuracy \% & test accuracy \% & drop on validation & ")
+    assert [line.split(" & ")[0] for line in tex[5:8]] == ["teacher", "kd", "small"]
+    assert tex[6].startswith(r"kd & distill-k & 90.00 & 85.00 [")
+
+
+def test_of_several_tasks_each_has_its_page_and_its_rows(block, tmp_path):
+    spec = {"study": "s", "limits": limits(), "questions": {}, "blocks": [block, block | {"task": "u"}]}
+    registry.TABLES["recommendation"].write(spec, tmp_path)
+    markdown = (tmp_path / "recommendation.md").read_text(encoding="utf-8")
+    assert [line for line in markdown.splitlines() if line.startswith("# ")] == [
+        f"# Recommendation: s, task {task}" for task in ("t", "u")
+    ]
+    assert "| task " not in markdown
+    tex = (tmp_path / "recommendation.tex").read_text(encoding="utf-8").splitlines()
+    assert [line.split(" & ")[:2] for line in tex[3:4] + tex[5:11]] == [
+        ["task", "cell"],
+        *([task, cell] for task in ("t", "u") for cell in ("teacher", "kd", "small")),
+    ]
 
 
 def test_without_a_teacher_there_is_nothing_to_drop_below(block, tmp_path):
@@ -204,6 +222,15 @@ def test_published_figures_stand_apart(block, tmp_path):
     assert table.loc[ours, ["sst2", "mnli"]].isna().all(axis=None)
     assert table.loc[~ours, "source"].notna().all()
     lines = (tmp_path / "literature.md").read_text(encoding="utf-8").splitlines()
-    assert next(line for line in lines if "this study: kd" in line).count("85.0 [") == 1
+    assert next(line for line in lines if "this study: kd" in line).count("85.00 [") == 1
     unsaid = next(line for line in lines if "re-implemented" in line)  # its source claims no speed-up
     assert [cell.strip() for cell in unsaid.split("|")][2:4] == ["29.8", "–"]
+    told = {row["cells"][0]["text"]: row["cells"] for row in read_json(tmp_path / "literature.json")["rows"]}
+    faster = {
+        work: (told[work][2]["text"], told[work][2]["number"])
+        for work in ("TinyBERT-6, without augmentation", "MiniLM v1 L12-H384")
+    }
+    assert list(faster.values()) == [("2×", 2.0), ("2.7×", 2.7)], "as many decimals as were published"
+    assert told["this study: kd"][2] == {"text": "2.00× [1.50, 2.50]", "number": 2, "low": 1.5, "high": 2.5, "best": False}
+    assert told["this study: kd"][5]["text"].endswith("] (accuracy, t)")
+    assert told["this study: kd"][5]["number"] == pytest.approx(85)

@@ -98,6 +98,7 @@ def test_numbers_cover_neither_each_other_nor_an_interval(figure, tables):
         boxes = [text.get_window_extent().padded(-0.5) for text in axis.texts if np.isfinite(text.xy).all()]
         assert len(boxes) >= 11
         assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+    assert {text.get_text() for text in found.axes[0].texts} == {"90.00", "70.00", "67.50", "65.00"}
     latency = found.axes[2]
     shown = {text.get_text(): text for text in latency.texts}
     table = pd.read_csv(tables / "stagewise.csv")
@@ -160,8 +161,8 @@ def test_a_ladder_of_its_own_in_words(spec, tables):
 
 def test_blocks_of_their_own_in_the_tables(tables):
     table = read_table(tables, "stagewise")
-    assert [row.runtime for row in table.rows] == [name for name in NAMES for _ in range(4)]
-    assert [number for number, row in enumerate(table.rows) if row.starts] == [4, 8]
+    assert [row["runtime"] for row in table["rows"]] == [name for name in NAMES for _ in range(4)]
+    assert [number for number, row in enumerate(table["rows"]) if row["starts"]] == [4, 8]
     rows = pd.read_csv(tables / "quantization.csv")
     assert rows[["runtime", "cell"]].to_numpy().tolist() == [
         pair for name, cell in zip(NAMES, QUANTIZED, strict=True) for pair in ([name, "kd_prune"], [name, cell])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from reading import cells, texts
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
@@ -159,8 +160,9 @@ def test_with_one_round_no_speed_is_shown(made):
     [row] = made({"cell": "edgemin", "than": ["kd"], "by": "faster"}, rounds=1).to_dict("records")
     assert row["value"] == pytest.approx(4)
     assert row["verdict"] == "not shown"
-    assert "4.00×" in shown(frame(made.spec))["measured"][0]
-    assert "[" not in shown(frame(made.spec))["measured"][0]
+    (measured,) = cells(shown(frame(made.spec)))["measured"]
+    assert measured.text == "edgemin against kd, faster: 4.00× (≥ 1×)"
+    assert (measured.number, measured.low, measured.high) == (pytest.approx(4), None, None)
 
 
 def test_of_several_the_one_that_speaks_least_counts(made):
@@ -182,9 +184,13 @@ def test_a_statement_holds_if_all_of_it_does(made):
 @pytest.mark.parametrize(("seeds", "verdict"), [(1, "does not hold (these checkpoints)"), (4, "does not hold")])
 def test_below_four_seeds_a_verdict_on_quality_is_of_these_checkpoints(made, seeds, verdict):
     table = made({"cell": "edgemin", "than": ["kd"]}, {"cell": "edgemin", "than": ["kd"], "by": "smaller"}, seeds=seeds)
-    text = shown(table)
-    assert text["this line"] == [verdict, "holds"]
-    assert text["statement holds"] == ["does not hold", ""]
+    text = texts(shown(table))
+    assert list(text["this line"]) == [verdict, "holds"]
+    assert list(text["statement holds"]) == ["does not hold", ""]
+    assert [cell.text for cell in cells(shown(table))["statement holds"]] == ["does not hold"] * 2
+    quality, smaller = cells(shown(table))["measured"]
+    assert (quality.number, quality.low < -30 < quality.high) == (pytest.approx(-30), True)
+    assert (smaller.number, smaller.low, smaller.high) == (4, None, None), "a count is known exactly"
     assert text["measured"][0].startswith("edgemin against kd, accuracy %: −30.00 [−")
     assert text["measured"][0].endswith("] (≥ 0)")
     assert text["measured"][1] == "edgemin against kd, smaller: 4.00× (≥ 1×)"

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from reading import texts
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, write_json
-from edgemin.report import markup
 from edgemin.report.blocks import frame_of
 from edgemin.report.collect import COLUMNS, collect, write
+from edgemin.report.markup import tex_escape
 from edgemin.report.measured import latency_said
 from edgemin.report.tables.latency import LatencyTable
 from edgemin.report.tables.latency import frame as latency_frame
@@ -85,7 +86,7 @@ def spec(tmp_path):
 @pytest.fixture
 def text(spec):
     """What a person reads of the stage-wise table."""
-    return pd.DataFrame(shown(frame_of(spec["blocks"], stepwise=True)))
+    return texts(shown(frame_of(spec["blocks"], stepwise=True)))
 
 
 def test_every_number_has_a_row(spec):
@@ -145,7 +146,7 @@ def test_the_stagewise_table_by_hand(spec):
 def test_subsets_are_compared_with_the_teacher(spec, tmp_path):
     table = frame_of(spec["blocks"])
     assert table["quality_change"].tolist()[1:] == [-0.25, -0.125]
-    text = pd.DataFrame(shown(table, stages=True))
+    text = texts(shown(table, stages=True))
     assert text[["distill", "prune", "quantize"]].to_numpy().tolist() == [["", "", ""], ["yes", "", ""], ["yes", "", "yes"]]
     registry.TABLES["subsets"].write(spec, tmp_path)
     assert pd.read_csv(tmp_path / "subsets.csv")["quality_change"].tolist()[1:] == [-0.25, -0.125]
@@ -156,7 +157,7 @@ def test_subsets_are_compared_with_the_teacher(spec, tmp_path):
 
 
 def test_numbers_as_people_read_them(text):
-    assert [cell.split(" ")[0] for cell in text["accuracy %"]] == ["87.5", "62.5", "75.0"]
+    assert [cell.split(" ")[0] for cell in text["accuracy %"]] == ["87.50", "62.50", "75.00"]
     assert [cell.split(" ")[0] for cell in text["change"]] == ["–", "−25.00", "+12.50"]
     assert text["naive M"].tolist() == ["0.90", "0.90", "–"]
     assert text["MB"].tolist() == ["4.00", "2.50", "1.00"]
@@ -169,23 +170,28 @@ def test_numbers_as_people_read_them(text):
 def test_a_correlation_is_no_percentage(spec):
     """Matthews of the teacher's seeds: (2 1 - 1 0) / sqrt(2 2 3 1), the wrong one being a 0 taken for a 1, and 1."""
     spec["blocks"][0]["metric"] = "matthews"
-    text = shown(frame_of(spec["blocks"], stepwise=True))
+    text = texts(shown(frame_of(spec["blocks"], stepwise=True)))
     assert text["matthews"][0].split(" ")[0] == f"{(2 / math.sqrt(12) + 1) / 2:.3f}"
 
 
-def test_the_three_files_say_the_same(spec, tmp_path):
+def test_the_four_files_say_the_same(spec, tmp_path):
     registry.TABLES["stagewise"].write(spec, tmp_path)
     table = pd.read_csv(tmp_path / "stagewise.csv")
     assert table["quality"].tolist() == [0.875, 0.625, 0.75]
     markdown, tex = ((tmp_path / f"stagewise.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
+    read = read_json(tmp_path / "stagewise.json")
     assert markdown.startswith("# Stage by stage: s\n\n2 seeds: with others, ")
     assert "a change is paired with the row above." in markdown
     told = "1 inference thread(s). Intervals of latency say where the next run of 5 rounds falls (95 %). 2 seeds. With fewer than 4 seeds"
     assert f"Machine: Some & CPU (avx2), {told} there is no interval and no p" in markdown
     assert rf"Machine: Some \& CPU (avx2), {told.replace('%', chr(92) + '%')}" in tex
-    for mark in ("62.5 [", "−25.00 [", "2.50× [2.00, 3.00]"):
+    for mark in ("62.50 [", "−25.00 [", "2.50× [2.00, 3.00]"):
         assert mark in markdown
-        assert markup.tex_escape(mark) in tex
+        assert tex_escape(mark) in tex
+        assert any(cell["text"].startswith(mark) for row in read["rows"] for cell in row["cells"])
+    assert markdown == f"# {read['title']}: {read['study']}\n\n{read['first']}\n\n{markdown[markdown.index('| ') :]}"
+    assert markdown.endswith(f"\n\n{read['note']}\n")
+    assert [[cell["text"] for cell in row["cells"]] for row in read["rows"]] == texts(shown(table)).to_numpy().tolist()
     rows = [line for line in tex.splitlines() if line.endswith(r" \\")]
     assert len(rows) == 1 + 3
     assert {row.count(" & ") for row in rows} == {len(shown(table)) - 1}
@@ -204,46 +210,6 @@ def test_with_one_round_a_ratio_has_no_interval_and_the_table_says_so(spec, tmp_
     assert "Latency was measured in one round, so it has no interval" in markdown
     assert "2.50× |" in re.sub(" +", " ", markdown)
     assert pd.read_csv(tmp_path / "stagewise.csv")["speedup_over_reference_low"].isna().all()
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "signed", "text"),
-    [
-        (1.005, 1, False, "1.0"),
-        (-0.25, 2, True, "−0.25"),
-        (0.25, 2, True, "+0.25"),
-        (1234.5, 0, False, "1234"),  # ties go to the even digit
-        (None, 2, False, "–"),
-        (math.nan, 2, True, "–"),
-    ],
-)
-def test_a_number(value, digits, signed, text):
-    assert markup.number(value, digits, signed) == text
-
-
-def test_markdown_by_hand():
-    table = pd.DataFrame({"a": ["1", "22"], "long": ["x", "y"]})
-    assert (
-        markup.markdown(table, "Title", "Note.")
-        == "# Title\n\n| a  | long |\n|----|------|\n| 1  | x    |\n| 22 | y    |\n\nNote.\n"
-    )
-
-
-@pytest.mark.parametrize(("seeds", "first"), [(1, "One seed: "), (3, "3 seeds: "), (4, "| "), (None, "| ")])
-def test_a_table_of_few_seeds_says_first_what_it_cannot_show(tmp_path, seeds, first):
-    """By the fewest seeds of its analysis; a table without seeds says nothing."""
-    table = pd.DataFrame({"a": [1.0], **({} if seeds is None else {"seeds": [seeds]})})
-    markup.write_forms(tmp_path, "some", table, {"a": ["1"]}, "Title", "Note.")
-    lines = (tmp_path / "some.md").read_text(encoding="utf-8").splitlines()
-    assert lines[2].startswith(first)
-    told = "make evidence" in (tmp_path / "some.tex").read_text(encoding="utf-8")
-    assert told == (seeds in (1, 3)) == ("make evidence" in lines[2])
-
-
-def test_latex_by_hand():
-    lines = markup.latex(pd.DataFrame({"a_b %": ["1×", "–"]}), "10^6 & more").splitlines()
-    assert lines[1:7] == [r"\begin{tabular}{l}", r"\toprule", r"a\_b \% \\", r"\midrule", r"1$\times$ \\", r"-- \\"]
-    assert lines[-1] == r"{\footnotesize 10\textasciicircum{}6 \& more}"
 
 
 @pytest.mark.parametrize(
@@ -304,11 +270,13 @@ def test_latency_in_every_way_that_it_was_measured(timed, tmp_path):
     assert f"{8 * p50:.2f} ({SPEEDUP['value']:.1f}×)" in text
     assert f"| {8 * np.mean(P50['teacher']):.2f} " in text, "the teacher is no faster than itself"
     assert "Machine: Some & CPU (avx2), 1 inference thread(s)." in text
+    last = {row["cell"]: row["cells"][-1] for row in read_json(tmp_path / "latency.json")["rows"]}
+    assert (last["kd"]["text"], last["kd"]["number"]) == (f"{8 * p50:.2f} ({SPEEDUP['value']:.1f}×)", 8 * p50)
 
 
 def test_what_was_not_measured_is_left_open(spec):
     rows = [{**row, "task": "t", "metric": "accuracy", "runtime": "onnxruntime"} for row in spec["blocks"][0]["rows"]]
-    columns = latency_shown(latency_frame({"study": "s", "rows": rows}))
+    columns = texts(latency_shown(latency_frame({"study": "s", "rows": rows})))
     assert set(columns["from text ms"]) == set(columns["memory MB"]) == {"–"}
     assert not any("tokens" in name for name in columns)
 

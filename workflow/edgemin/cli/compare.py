@@ -18,10 +18,10 @@ from edgemin.core.files import read_json
 from edgemin.core.machine import machine_class
 from edgemin.plan.plan import Plan
 from edgemin.report.measured import answers_of, logits_of
+from edgemin.report.number import scale_of
 from edgemin.report.record import predictions_of
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import values_of
-from edgemin.study.kind import metric_of
 from edgemin.study.read import read_study
 from edgemin.study.rows import judged, result_rows
 
@@ -63,9 +63,8 @@ def _quality(plan: Plan, row: Mapping[str, Any], then: pd.DataFrame) -> Iterator
         return
     change = (values_of(judge, labels, logits) - values_of(judge, labels, before)).estimate().interval()
     if not change.low <= 0 <= change.high:
-        factor, digits = metric_of(judge.metric).factor, metric_of(judge.metric).digits
-        value, low, high = (f"{end * factor:+.{digits + 1}f}" for end in (change.value, change.low, change.high))
-        yield f"{judge.metric} {value} [{low}, {high}] from the record's"
+        text = scale_of(judge.metric).change.text(change.value, change.low, change.high)
+        yield f"{judge.metric} {text.replace('−', '-')} from the record's"  # as every terminal has it
 
 
 def _speed(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from edgemin.core.files import read_json
-from edgemin.report.markup import quality_scale
+from edgemin.report.number import scale_of
 
 _TEXT = """---
 {metadata}
@@ -58,11 +58,11 @@ def card(facts: Mapping[str, Any], host: Mapping[str, Any], measured: Path, spec
     """Markdown with a YAML head. facts: of bundle.json; host: of the provenance; measured: folder of the measurements."""
     quality, size, latency = (read_json(measured / f"{name}.json") for name in ("quality", "size", "latency"))
     metric, test = quality["metric"], quality["splits"]["test"]
-    factor, label, digits = quality_scale(metric)
+    scale = scale_of(metric)
     stream = latency["single_stream"]
     rows = {
-        f"test {label}": f"{test[metric] * factor:.{digits}f}",
-        f"validation {label}": f"{quality['splits']['validation'][metric] * factor:.{digits}f}",
+        f"test {scale.label}": scale.value.text(test[metric]),
+        f"validation {scale.label}": scale.value.text(quality["splits"]["validation"][metric]),
         "parameters, logical": f"{size['logical'] / 1e6:.2f} M",
         "size": f"{size['bytes'] / 1e6:.2f} MB",
         "p50 latency": f"{stream['p50_ms']['value']:.2f} ms",

@@ -64,7 +64,7 @@ def files(plan: Plan) -> dict[str, Any]:
         for row in told["rows"]
         if registry.RUNTIMES[row["runtime"]].graph and not Chain.parse(row["chain"]).quantized
     ]
-    tables = [plan.paths.table(name, form) for name in told["tables"] for form in registry.TABLES[name].forms if form != "tex"]
+    tables = [plan.paths.table(name, form) for name in told["tables"] for form in ("csv", registry.TABLES[name].shown_as)]
     return {
         "tables": [plan.paths.table("results"), *tables],
         "plots": [plan.paths.plot(name, "svg") for name in PLOTS],

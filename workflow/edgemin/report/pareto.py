@@ -10,7 +10,7 @@ import pandas as pd
 
 from edgemin.report.drawing import SETTINGS, save
 from edgemin.report.labels import frontier, label_points
-from edgemin.report.markup import quality_scale
+from edgemin.report.number import scale_of
 from edgemin.study import registry
 
 
@@ -26,7 +26,7 @@ def draw(results_file: str, axis_name: str, files: Iterable[str]) -> None:
     ]
     quality = results[(results["split"] == "test") & (results["metric"] != "examples")]
     keys = ["task", "cell", "runtime"]
-    scale = quality["metric"].map(lambda name: quality_scale(name)[0])
+    scale = quality["metric"].map(lambda name: scale_of(name).value.factor)
     points = (quality["value"] * scale).groupby([quality[key] for key in keys], sort=False).mean().to_frame("y")
     points["x"] = cost.groupby(keys, sort=False)["value"].mean() * (1e-6 if axis_name == "size" else 1)
     points = points.dropna().reset_index()
@@ -39,7 +39,7 @@ def draw(results_file: str, axis_name: str, files: Iterable[str]) -> None:
         for axis, task in zip(axes[0], tasks, strict=True):
             _pareto(axis, points[points["task"] == task].reset_index(drop=True), task if len(tasks) > 1 else "")
             axis.set_xlabel(label)
-            axis.set_ylabel(f"test {quality_scale(quality[quality['task'] == task]['metric'].iloc[0])[1]}")
+            axis.set_ylabel(f"test {scale_of(quality[quality['task'] == task]['metric'].iloc[0]).label}")
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
         figure.draw_without_rendering()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from edgemin.core.errors import EdgeminError
-from edgemin.report import markup
+from edgemin.report import columns
 from edgemin.report.blocks import Compared, compared
+from edgemin.report.markup import pipe_table
 from edgemin.report.measured import logits_of
+from edgemin.report.number import Scale, common_scale
 from edgemin.report.recipes import recipe
+from edgemin.report.sheet import Column, Sheet
 from edgemin.report.statistics.adjust import speaks_of
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.twoway import FEWEST_SEEDS, Estimate
@@ -102,39 +106,38 @@ def chosen_cells(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {task: cell for task, cell in found.items() if cell is not None}
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that a person reads, as text."""
-    factor, label, digits = markup.scale_of(table)
-    columns = {
-        "cell": table["cell"],
-        "recipe": table["recipe"],
-        f"validation {label}": markup.numbers(table["validation"], factor, digits),
-        f"test {label}": markup.intervals(table, "quality", factor, digits),
-        "drop on validation": _drops(table, factor, digits + 1),
-        "change on test": markup.intervals(table, "quality_change", factor, digits + 1, signed=True),
-        "MB": markup.millions(table["bytes"]),
-        "p50 ms": markup.numbers(table["p50"], 1, 2),
-        "p90 ms": markup.numbers(table["p90"], 1, 2),
-        "faster than teacher": markup.intervals(table, "speedup_over_reference", 1, 2, unit="×"),
-    }
-    return pd.DataFrame(columns)
-
-
-def _drops(table: pd.DataFrame, factor: float, digits: int) -> list[str]:
-    """Drop, and in brackets the bound that the limit is compared with."""
-    pairs = zip(table["drop"] * factor, table["drop_bound"] * factor, strict=True)
+def shown(table: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    scale = common_scale(table["metric"])
+    bounds = [
+        f" (≤ {scale.size.text(bound)})" if bound > drop else "" for drop, bound in table[["drop", "drop_bound"]].to_numpy()
+    ]
     return [
-        markup.number(0.0 + drop, digits) + (f" (≤ {markup.number(bound, digits)})" if bound > drop else "")
-        for drop, bound in pairs
+        *columns.task(table),
+        columns.text("cell", table["cell"]),
+        columns.text("recipe", table["recipe"]),
+        columns.numbers(f"validation {scale.label}", table["validation"], scale.value),
+        columns.intervals(f"test {scale.label}", table, "quality", scale.value),
+        replace(columns.numbers("drop on validation", 0.0 + table["drop"], scale.size), after=bounds),
+        columns.intervals("change on test", table, "quality_change", scale.change),
+        columns.millions("MB", table["bytes"]),
+        columns.numbers("p50 ms", table["p50"], columns.MILLISECONDS),
+        columns.numbers("p90 ms", table["p90"], columns.MILLISECONDS),
+        columns.intervals("faster than teacher", table, "speedup_over_reference", columns.TIMES),
     ]
 
 
-def _limit(key: str, limits: Mapping[str, Any], scale: tuple[float, str, int]) -> str:
+def pareto_set(table: pd.DataFrame, study: str) -> Sheet:
+    """Of candidates those that no other beats."""
+    found = table[table["pareto"]]
+    note = "The Pareto set; chosen on validation."
+    return Sheet("recommendation", "Recommendation", study, shown(found), columns.rows_of(found), note)
+
+
+def _limit(key: str, limits: Mapping[str, Any], scale: Scale) -> str:
     value = limits[key]
     if key == "max_accuracy_drop":
-        return f"at most {value * scale[0]:g} {'points' if scale[0] == 100 else ''} of {scale[1].removesuffix(' %')} below the teacher".replace(
-            "  ", " "
-        )
+        return f"at most {value * scale.size.factor:g}{scale.points} of {scale.label.removesuffix(' %')} below the teacher"
     return f"at most {value / 1e6:g} MB" if key == "max_bytes" else f"a p90 of at most {value:g} ms"
 
 
@@ -142,7 +145,7 @@ def text(
     block: Mapping[str, Any], table: pd.DataFrame, limits: Mapping[str, Any], questions: Mapping[str, str], call: str = _CALL
 ) -> str:
     """The page of one task, in Markdown. call: the command that runs the study, up to its targets."""
-    scale = markup.scale_of(table)
+    scale = common_scale(table["metric"])
     keys = [key for key in LIMITS if limits[key] is not None]
     wanted = "; ".join(_limit(key, limits, scale) for key in keys) or "none"
     chosen = choose(table, limits)
@@ -173,7 +176,7 @@ def text(
         "No other cell is as good on validation, as small and as fast, and better in one of them.",
         "",
     ]
-    lines.append(markup.pipe_table(shown(table[table["pareto"]])))
+    lines.append(pipe_table(pareto_set(table, "")))
     return "\n".join(lines)
 
 
@@ -191,12 +194,11 @@ def _compared_with(limits: Mapping[str, Any], seeds: int) -> str:
     )
 
 
-def _figures(row: pd.Series, scale: tuple[float, str, int]) -> str:
+def _figures(row: pd.Series, scale: Scale) -> str:
     """A cell in a clause."""
-    factor, label, digits = scale
     return (
-        f"{markup.number(row['validation'] * factor, digits)} on validation and {markup.number(row['quality'] * factor, digits)} on test "
-        f"({label}), {row['bytes'] / 1e6:.2f} MB, p90 {row['p90']:.2f} ms"
+        f"{scale.value.text(row['validation'])} on validation and {scale.value.text(row['quality'])} on test "
+        f"({scale.label}), {row['bytes'] / 1e6:.2f} MB, p90 {row['p90']:.2f} ms"
     )
 
 
@@ -206,7 +208,7 @@ def _chosen(
     chosen: pd.Series,
     limits: Mapping[str, Any],
     questions: Mapping[str, str],
-    scale: tuple[float, str, int],
+    scale: Scale,
     call: str,
 ) -> list[str]:
     count = int(table["qualifies"].sum())
@@ -217,7 +219,7 @@ def _chosen(
     if (bundle := block["bundles"].get(chosen["cell"])) is not None:
         lines.append(f"- Its bundle, which runs without this project: `{call} {bundle}`")
     if limits["max_accuracy_drop"] is not None and chosen["drop_bound"] > chosen["drop"]:
-        drop, bound = (markup.number(0.0 + chosen[name] * scale[0], scale[2] + 1) for name in ("drop", "drop_bound"))
+        drop, bound = (scale.size.text(0.0 + chosen[name]) for name in ("drop", "drop_bound"))
         lines.append(f"- Its drop on validation: {drop}, at most {bound} by that bound.")
     return lines + ([_loss(chosen, limits["max_accuracy_drop"], scale)] if _has_loss(chosen, limits) else [])
 
@@ -226,22 +228,21 @@ def _has_loss(chosen: pd.Series, limits: Mapping[str, Any]) -> bool:
     return limits["max_accuracy_drop"] is not None and not pd.isna(chosen.get("quality_change"))
 
 
-def _loss(chosen: pd.Series, limit: float, scale: tuple[float, str, int]) -> str:
+def _loss(chosen: pd.Series, limit: float, scale: Scale) -> str:
     """The loss on test beside the limit."""
-    value, low, high = (0.0 - chosen[f"quality_change{end}"] * scale[0] for end in ("", "_high", "_low"))
-    digits = scale[2] + 1
+    value, low, high = (0.0 - chosen[f"quality_change{end}"] for end in ("", "_high", "_low"))
     verdict = (
         "the whole interval is within the limit"
-        if high <= limit * scale[0]
+        if high <= limit
         else "the whole interval is beyond it: validation was too kind"
-        if low > limit * scale[0]
+        if low > limit
         else "the interval reaches beyond it, so this test set does not show that the limit holds"
     )
-    told = f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]; {verdict}."
-    return f"- Its loss against the teacher on test: {told} {speaks_of(int(chosen['seeds']))}"
+    told = scale.size.text(value, low, high)
+    return f"- Its loss against the teacher on test: {told}; {verdict}. {speaks_of(int(chosen['seeds']))}"
 
 
-def _none_fits(table: pd.DataFrame, limits: Mapping[str, Any], keys: list[str], scale: tuple[float, str, int]) -> list[str]:
+def _none_fits(table: pd.DataFrame, limits: Mapping[str, Any], keys: list[str], scale: Scale) -> list[str]:
     lines = ["## No cell is within all limits", ""]
     binding = [key for key in keys if choose(table, limits, without=key) is not None]
     lines.append(

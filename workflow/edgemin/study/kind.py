@@ -35,6 +35,7 @@ class Metric:
     factor: float = 1
     """Shown = measured times this: 100 for per cent."""
     digits: int = 3
+    """How it is usually printed; `report.number` says how tables show it."""
     unit: str = "correlation"
     """Of the measured value, in results.csv."""
     differing: bool = False

@@ -39,8 +39,10 @@ class Table:
     """What it says if it says nothing."""
     meaning: ClassVar[str] = ""
     """Of the key, for the reference of keys."""
-    forms: ClassVar[tuple[str, ...]] = ("csv", "md", "tex")
-    """Files that it writes."""
+    forms: ClassVar[tuple[str, ...]] = ("csv", "md", "tex", "json")
+    """Files that it writes: CSV has numbers as they are, the others what is read."""
+    shown_as: ClassVar[str] = "json"
+    """The form that the page shows."""
     by_default: ClassVar[bool] = False
     """Whether it is made of every study, and its cells are built, without being asked for."""
     anyway: ClassVar[bool] = False

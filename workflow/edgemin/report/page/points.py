@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from edgemin.report.markup import MISSING, number, quality_scale
 from edgemin.report.measured import latencies_of, logits_of, sizes_of
-from edgemin.report.page.tables import Cell, Row, Table
+from edgemin.report.number import Format, scale_of
 from edgemin.report.recipes import recipe
+from edgemin.report.sheet import Column, Row, Sheet
 from edgemin.study import registry
 from edgemin.study.chains import ROOT, Chain
 from edgemin.study.kind import Kind
 
 FIGURES: dict[str, dict[str, Any]] = {
-    "p50": {"words": "p50, ms", "axis": "x", "digits": 2, "less": True},
-    "p90": {"words": "p90, ms", "axis": "x", "digits": 2, "less": True},
-    "mb": {"words": "MB", "axis": "x", "digits": 2, "less": True},
-    "logical": {"words": "parameters, million", "axis": "x", "digits": 2, "less": True},
-    "speedup": {"words": "times faster than the teacher", "axis": "x", "digits": 2, "less": False},
-    "quality": {"words": "test quality", "axis": "y", "digits": None, "less": False},
-    "change": {"words": "change to the teacher", "axis": "y", "digits": None, "less": False},
-    "validation": {"words": "validation quality", "axis": "y", "digits": None, "less": False},
-    "agreement": {"words": "agreement with the teacher, %", "axis": "y", "digits": 1, "less": False},
-    "smaller": {"words": "times smaller than the teacher", "axis": "", "digits": 1, "less": False},
-    "sentences": {"words": "sentences/s in batches", "axis": "", "digits": 0, "less": False},
+    "p50": {"words": "p50, ms", "axis": "x", "less": True},
+    "p90": {"words": "p90, ms", "axis": "x", "less": True},
+    "mb": {"words": "MB", "axis": "x", "less": True},
+    "logical": {"words": "parameters, million", "axis": "x", "less": True},
+    "speedup": {"words": "times faster than the teacher", "axis": "x", "less": False},
+    "quality": {"words": "test quality", "axis": "y", "less": False},
+    "change": {"words": "change to the teacher", "axis": "y", "less": False},
+    "validation": {"words": "validation quality", "axis": "y", "less": False},
+    "agreement": {"words": "agreement with the teacher, %", "axis": "y", "less": False},
+    "smaller": {"words": "times smaller than the teacher", "axis": "", "less": False},
+    "sentences": {"words": "sentences/s in batches", "axis": "", "less": False},
 }
-"""Key -> words, the axis that it may stand on, digits (None: as the metric has), and whether less is better."""
+"""Key -> words, the axis that it may stand on, and whether less is better."""
+_FORMATS = {name: Format(2) for name in ("p50", "p90", "mb", "logical")} | {
+    "speedup": Format(2, unit="×"),
+    "agreement": Format(1),
+    "smaller": Format(1, unit="×"),
+    "sentences": Format(0),
+}
+"""Of figures that are no values of the metric."""
+
+
+def _format(name: str, metric: str) -> Format:
+    """Of a figure, in the unit that is shown."""
+    scale = scale_of(metric)
+    of_metric = {"quality": scale.value, "validation": scale.value, "change": scale.change}
+    return replace(of_metric[name], factor=1) if name in of_metric else _FORMATS[name]
 
 
 def points_of(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
@@ -65,11 +80,12 @@ def points_of(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
 def _point(key: tuple[str, str, str], spec: Mapping[str, Any], measured: Mapping[str, float | None]) -> dict[str, Any]:
     task, cell, runtime = key
     chain = Chain.parse(spec["cells"][cell]["chain"])
-    factor, label, digits = quality_scale(spec["metrics"][task])
+    metric = spec["metrics"][task]
+    scale = scale_of(metric)
     values: dict[str, float | None] = {}
     for name, value in measured.items():
-        scale = factor if name.split("_")[0] in ("quality", "change", "validation") else 1
-        values[name] = value * scale if value is not None and math.isfinite(value) else None
+        factor = scale.value.factor if name.split("_")[0] in ("quality", "change", "validation") else 1
+        values[name] = value * factor if value is not None and math.isfinite(value) else None
     return {
         "id": "/".join(key),
         "task": task,
@@ -80,9 +96,12 @@ def _point(key: tuple[str, str, str], spec: Mapping[str, Any], measured: Mapping
         "last": chain.last.stage if chain.last else ROOT,
         "stages": list(dict.fromkeys(link.stage for link in chain.links)),
         "variants": list(map(str, chain.links)),
-        "scale": {"label": label, "digits": digits},
+        "metric": metric,
+        "scale": {"label": scale.label},
         "values": values,
-        "texts": {name: _text(name, values, digits) for name in FIGURES},
+        "texts": {
+            name: _format(name, metric).text(*(values.get(f"{name}{end}") for end in ("", "_low", "_high"))) for name in FIGURES
+        },
     }
 
 
@@ -131,50 +150,30 @@ def _intervals(spec: Mapping[str, Any], tables: Path) -> dict[tuple[str, str, st
     return found
 
 
-def _text(name: str, values: Mapping[str, float | None], digits: int) -> str:
-    """A figure as people read it, with its interval where there is one."""
-    places = FIGURES[name]["digits"]
-    signed = name == "change"
-    places = digits + signed if places is None else places
-    value, low, high = (values.get(f"{name}{end}") for end in ("", "_low", "_high"))
-    if value is None:
-        return MISSING
-    unit = "×" if name in ("speedup", "smaller") else ""
-    text = number(value, places, signed) + unit
-    return text if low is None or high is None else f"{text} [{number(low, places, signed)}, {number(high, places, signed)}]"
-
-
-def shown(points: list[dict[str, Any]]) -> Table:
+def shown(points: list[dict[str, Any]]) -> Sheet:
     """The points as a table."""
-    told = [name for name in FIGURES if any(point["values"].get(name) is not None for point in points)]
     label = {point["scale"]["label"] for point in points}
     quality = next(iter(label)) if len(label) == 1 else "quality"
-    words = {name: FIGURES[name]["words"] for name in told}
-    words |= {"quality": f"test {quality}", "change": "change to teacher", "validation": f"validation {quality}"}
-    words |= {"logical": "parameters M", "speedup": "faster than teacher", "smaller": "smaller than teacher"}
-    words |= {"agreement": "agreement %", "p50": "p50 ms", "p90": "p90 ms", "sentences": "sentences/s"}
-    order = ("quality", "change", "p50", "speedup", "mb", "smaller", "logical", "p90", "sentences", "agreement", "validation")
-    told = [name for name in order if name in told]
+    headings = {"quality": f"test {quality}", "change": "change to teacher", "p50": "p50 ms", "speedup": "faster than teacher"}
+    headings |= {"mb": "MB", "smaller": "smaller than teacher", "logical": "parameters M", "p90": "p90 ms"}
+    headings |= {"sentences": "sentences/s", "agreement": "agreement %", "validation": f"validation {quality}"}
     several = len({point["task"] for point in points}) > 1
     names = ["cell", "runtime", *(["task"] if several else [])]
-    rows = [
-        Row(
-            [
-                *(Cell(point[name], False, None) for name in names),
-                *(Cell(point["texts"][name], False, point["values"].get(name)) for name in told),
-                Cell(point["recipe"], False, None),
-            ],
-            point["cell"],
-            point["runtime"],
-            point["task"],
-            False,
-        )
-        for point in points
+    columns = [
+        *(Column(name, [point[name] for point in points]) for name in names),
+        *(_column(name, heading, points) for name, heading in headings.items()),
+        Column("recipe", [point["recipe"] for point in points]),
     ]
-    columns = [*names, *(words[name] for name in told), "recipe"]
-    numeric = [False] * len(names) + [True] * len(told) + [False]
+    columns = [column for column in columns if any(value is not None for value in column.values)]
     note = (
         "Means over seeds. Change to teacher: difference of the means on test, in the same runtime, without an interval; the "
         "tables below pair their changes. Agreement: share of the test examples that cell and teacher decide alike."
     )
-    return Table("cells", "All measured cells", columns, numeric, rows, note)
+    rows = [Row(point["cell"], point["runtime"], point["task"]) for point in points]
+    return Sheet("cells", "All measured cells", "", columns, rows, note)
+
+
+def _column(name: str, heading: str, points: list[dict[str, Any]]) -> Column:
+    """A figure of all points."""
+    values, low, high = ([point["values"].get(f"{name}{end}") for point in points] for end in ("", "_low", "_high"))
+    return Column(heading, values, [_format(name, point["metric"]) for point in points], low, high)

@@ -44,7 +44,7 @@ def render(spec: Mapping[str, Any]) -> str:
     but data:) keeps a browser from running or loading anything else.
     """
     folder = Path(spec["root"]) / "tables"
-    tables = [read_table(folder, name, runtime) for name, runtime in spec["tables"].items() if name != "recommendation"]
+    tables = [read_table(folder, name) for name in spec["tables"] if registry.TABLES[name].shown_as == "json"]
     points = points_of(spec, folder)
     runtimes = [registry.RUNTIMES[name] for name in dict.fromkeys(point["runtime"] for point in points)]
     data = {
@@ -75,7 +75,7 @@ def render(spec: Mapping[str, Any]) -> str:
         summaries=summaries(spec, folder),
         speaks=speaks_of(len({row["seed"] for row in spec["rows"]})),
         points=points,
-        overview=shown(points),
+        overview=shown(points).content(),
         tables=tables,
         plots={name: {"source": _plot(spec["root"], name), "words": words} for name, words in PLOTS.items()},
         chains=chains_of(spec),

@@ -11,8 +11,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from edgemin.measure.blocks import Interval
-from edgemin.report.markup import number, quality_scale
 from edgemin.report.measured import logits_of
+from edgemin.report.number import Format, scale_of
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import values_of
 from edgemin.study import registry
@@ -66,14 +66,14 @@ def _whole(first: pd.Series, last: pd.Series, spec: Mapping[str, Any]) -> Interv
 
 def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[dict[str, str]]:
     """The ladder as a whole, in three figures."""
-    factor, label, digits = quality_scale(last["metric"])
+    scale = scale_of(last["metric"])
     tiles = []
     if change is not None:
-        ends = f"{number(first['quality'] * factor, digits)} → {number(last['quality'] * factor, digits)} {label.removeprefix(last['metric']).strip()}".strip()
-        interval = _ends(change.low * factor, change.high * factor, digits + 1, signed=True)
+        unit = scale.label.removeprefix(last["metric"])
+        ends = f"{scale.value.text(first['quality'])} → {scale.value.text(last['quality'])}{unit}"
         verdict = {"gain": "a gain", "loss": "a loss", None: NOT_SHOWN}[_sign(change.low, change.high)]
-        figure = number(change.value * factor, digits + 1, signed=True) + (" points" if factor == 100 else "")
-        tiles.append({"figure": figure, "words": f"{last['metric']} {interval}", "more": f"{ends}: {verdict}"})
+        words = f"{last['metric']} {scale.change.ends(change.low, change.high)}"
+        tiles.append({"figure": scale.change.text(change.value) + scale.points, "words": words, "more": f"{ends}: {verdict}"})
     if _told(first, "bytes") and _told(last, "bytes"):
         more = f"{_megabytes(first)} → {_megabytes(last)} MB"
         tiles.append({"figure": f"{first['bytes'] / last['bytes']:.1f}×", "words": "smaller", "more": more})
@@ -95,16 +95,14 @@ def _step(above: pd.Series, row: pd.Series) -> dict[str, Any]:
 def _quality(row: pd.Series) -> Markup:
     if not _told(row, "quality_change"):
         return Markup("")
-    factor, _, digits = quality_scale(row["metric"])
+    scale = scale_of(row["metric"])
     change = _interval(row, "quality_change")
-    unit = " points" if factor == 100 else ""
     sign = _sign(change.low, change.high)
     if sign is None:
-        figure = number(change.value * factor, digits + 1, signed=True) + unit
-        ends = _ends(change.low * factor, change.high * factor, digits + 1, signed=True)
+        figure, ends = scale.change.text(change.value) + scale.points, scale.change.ends(change.low, change.high)
         return Markup("A change of {} is <em>{}</em>: {}.").format(row["metric"], NOT_SHOWN, _whole_text(figure, ends))
     low, high = sorted((abs(change.low), abs(change.high)))
-    figure, ends = number(abs(change.value) * factor, digits + 1) + unit, _ends(low * factor, high * factor, digits + 1)
+    figure, ends = scale.size.text(abs(change.value)) + scale.points, scale.size.ends(low, high)
     verb = "gains" if sign == "gain" else "costs"
     return Markup("It {} <strong>{}</strong> of {}.").format(verb, _whole_text(figure, ends), row["metric"])
 
@@ -163,14 +161,10 @@ def _interval(row: pd.Series, name: str) -> Interval:
     return Interval(*(float(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
 
 
-def _ends(low: float, high: float, digits: int, signed: bool = False) -> str:
-    return f"[{number(low, digits, signed)}, {number(high, digits, signed)}]"
-
-
 def _times(row: pd.Series, name: str) -> str:
     """Ends of a ratio's interval; nothing with one round."""
     times = _interval(row, name)
-    return "" if pd.isna(times.low) else _ends(times.low, times.high, 2)
+    return "" if pd.isna(times.low) else Format(2).ends(times.low, times.high)
 
 
 def _megabytes(row: pd.Series) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from edgemin.report import markup
+from edgemin.report.number import common_scale
 from edgemin.report.statistics.significance import holm
 from edgemin.report.statistics.twoway import FEWEST_SEEDS
 
@@ -60,10 +60,9 @@ def cautioned(table: pd.DataFrame) -> str:
 
 
 def _smallest(table: pd.DataFrame) -> str:
-    factor, _, digits = markup.scale_of(table)
+    scale = common_scale(table["metric"])
     effects = table["smallest_effect"].astype(float)
     if effects.isna().all():
         return ""
-    smallest = [markup.number(effects.agg(end) * factor, digits + 1) for end in ("min", "max")]
-    unit = " points" if factor == 100 else ""
-    return f" Smallest effect that it could show (80 % power, before correction): {' to '.join(dict.fromkeys(smallest))}{unit}."
+    smallest = [scale.size.text(effects.agg(end)) for end in ("min", "max")]
+    return f" Smallest effect that it could show (80 % power, before correction): {' to '.join(dict.fromkeys(smallest))}{scale.points}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -62,12 +64,12 @@ class Choices(Table):
         return [f"{row['folder']}/{name}" for name in ("predictions.parquet", *row["reads"])]
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        from edgemin.report.markup import write_forms
+        from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import speaks_of
 
         found = frame(spec)
         note = f"{NOTE} {speaks_of(int(found['seeds'].max()))}"
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+        write_table(self, spec, folder, found, shown(found), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -140,24 +142,25 @@ def _cost(by: str, seeds: Sequence[Mapping[str, Any]]) -> float:
     return float(np.mean([read_json(Path(seed["folder"]) / "size.json")[count] for seed in seeds]))
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
+    from edgemin.report.number import common_scale
 
-    factor, label, digits = markup.scale_of(found)
-    first = ~found.duplicated(["task", "asks"])
-    columns = markup.task_column(found)
-    columns |= {
-        "stage": found["asks"].where(first, ""),
-        "rule": [_rule(row, factor) if at_first else "" for at_first, (_, row) in zip(first, found.iterrows(), strict=True)],
-        "cell": [row["cell"] if row["alternative"] else f"({row['cell']})" for _, row in found.iterrows()],
-        f"validation {label}": markup.numbers(found["validation"], factor, digits + 1),
-        "difference": markup.intervals(found, "difference", factor, digits + 1, signed=True),
-    }
-    if found["cost"].notna().any():
-        columns["counted"] = [_counted(row) for _, row in found.iterrows()]
-    columns["wins"] = ["yes" if wins else "" for wins in found["wins"]]
-    return columns | {"taken": ["yes" if taken else "" for taken in found["taken"]], "seeds": found["seeds"].astype(str)}
+    scale = common_scale(found["metric"])
+    again = columns.repeats(found, "task", "asks")
+    return [
+        *columns.task(found),
+        columns.text("stage", found["asks"], again),
+        columns.text("rule", [_rule(row, scale.value.factor) for _, row in found.iterrows()], again),
+        columns.text("cell", [row["cell"] if row["alternative"] else f"({row['cell']})" for _, row in found.iterrows()]),
+        columns.numbers(f"validation {scale.label}", found["validation"], scale.value),
+        columns.intervals("difference", found, "difference", scale.change),
+        *([_counted(found)] if found["cost"].notna().any() else []),
+        columns.text("wins", ["yes" if wins else "" for wins in found["wins"]]),
+        columns.text("taken", ["yes" if taken else "" for taken in found["taken"]]),
+        columns.numbers("seeds", found["seeds"], columns.WHOLE),
+    ]
 
 
 def _rule(row: pd.Series, factor: float) -> str:
@@ -167,10 +170,11 @@ def _rule(row: pd.Series, factor: float) -> str:
     return f"{words} at most {row['within'] * factor:g} below {row['below']}"
 
 
-def _counted(row: pd.Series) -> str:
-    from edgemin.report import markup
+def _counted(found: pd.DataFrame) -> Column:
+    """What is to be low, in the unit of each row's rule; of time how many times faster than the teacher."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format
 
-    if row["by"] == "faster":
-        return f"{markup.number(1 / row['cost'], 2)}× faster"
-    units = {"smaller": "MB", "fewer": "million weights"}
-    return f"{markup.number(row['cost'] / 1e6, 2)} {units[row['by']]}" if row["by"] in units else ""
+    units = {"faster": "× faster", "smaller": " MB", "fewer": " million weights", "quality": ""}
+    values = [1 / row["cost"] if row["by"] == "faster" else row["cost"] / 1e6 for _, row in found.iterrows()]
+    return replace(columns.numbers("counted", values, Format(2)), after=[units[by] for by in found["by"]], missing="")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -78,28 +79,29 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return adjusted(pd.DataFrame(rows))
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
 
-    return markup.task_column(found) | {
-        "cell": found["cell"],
-        "recipe": found["recipe"],
-        **markup.judged(found),
-        "logical M": markup.millions(found["logical"]),
-        "MB": markup.millions(found["bytes"]),
-        "MB of first": markup.numbers(found["bytes_ratio"], 1, 2, "×"),
-        "p50 ms": markup.intervals(found, "p50", 1, 2),
-        "p50 of first": markup.numbers(found["p50_ratio"], 1, 2, "×"),
-        "faster than teacher": markup.intervals(found, "speedup_over_reference", 1, 2, unit="×"),
-    }
+    return [
+        *columns.task(found),
+        columns.text("cell", found["cell"]),
+        columns.text("recipe", found["recipe"]),
+        *columns.judged(found),
+        columns.millions("logical M", found["logical"]),
+        columns.millions("MB", found["bytes"]),
+        columns.numbers("MB of first", found["bytes_ratio"], columns.TIMES),
+        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
+        columns.numbers("p50 of first", found["p50_ratio"], columns.TIMES),
+        columns.intervals("faster than teacher", found, "speedup_over_reference", columns.TIMES),
+    ]
 
 
 def write_recipes(table: BlockTable, spec: Mapping[str, Any], folder: Path) -> None:
-    """Write the three forms."""
-    from edgemin.report.markup import write_forms
+    """Write the files of a table of `recipe_blocks`."""
+    from edgemin.report.forms import write_table
     from edgemin.report.statistics.adjust import said
 
     found = frame(spec)
     note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {said(found)}"
-    write_forms(folder, table.name, found, shown(found), f"{table.title}: {spec['study']}", note)
+    write_table(table, spec, folder, found, shown(found), note)

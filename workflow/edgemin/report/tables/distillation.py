@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.number import Scale
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -83,14 +85,14 @@ class Distillation(BlockTable):
         return [*measured, f"{row['teacher']}/predictions.parquet", row["history"], *row["caches"]]
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        from edgemin.report.markup import write_forms
+        from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import said
 
         found = frame(spec)
         note = f"{NOTE} Runtime of the predictions: {spec['runtime']}. {said(found)}"
         if uneven := [control for control, rows in found.groupby("control", sort=False) if _uneven(rows)]:
             note += f" Not at equal compute: the numbers of updates differ in the block of {', '.join(uneven)}."
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+        write_table(self, spec, folder, found, shown(found), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -163,31 +165,35 @@ def _training(seeds: list[dict[str, Any]]) -> dict[str, float]:
     return {name: float(value) for name, value in pd.DataFrame(told).mean().items()}
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format, common_scale
 
-    factor, _, digits = markup.scale_of(found)
-    columns = markup.task_column(found)
-    columns |= {
-        "control": found["control"].where(~found.duplicated(["task", "control"]), ""),
-        "cell": found["cell"],
-        **markup.judged(found),
-        "agreement %": markup.numbers(found["agreement"], 100, 1),
-        "KL": markup.numbers(found["kl_to_teacher"], 1, 3),
-    }
-    for name in (column for column in found if column.startswith("out_of_domain_")):
-        columns[f"{name.removeprefix('out_of_domain_')} {'%' if factor == 100 else ''}".strip()] = markup.numbers(
-            found[name], factor, digits
-        )
-    return columns | {
-        "updates": markup.numbers(found["updates"], 1, 0),
-        "training s": markup.numbers(found["training_seconds"], 1, 0),
-        "examples/s": markup.numbers(found["examples_per_second"], 1, 0),
-        "teacher texts": markup.numbers(found["teacher_texts"], 1, 0),
-        "teacher s": markup.numbers(found["teacher_seconds"], 1, 0),
-        "projection": found["projection_parameters"].map(lambda count: "yes" if count else ""),
-    }
+    elsewhere = [name for name in found if name.startswith("out_of_domain_")]
+    return [
+        *columns.task(found),
+        columns.text("control", found["control"], columns.repeats(found, "task", "control")),
+        columns.text("cell", found["cell"]),
+        *columns.judged(found),
+        columns.numbers("agreement %", found["agreement"], Format(1, 100)),
+        columns.numbers("KL", found["kl_to_teacher"], Format(3)),
+        *(_elsewhere_shown(name, found[name], common_scale(found["metric"])) for name in elsewhere),
+        columns.numbers("updates", found["updates"], columns.WHOLE),
+        columns.numbers("training s", found["training_seconds"], columns.WHOLE),
+        columns.numbers("examples/s", found["examples_per_second"], columns.WHOLE),
+        columns.numbers("teacher texts", found["teacher_texts"], columns.WHOLE),
+        columns.numbers("teacher s", found["teacher_seconds"], columns.WHOLE),
+        columns.text("projection", found["projection_parameters"].map(lambda count: "yes" if count else "")),
+    ]
+
+
+def _elsewhere_shown(name: str, values: pd.Series, scale: Scale) -> Column:
+    """Quality on a test set of another kind of text."""
+    from edgemin.report import columns
+
+    unit = " %" if scale.value.factor == 100 else ""
+    return columns.numbers(f"{name.removeprefix('out_of_domain_')}{unit}", values, scale.value)
 
 
 def _uneven(rows: pd.DataFrame) -> bool:

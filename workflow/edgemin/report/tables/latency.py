@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -56,12 +58,12 @@ class LatencyTable(Table):
         return {"study": study.study, "rows": rows}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        from edgemin.report.markup import write_forms
+        from edgemin.report.forms import write_table
         from edgemin.report.measured import latency_said
 
         found = frame(spec)
         seeds = [seed for row in rows_of(spec) for seed in row["seeds"]]
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", f"{NOTE} {latency_said(seeds)}")
+        write_table(self, spec, folder, found, shown(found), f"{NOTE} {latency_said(seeds)}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -84,22 +86,27 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
 
-    columns = markup.task_column(found) | {"runtime": found["runtime"], "cell": found["cell"]}
-    heads = {"p50": "p50 ms", "p90": "p90 ms", "p99": "p99 ms", "end_to_end": "from text ms"}
-    columns |= {head: markup.numbers(found[name], 1, 2) for name, head in heads.items()}
-    columns |= {
-        "first answer ms": markup.numbers(found["cold_start"], 1, 0),
-        "memory MB": markup.numbers(found["peak_memory"], 1, 0),
-    }
-    for name in (name for name in found if name.startswith("p50_")):
-        length = name.split("_")[1]
-        faster = markup.numbers(found[f"speedup_over_reference_{length}_tokens"], 1, 1, "×")
-        times = markup.numbers(found[name], 1, 2)
-        columns[f"{length} tokens ms"] = [
-            time if ratio == markup.MISSING else f"{time} ({ratio})" for time, ratio in zip(times, faster, strict=True)
-        ]
-    return columns
+    plain = {"p50": "p50 ms", "p90": "p90 ms", "p99": "p99 ms", "end_to_end": "from text ms"}
+    return [
+        *columns.task(found),
+        columns.text("runtime", found["runtime"]),
+        columns.text("cell", found["cell"]),
+        *(columns.numbers(heading, found[name], columns.MILLISECONDS) for name, heading in plain.items()),
+        columns.numbers("first answer ms", found["cold_start"], columns.WHOLE),
+        columns.numbers("memory MB", found["peak_memory"], columns.WHOLE),
+        *(_of_length(found, name.split("_")[1]) for name in found if name.startswith("p50_")),
+    ]
+
+
+def _of_length(found: pd.DataFrame, tokens: str) -> Column:
+    """Time, and in brackets how many times faster than the teacher."""
+    from edgemin.report import columns
+    from edgemin.report.number import MISSING, Format
+
+    faster = [Format(1, unit="×").text(ratio) for ratio in found[f"speedup_over_reference_{tokens}_tokens"]]
+    times = columns.numbers(f"{tokens} tokens ms", found[f"p50_{tokens}_tokens"], columns.MILLISECONDS)
+    return replace(times, after=["" if text == MISSING else f" ({text})" for text in faster])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -41,12 +43,12 @@ class Literature(Table):
         return {**stagewise, "blocks": [one for one in stagewise["blocks"] if one["rows"][0]["about"]["runtime"] == runtime]}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        from edgemin.report.markup import write_forms
+        from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import speaks_of
 
         found = frame(spec)
         note = f"{NOTE} {speaks_of(max(len(row['seeds']) for row in rows_of(spec)))}"
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+        write_table(self, spec, folder, found, shown(found), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -77,27 +79,34 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return pd.concat([published, pd.DataFrame(ours)], ignore_index=True)
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format, common_scale
 
     ours = found["metric"].notna()
-    factor, _, digits = markup.scale_of(found[ours])
-    measured = markup.intervals(found, "speedup_over_reference", 1, 2, unit="×")
-    return {
-        "work": found["work"],
-        "parameters M": markup.numbers(found["parameters"], 1e-6, 1),
-        "faster": [
-            here if own else said if isinstance(said, str) else markup.MISSING
-            for here, said, own in zip(measured, found["faster"], ours, strict=True)
-        ],
-        "SST-2 %": markup.numbers(found["sst2"], 1, 1),
-        "MNLI-m %": markup.numbers(found["mnli"], 1, 1),
-        "this study's task": [
-            f"{text} ({metric}, {task})" if own else markup.MISSING
-            for text, metric, task, own in zip(
-                markup.intervals(found, "quality", factor, digits), found["metric"], found["task"], ours, strict=True
-            )
-        ],
-        "source": found["source"],
-    }
+    quality = columns.intervals("this study's task", found, "quality", common_scale(found.loc[ours, "metric"]).value)
+    named = [f" ({metric}, {task})" for metric, task in zip(found["metric"], found["task"], strict=True)]
+    return [
+        columns.text("work", found["work"]),
+        columns.numbers("parameters M", found["parameters"], Format(1, 1e-6)),
+        _faster(found),
+        columns.numbers("SST-2 %", found["sst2"], Format(1)),
+        columns.numbers("MNLI-m %", found["mnli"], Format(1)),
+        replace(quality, after=named),
+        columns.text("source", found["source"]),
+    ]
+
+
+def _faster(found: pd.DataFrame) -> Column:
+    """Measured here with its interval; published with as many decimals as there, `2.7×`."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format
+
+    measured = columns.intervals("faster", found, "speedup_over_reference", columns.TIMES)
+    values, forms = list(measured.values), [columns.TIMES] * len(found)
+    for row, text in enumerate(found["faster"]):
+        if isinstance(text, str):
+            values[row] = float(text.removesuffix("×"))
+            forms[row] = Format(len(text.removesuffix("×").partition(".")[2]), unit="×")
+    return replace(measured, values=values, format=forms)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -57,10 +58,10 @@ class Parameters(Table):
         return {"study": study.study, "rows": rows}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        from edgemin.report.markup import write_forms
+        from edgemin.report.forms import write_table
 
         found = frame(spec)
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", NOTE)
+        write_table(self, spec, folder, found, shown(found), NOTE)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -92,18 +93,22 @@ def _counts(size: Mapping[str, Any]) -> dict[str, float]:
     return {name: float("nan") if value is None else float(value) for name, value in (counts | parts).items()}
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
     from edgemin.measure.size import COMPONENTS
-    from edgemin.report import markup
+    from edgemin.report import columns
+    from edgemin.report.number import common_scale
 
-    factor, label, digits = markup.scale_of(found)
-    columns = markup.task_column(found)
-    columns |= {"cell": found["cell"], "runtime": found["runtime"]}
-    for name in ("naive", "logical", "vanished", "removed", "nonzero", *COMPONENTS):
-        columns[f"{name} M"] = markup.millions(found[name])
-    return columns | {
-        "MB": markup.millions(found["bytes"]),
-        "p50 ms": markup.numbers(found["p50"], 1, 2),
-        label: markup.numbers(found["quality"], factor, digits),
-    }
+    scale = common_scale(found["metric"])
+    return [
+        *columns.task(found),
+        columns.text("cell", found["cell"]),
+        columns.text("runtime", found["runtime"]),
+        *(
+            columns.millions(f"{name} M", found[name])
+            for name in ("naive", "logical", "vanished", "removed", "nonzero", *COMPONENTS)
+        ),
+        columns.millions("MB", found["bytes"]),
+        columns.numbers("p50 ms", found["p50"], columns.MILLISECONDS),
+        columns.numbers(scale.label, found["quality"], scale.value),
+    ]

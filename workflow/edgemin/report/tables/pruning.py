@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -78,12 +79,12 @@ class Pruning(BlockTable):
         return [*measured_files(row), *([row["history"]] if row["history"] else [])]
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        from edgemin.report.markup import write_forms
+        from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import said
 
         found = frame(spec)
         note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {said(found)}"
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+        write_table(self, spec, folder, found, shown(found), note)
 
 
 def _cut_by(study: Study, chain: Chain) -> Any:
@@ -130,32 +131,31 @@ def _trained(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return found | {name: float(np.mean([one[name] for one in masks])) for name in names}
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
 
-    return markup.task_column(found) | {
-        "cell": found["cell"],
-        "structure": found["structure"].fillna(markup.MISSING),
-        "cut": _cut(found),
-        "by": found["criterion"].fillna(markup.MISSING),
-        "recovered": found["recovered"].map({True: "yes", False: ""}).fillna(markup.MISSING),
-        "updates": markup.numbers(found["updates"], 1, 0),
-        **markup.judged(found),
-        "logical M": markup.millions(found["logical"]),
-        "nonzero M": markup.millions(found["nonzero"]),
-        "MB": markup.millions(found["bytes"]),
-        "compressed MB": markup.millions(found["compressed"]),
-        "p50 ms": markup.intervals(found, "p50", 1, 2),
-        "faster than parent": markup.intervals(found, "speedup_over_parent", 1, 2, unit="×"),
-    }
+    return [
+        *columns.task(found),
+        columns.text("cell", found["cell"]),
+        columns.text("structure", found["structure"]),
+        columns.text("cut", _cut(found)),
+        columns.text("by", found["criterion"]),
+        columns.text("recovered", found["recovered"].map({True: "yes", False: ""})),
+        columns.numbers("updates", found["updates"], columns.WHOLE),
+        *columns.judged(found),
+        columns.millions("logical M", found["logical"]),
+        columns.millions("nonzero M", found["nonzero"]),
+        columns.millions("MB", found["bytes"]),
+        columns.millions("compressed MB", found["compressed"]),
+        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
+        columns.intervals("faster than parent", found, "speedup_over_parent", columns.TIMES),
+    ]
 
 
 def _cut(found: pd.DataFrame) -> pd.Series:
     """What was asked for; with learned masks also what was reached."""
-    from edgemin.report import markup
-
-    cut = found["cut"].fillna(markup.MISSING)
+    cut = found["cut"]
     if "sparsity_prunable" not in found:
         return cut
     reached, of_all = ((found[f"sparsity_{name}"] * 100).map("{:.1f}".format) for name in ("prunable", "model"))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -68,7 +69,7 @@ class Quantization(BlockTable):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.core.files import read_json
-        from edgemin.report.markup import write_forms
+        from edgemin.report.forms import write_table
         from edgemin.report.measured import latency_said
         from edgemin.report.statistics.adjust import said
 
@@ -80,7 +81,7 @@ class Quantization(BlockTable):
             note += (
                 " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."
             )
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+        write_table(self, spec, folder, found, shown(found), note)
 
 
 def _about(study: Study, chain: Chain) -> dict[str, Any]:
@@ -126,25 +127,27 @@ def _batches(results: pd.DataFrame) -> dict[str, float | None]:
     return {name: float(values.mean()) if len(values) else None for name, values in chosen.items()}
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format, common_scale
 
-    factor, _, digits = markup.scale_of(found)
     quantized = found.where(found["scheme"].notna())
-    return markup.task_column(found) | {
-        "runtime": found["runtime"].where(~found.duplicated(["task", "runtime", "reference"]), ""),
-        "cell": found["cell"],
-        "scheme": found["scheme"].fillna("fp32"),
-        "details": found["details"].fillna(""),
-        "validation": markup.numbers(found["validation"], factor, digits),
-        **markup.judged(found),
-        "agreement %": markup.numbers(found["agreement"], 100, 1) if "agreement" in found else [markup.MISSING] * len(found),
-        "MB": markup.millions(found["bytes"]),
-        "smaller": markup.numbers(found["smaller"], 1, 1, "×"),
-        "p50 ms": markup.intervals(found, "p50", 1, 2),
-        "p90 ms": markup.numbers(found["p90"], 1, 2),
-        "faster": markup.intervals(quantized, "speedup_over_parent", 1, 2, unit="×"),
-        "sentences/s": markup.numbers(found["sentences_per_second"], 1, 0),
-        "in batches": markup.intervals(quantized, "throughput_over_parent", 1, 2, unit="×"),
-    }
+    agreement = found.get("agreement", [None] * len(found))
+    return [
+        *columns.task(found),
+        columns.text("runtime", found["runtime"], columns.repeats(found, "task", "runtime", "reference")),
+        columns.text("cell", found["cell"]),
+        columns.text("scheme", found["scheme"], missing="fp32"),
+        columns.text("details", found["details"], missing=""),
+        columns.numbers("validation", found["validation"], common_scale(found["metric"]).value),
+        *columns.judged(found),
+        columns.numbers("agreement %", agreement, Format(1, 100)),
+        columns.millions("MB", found["bytes"]),
+        columns.numbers("smaller", found["smaller"], Format(1, unit="×")),
+        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
+        columns.numbers("p90 ms", found["p90"], columns.MILLISECONDS),
+        columns.intervals("faster", quantized, "speedup_over_parent", columns.TIMES),
+        columns.numbers("sentences/s", found["sentences_per_second"], columns.WHOLE),
+        columns.intervals("in batches", quantized, "throughput_over_parent", columns.TIMES),
+    ]

@@ -23,6 +23,8 @@ class Recommendation(Table):
     name = "recommendation"
     title = "Recommendation"
     caption = "Which recipe to ship within the study's limits: chosen on validation, reported on test."
+    forms = ("csv", "md", "tex")
+    shown_as = "md"
     anyway = True
 
     def declared(self, study: Study) -> bool:
@@ -69,7 +71,7 @@ class Recommendation(Table):
         from edgemin.core.files import whole_file
         from edgemin.report.collect import write
         from edgemin.report.markup import latex
-        from edgemin.report.recommendation import candidates, choose, shown, text
+        from edgemin.report.recommendation import candidates, choose, pareto_set, text
 
         told = {"call": spec["call"]} if "call" in spec else {}
         tables, pages = [], []
@@ -87,7 +89,7 @@ class Recommendation(Table):
         with whole_file(folder / "recommendation.md") as partial:
             partial.write_text("\n".join(pages), encoding="utf-8")
         with whole_file(folder / "recommendation.tex") as partial:
-            partial.write_text(latex(shown(table[table["pareto"]]), "The Pareto set; chosen on validation."), encoding="utf-8")
+            partial.write_text(latex(pareto_set(table, spec["study"])), encoding="utf-8")
 
 
 def _no_teacher(runtime: str) -> str:

@@ -10,8 +10,16 @@ from edgemin.core.errors import EdgeminError
 from edgemin.study.table import Table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
+
+NOTE = (
+    "Every point of every sweep, on validation, without any training after the cut. Cut: the share that was taken; random: the floor. Scoring: "
+    "seconds that the scores of the criterion took, once for all points."
+)
 
 
 class SensitivityTable(Table):
@@ -20,7 +28,7 @@ class SensitivityTable(Table):
     caption = (
         "How much can be cut, by which score: every point of every sweep, on validation, without any training after the cut."
     )
-    forms = ("csv",)
+    forms = ("csv", "json")
 
     def declared(self, study: Study) -> bool:
         return bool(study.sensitivity)
@@ -35,7 +43,7 @@ class SensitivityTable(Table):
         import pandas as pd
 
         from edgemin.core.files import read_json
-        from edgemin.report.collect import write
+        from edgemin.report.forms import write_table
 
         rows: list[dict[str, Any]] = []
         for sweep in spec["rows"][0]["seeds"]:
@@ -45,4 +53,24 @@ class SensitivityTable(Table):
             rows += [{**common, **point} for point in found["points"]]
         if not rows:
             raise EdgeminError("sensitivity: the study has no such key; add it, with the cell to cut (config/README.md)")
-        write(pd.DataFrame(rows), folder / "sensitivity.csv")
+        found = pd.DataFrame(rows)
+        write_table(self, spec, folder, found, shown(found), NOTE)
+
+
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format, common_scale
+
+    scale = common_scale(found["metric"])
+    return [
+        *columns.task(found),
+        columns.numbers("seed", found["seed"], columns.WHOLE),
+        columns.text("structure", found["structure"]),
+        columns.text("criterion", found["criterion"]),
+        columns.numbers("cut %", found["ratio"], Format(1, 100)),
+        columns.numbers(f"validation {scale.label}", found["value"], scale.value),
+        columns.millions("parameters M", found["parameters"]),
+        columns.numbers("s", found["seconds"], Format(1)),
+        columns.numbers("scoring s", found["scoring_seconds"], Format(1)),
+    ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 NOTE = (
@@ -72,37 +73,43 @@ def runtime_blocks(table: RuntimeTable, plan: Plan) -> dict[str, Any]:
 
 
 def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, reference: str) -> None:
-    """Write the three forms. reference: what a change is against, the row above or the first of the block."""
+    """Write the files of a table of `runtime_blocks`. reference: what a change is against, the row above or the first of the block."""
     from edgemin.report.blocks import frame_of
-    from edgemin.report.markup import write_forms
+    from edgemin.report.forms import write_table
     from edgemin.report.measured import latency_said
     from edgemin.report.statistics.adjust import said
 
-    frame = frame_of(spec["blocks"], stepwise=reference == "the row above")
+    found = frame_of(spec["blocks"], stepwise=reference == "the row above")
     measured = [seed for row in rows_of(spec) for seed in row["seeds"]]
-    note = f"{NOTE.format(reference=reference)} {latency_said(measured)} {said(frame)}"
-    text = shown(frame, stages=table.name == "subsets")
-    write_forms(folder, table.name, frame, text, f"{table.title}: {spec['study']}", note)
+    note = f"{NOTE.format(reference=reference)} {latency_said(measured)} {said(found)}"
+    write_table(table, spec, folder, found, shown(found, stages=table.name == "subsets"), note)
 
 
-def shown(frame: pd.DataFrame, stages: bool = False) -> dict[str, Any]:
-    """The columns that a person reads, as text. stages: say which stages each chain has."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame, stages: bool = False) -> list[Column]:
+    """The columns that a person reads. stages: say which stages each chain has."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format
 
-    first = frame.groupby(["task", "runtime"], sort=False)["bytes"].transform("first")
-    columns = markup.task_column(frame)
-    columns |= {"runtime": frame["runtime"], "cell": frame["cell"]}
-    for stage in STAGES if stages else ():
-        columns[stage] = ["yes" if f"/{stage}-" in chain else "" for chain in frame["chain"]]
-    columns |= {
-        **markup.judged(frame),
-        "naive M": markup.millions(frame["naive"]),
-        "logical M": markup.millions(frame["logical"]),
-        "MB": markup.millions(frame["bytes"]),
-        "smaller": markup.numbers(first / frame["bytes"], 1, 1, "×"),
-        "p50 ms": markup.intervals(frame, "p50", 1, 2),
-        "p90 ms": markup.numbers(frame["p90"], 1, 2),
-        "faster than teacher": markup.intervals(frame, "speedup_over_reference", 1, 2, unit="×"),
-        "sentences/s": markup.numbers(frame["sentences_per_second"], 1, 0),
-    }
-    return columns
+    first = found.groupby(["task", "runtime"], sort=False)["bytes"].transform("first")
+    return [
+        *columns.task(found),
+        columns.text("runtime", found["runtime"]),
+        columns.text("cell", found["cell"]),
+        *(_has(stage, found["chain"]) for stage in STAGES if stages),
+        *columns.judged(found),
+        columns.millions("naive M", found["naive"]),
+        columns.millions("logical M", found["logical"]),
+        columns.millions("MB", found["bytes"]),
+        columns.numbers("smaller", first / found["bytes"], Format(1, unit="×")),
+        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
+        columns.numbers("p90 ms", found["p90"], columns.MILLISECONDS),
+        columns.intervals("faster than teacher", found, "speedup_over_reference", columns.TIMES),
+        columns.numbers("sentences/s", found["sentences_per_second"], columns.WHOLE),
+    ]
+
+
+def _has(stage: str, chains: pd.Series) -> Column:
+    """Which chains have a stage."""
+    from edgemin.report import columns
+
+    return columns.text(stage, ["yes" if f"/{stage}-" in chain else "" for chain in chains])

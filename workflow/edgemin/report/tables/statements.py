@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from edgemin.measure.blocks import Interval
     from edgemin.plan.plan import Plan
+    from edgemin.report.sheet import Column
     from edgemin.study.study import Study
 
 Seeds = Sequence[Mapping[str, Any]]
@@ -71,14 +73,14 @@ class Statements(Table):
         return {"study": study.study, "rows": list(rows.values()), "of": list(rows), "statements": statements}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        from edgemin.report.markup import write_forms
+        from edgemin.report.forms import write_table
         from edgemin.report.measured import latency_said
         from edgemin.report.statistics.adjust import speaks_of
 
         found = frame(spec)
         seeds = [seed for row in spec["rows"] for seed in row["seeds"]]
         note = f"{NOTE} {latency_said(seeds)} {speaks_of(max(len(row['seeds']) for row in spec['rows']))}"
-        write_forms(folder, self.name, found, shown(found), f"{self.title}: {spec['study']}", note)
+        write_table(self, spec, folder, found, shown(found), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -186,27 +188,34 @@ def _log_speed(seeds: Seeds) -> tuple[float, float]:
     return float(middle), float(half)
 
 
-def shown(found: pd.DataFrame) -> dict[str, Any]:
-    """The columns that a person reads, as text."""
-    from edgemin.report import markup
+def shown(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format, scale_of
     from edgemin.report.statistics.twoway import FEWEST_SEEDS
 
-    columns = {"statement": found["says"], "said by": found["source"], **markup.task_column(found)}
-    measured, verdicts = [], []
+    forms, before, after, verdicts = [], [], [], []
     for _, row in found.iterrows():
-        factor, label, digits = markup.quality_scale(row["metric"]) if row["by"] == "quality" else (1, row["by"], 1)
-        unit = "" if row["by"] == "quality" else "×"
-        text = f"{row['cell']} against {row['than']}, {label}: {markup.number(row['value'] * factor, digits + 1, not unit)}{unit}"
-        if row["by"] not in EXACT and row[["low", "high"]].notna().all():
-            text += f" [{', '.join(markup.number(row[end] * factor, digits + 1, not unit) for end in ('low', 'high'))}]"
-        sign = "≥" if row["side"] > 0 else "≤"
-        measured.append(f"{text} ({sign} {row['bound'] * factor:g}{unit})")
-        few = row["by"] == "quality" and row["seeds"] < FEWEST_SEEDS and row["verdict"] != "not shown"
+        quality = row["by"] == "quality"
+        scale = scale_of(row["metric"])
+        form = scale.change if quality else Format(2, unit="×")
+        forms.append(form)
+        before.append(f"{row['cell']} against {row['than']}, {scale.label if quality else row['by']}: ")
+        after.append(f" ({'≥' if row['side'] > 0 else '≤'} {row['bound'] * form.factor:g}{form.unit})")
+        few = quality and row["seeds"] < FEWEST_SEEDS and row["verdict"] != "not shown"
         verdicts.append(f"{row['verdict']} ({FEW})" if few else row["verdict"])
-    overall = [text if first else "" for text, first in zip(found["overall"], ~found.duplicated(["says", "task"]), strict=True)]
-    return columns | {
-        "measured": measured,
-        "seeds": found["seeds"].astype(str),
-        "this line": verdicts,
-        "statement holds": overall,
-    }
+    measured = columns.intervals("measured", found.assign(**_ends(found)), "value", columns.TIMES)
+    return [
+        columns.text("statement", found["says"]),
+        columns.text("said by", found["source"]),
+        *columns.task(found),
+        replace(measured, format=forms, before=before, after=after),
+        columns.numbers("seeds", found["seeds"], columns.WHOLE),
+        columns.text("this line", verdicts),
+        columns.text("statement holds", found["overall"], columns.repeats(found, "says", "task")),
+    ]
+
+
+def _ends(found: pd.DataFrame) -> dict[str, pd.Series]:
+    """Ends of the intervals; counts are known exactly, and have none."""
+    return {f"value_{end}": found[end].where(~found["by"].isin(EXACT)) for end in ("low", "high")}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from edgemin.report.drawing import BLUE, GREY, SETTINGS, save
-from edgemin.report.markup import quality_scale
+from edgemin.report.number import scale_of
 
 
 def draw(table_file: str, files: Iterable[str]) -> None:
@@ -34,7 +34,8 @@ def draw(table_file: str, files: Iterable[str]) -> None:
 
 
 def _panel(left: Any, right: Any, rows: pd.DataFrame, title: str) -> None:
-    factor, label, _ = quality_scale(rows["metric"].iloc[0])
+    scale = scale_of(rows["metric"].iloc[0])
+    factor, label = scale.value.factor, scale.label
     y = np.arange(len(rows))
     value, low, high = (rows[f"quality{end}"].to_numpy() * factor for end in ("", "_low", "_high"))
     colors = [GREY, *[BLUE] * (len(rows) - 1)]
@@ -52,7 +53,7 @@ def _panel(left: Any, right: Any, rows: pd.DataFrame, title: str) -> None:
     right.axvline(0, color=GREY, lw=1)
     right.set_yticks(y, [""] * len(y))
     right.set_xlabel(
-        f"change against {rows['control'].iloc[0]}, points" if factor == 100 else f"change against {rows['control'].iloc[0]}"
+        f"change against {rows['control'].iloc[0]}, points" if scale.points else f"change against {rows['control'].iloc[0]}"
     )
     for axis in (left, right):
         axis.set_ylim(len(rows) - 0.5, -0.5)

@@ -12,7 +12,7 @@ import numpy as np
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
 from edgemin.report.drawing import BLUE, GREY, SETTINGS, save
-from edgemin.report.markup import quality_scale
+from edgemin.report.number import scale_of
 from edgemin.study import registry
 from edgemin.study.kind import Kind
 
@@ -33,7 +33,8 @@ def draw(scans: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], files: It
 
 
 def _panels(left: Any, right: Any, task: str, kind: Kind, found: Sequence[Mapping[str, Any]]) -> None:
-    factor, label, _ = quality_scale(found[0]["metric"])
+    scale = scale_of(found[0]["metric"])
+    factor, label = scale.value.factor, scale.label
     parts = [point["part"] for point in found[0]["points"]]
     divergence = np.mean([[point["divergence"] for point in one["points"]] for one in found], axis=0)
     change = np.mean([[point["value"] - one["float"] for point in one["points"]] for one in found], axis=0) * factor

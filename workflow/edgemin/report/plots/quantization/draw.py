@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from edgemin.report.drawing import GREY, SETTINGS, save
-from edgemin.report.markup import quality_scale
+from edgemin.report.number import scale_of
 from edgemin.study import registry
 from edgemin.study.runtime import Runtime
 
@@ -31,7 +31,8 @@ def draw(table_file: str, files: Iterable[str]) -> None:
         )
         for panels, ((task, runtime, reference), rows) in zip(axes, blocks, strict=True):
             look: Runtime = registry.RUNTIMES[str(runtime)]
-            factor, label, _ = quality_scale(rows["metric"].iloc[0])
+            scale = scale_of(rows["metric"].iloc[0])
+            factor, label = scale.value.factor, scale.label
             unit = "points" if factor == 100 else label
             _panel(panels[0], rows, look, "quality_change", factor, f"change of test quality, {unit}", 0)
             _panel(panels[1], rows, look, "speedup_over_parent", 1, "times faster, batch 1", 1)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from edgemin.report.drawing import SETTINGS, save
-from edgemin.report.markup import quality_scale
+from edgemin.report.number import scale_of
 from edgemin.study import registry
 
 _TITLES = {"heads": "attention heads", "ffn": "FFN neurons", "weights": "single weights"}
@@ -25,7 +25,8 @@ def draw(table_file: str, files: Iterable[str]) -> None:
         )
         shown: dict[str, Any] = {}
         for axis, ((task, structure), panel) in zip(axes[0], panels, strict=True):
-            factor, label, _ = quality_scale(panel["metric"].iloc[0])
+            scale = scale_of(panel["metric"].iloc[0])
+            factor, label = scale.value.factor, scale.label
             for criterion, group in panel.groupby("criterion", sort=False):
                 line = group.groupby("ratio")["value"].mean() * factor
                 look = registry.CRITERIA[str(criterion)]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from edgemin.report.drawing import SETTINGS, save
-from edgemin.report.markup import quality_scale
+from edgemin.report.number import scale_of
 from edgemin.study import registry
 from edgemin.study.runtime import Runtime
 
@@ -39,7 +39,7 @@ def draw(table_file: str, files: Iterable[str]) -> None:
 
 def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
     runtimes = list(table["runtime"].unique())
-    _, metric, _ = quality_scale(table["metric"].iloc[0])
+    metric = scale_of(table["metric"].iloc[0]).label
     depth = max(len(group) for _, group in table.groupby("runtime"))
     for number, runtime in enumerate(runtimes):
         rows = table[table["runtime"] == runtime].reset_index(drop=True)
@@ -64,8 +64,8 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
 
 def _runtime(axes: Any, rows: pd.DataFrame, y: np.ndarray, runtime: Runtime) -> None:
     """The cells of one runtime, at these heights."""
-    factor, _, digits = quality_scale(rows["metric"].iloc[0])
-    _points(axes[0], rows, "quality", factor, y, runtime, f"{{:.{digits}f}}")
+    quality = scale_of(rows["metric"].iloc[0]).value
+    _points(axes[0], rows, "quality", quality.factor, y, runtime, f"{{:.{quality.decimals}f}}")
     for axis, name, scale in ((axes[1], "bytes", 1e-6), (axes[2], "p50", 1), (axes[3], "logical", 1e-6)):
         _points(axis, rows, name, scale, y, runtime, "{:#.3g}")
     if rows["naive"].notna().any():
