@@ -32,7 +32,17 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def forget() -> None:
-    for name in ("code_digest", "modules_of", "_script", "_script_digest", "_tree", "_imports", "_has_code", "_source_digest", "_is_settings"):
+    for name in (
+        "code_digest",
+        "modules_of",
+        "_script",
+        "_script_digest",
+        "_tree",
+        "_imports",
+        "_has_code",
+        "_source_digest",
+        "_is_settings",
+    ):
         getattr(code_digest, name).cache_clear()
 
 
