@@ -69,5 +69,5 @@ def _finding(panels: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
         change = rows.iloc[1:]
         above, below = (change["quality_change_low"] > 0).sum(), (change["quality_change_high"] < 0).sum()
         where = f"{task}: " if len(panels) > 1 else ""
-        found.append(f"{where}of {len(change)} objectives {above} are above {control} and {below} below")
+        found.append(f"{where}{above} of {len(change)} objectives above {control}, {below} below")
     return f"Beyond the interval: {'; '.join(found)}."

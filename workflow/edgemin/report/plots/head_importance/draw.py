@@ -34,7 +34,7 @@ def draw(sweep_files: Sequence[str], files: Iterable[str]) -> None:
         }
         for axis, (criterion, scores) in zip(axes.flat, found.items(), strict=False):
             image = _heat(axis, scores)
-            axis.set_title(f"{criterion}: ρ = {rho[criterion]:.2f}" if criterion in rho else criterion)
+            axis.set_title(f"{criterion}: ρ = {_two(rho[criterion])}" if criterion in rho else criterion)
         for axis in axes.flat[len(found) :]:
             axis.set_axis_off()
         for axis in axes[:, 0]:
@@ -59,7 +59,11 @@ def _finding(rho: dict[str, float], against: str) -> str:
     if not known:
         return said
     nearest = max(known, key=lambda criterion: known[criterion])
-    return f"{said} Nearest: {nearest} (ρ = {known[nearest]:.2f})."
+    return f"{said} Nearest: {nearest} (ρ = {_two(known[nearest])})."
+
+
+def _two(rho: float) -> str:
+    return f"{rho:.2f}".replace("-", "−")
 
 
 def _heat(axis: Any, scores: Sequence[Sequence[float]]) -> Any:
