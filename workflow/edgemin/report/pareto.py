@@ -68,7 +68,7 @@ def _panel(axis: Any, points: pd.DataFrame) -> dict[str, np.ndarray]:
         edge = rows.index.to_numpy()[frontier(rows["x"].to_numpy(), rows["y"].to_numpy())]
         line = points.loc[edge]
         # As marks do, thinner lines lie on thicker ones: two that coincide are both seen.
-        axis.plot(line["x"], line["y"], color=look.color, ls=dash_of(str(runtime)), lw=size / 4 - 0.2, zorder=2.5 - size / 20)
+        axis.plot(line["x"], line["y"], color=look.color, ls=dash_of(str(runtime)), lw=size / 6 + 0.3, zorder=2.5 - size / 20)
         _intervals(axis, rows, look.color, 0.5 if len(points) <= CROWD else 0.22)
         axis.plot(rows["x"], rows["y"], look.marker, color=look.color, ls="none", label=look.label, ms=size, zorder=3 - size / 20)
         lines[str(runtime)] = edge
