@@ -38,7 +38,7 @@ def plan(tmp_path):
 
 def test_what_is_as_recorded_is_within(plan):
     """The cell that was not recorded is no row."""
-    assert compare.said(plan) == f"compared with {RECORD}: all {len(result_rows(plan)) - 1} rows are within"
+    assert compare.report(plan) == f"compared with {RECORD}: all {len(result_rows(plan)) - 1} rows are within"
 
 
 def change(name: str, **values: float) -> None:
@@ -51,7 +51,7 @@ def change(name: str, **values: float) -> None:
 def test_a_speed_up_is_within_if_the_record_foresaw_it(plan, speedup, within):
     """Recorded as 4 between 3.6 and 4.4."""
     change("speedup_over_reference", value=speedup)
-    first, *more = compare.said(plan).splitlines()
+    first, *more = compare.report(plan).splitlines()
     assert ("all" in first) == within
     told = f"  snippets kd in onnxruntime, seed 0: {speedup:.2f} x the teacher's speed, recorded 4.00 [3.60, 4.40]"
     assert more == ([] if within else [told])
@@ -64,7 +64,7 @@ def test_of_one_round_nothing_is_foreseen(plan):
     )
     write_json(f"{RECORD}/seed0.json", recorded)
     change("speedup_over_reference", value=9.0)
-    assert "all" in compare.said(plan)
+    assert "all" in compare.report(plan)
 
 
 @pytest.mark.parametrize(("turned", "within"), [(2, True), (12, False)])
@@ -73,7 +73,7 @@ def test_a_quality_is_within_if_its_paired_difference_includes_zero(plan, turned
     answers = pd.read_parquet(f"{KD}/predictions.parquet")
     answers["logits"] = [logits[::-1] if number < turned else logits for number, logits in enumerate(answers["logits"])]
     answers.to_parquet(f"{KD}/predictions.parquet")
-    first, *more = compare.said(plan).splitlines()
+    first, *more = compare.report(plan).splitlines()
     assert ("all" in first) == within
     if not within:
         assert f"accuracy {-100 * turned / 40:.2f} [" in more[0]
@@ -81,24 +81,24 @@ def test_a_quality_is_within_if_its_paired_difference_includes_zero(plan, turned
 
 def test_other_sizes_are_told(plan):
     write_json(f"{KD}/size.json", {**read_json(f"{KD}/size.json"), "bytes": 2_000_000 + 2001})
-    assert compare.said(plan).splitlines()[1].endswith("kd in onnxruntime, seed 0: 2,002,001 bytes, recorded 2,000,000")
+    assert compare.report(plan).splitlines()[1].endswith("kd in onnxruntime, seed 0: 2,002,001 bytes, recorded 2,000,000")
     write_json(f"{KD}/size.json", {**read_json(f"{KD}/size.json"), "bytes": 2_000_000 + 1999})
-    assert "all" in compare.said(plan)
+    assert "all" in compare.report(plan)
 
 
 def test_another_test_set_is_told(plan):
     answers = pd.read_parquet(f"{KD}/predictions.parquet")
     answers["label"] = 1 - answers["label"]
     answers.to_parquet(f"{KD}/predictions.parquet")
-    assert "kd in onnxruntime, seed 0: another test set" in compare.said(plan)
+    assert "kd in onnxruntime, seed 0: another test set" in compare.report(plan)
 
 
 def test_without_a_record_of_such_a_machine_others_are_named(plan):
     Path(RECORD).rename(Path(RECORD).with_name("other-000000"))
-    assert compare.said(plan) == (
+    assert compare.report(plan) == (
         f"docs/reference: no record of study smoke on this class of machine ({machine_class()}) to compare with; it has other-000000"
     )
 
 
 def test_without_any_record_that_is_said(plan):
-    assert compare.said(plan, Path("nowhere")).endswith("to compare with")
+    assert compare.report(plan, Path("nowhere")).endswith("to compare with")

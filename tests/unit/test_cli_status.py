@@ -56,7 +56,7 @@ def test_the_overview_counts_by_hand(changed):
         "trainings": 2 * 3,
         "trainings_unshared": 2 * (5 + 4 + 3),
     }
-    assert overview.said(study) == (
+    assert overview.summary(study) == (
         "study smoke: 5 cells × 2 seeds (5 by default) from 10 models that are shared, 28 if none were; 6 trainings instead of 24"
     )
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from edgemin.data.augment import SHOWN, Augmenter
+from edgemin.data.augment import PLACEHOLDER, Augmenter
 from edgemin.study.transfer import Augment
 
 TEXT = "one two three four five six seven"
@@ -29,7 +29,7 @@ def test_without_a_chance_nothing_changes():
 
 
 def test_masking_alone_masks_every_word():
-    assert augmenter(mask=1)(TEXT) == (" ".join([SHOWN] * 7), list(range(7)))
+    assert augmenter(mask=1)(TEXT) == (" ".join([PLACEHOLDER] * 7), list(range(7)))
 
 
 def test_replacement_alone_draws_as_many_words_by_their_frequency():
@@ -53,9 +53,9 @@ def test_words_and_sentences_change_as_often_as_is_said():
     """Of 20,000 words 0.2 are masked and 0.3 replaced; of 2,000 sentences half are cut. Four standard deviations each."""
     make = augmenter(["new"], mask=0.2, replace=0.3)
     counts = Counter(
-        word if word in (SHOWN, "new") else "old" for _ in range(2000) for word in make(" ".join(["old"] * 10)).text.split()
+        word if word in (PLACEHOLDER, "new") else "old" for _ in range(2000) for word in make(" ".join(["old"] * 10)).text.split()
     )
-    assert counts[SHOWN] / 20_000 == pytest.approx(0.2, abs=0.0113)
+    assert counts[PLACEHOLDER] / 20_000 == pytest.approx(0.2, abs=0.0113)
     assert counts["new"] / 20_000 == pytest.approx(0.3, abs=0.013)
     cut = augmenter(ngram=0.5)
     assert sum(cut(TEXT).text != TEXT for _ in range(2000)) / 2000 == pytest.approx(0.5, abs=0.045)

@@ -9,7 +9,7 @@ import pytest
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
 from edgemin.data import splits, store
-from edgemin.data.augment import SHOWN
+from edgemin.data.augment import PLACEHOLDER
 from edgemin.data.keys import check_disjoint, keys_of
 from edgemin.data.kinds.classification.scores import NO_LABEL
 from edgemin.data.tokenizer import load_tokenizer
@@ -120,7 +120,7 @@ def test_as_many_as_there_are_can_be_made(task):
     """One-word texts with every word masked are one text."""
     rating, data = task([(f"w{number}", number % 2) for number in range(20)])
     rows, _ = made(data, of=rating, augment={"mask": 1, "replace": 0, "ngram": 0}, rows=11)
-    assert rows["text"].iloc[-1] == SHOWN
+    assert rows["text"].iloc[-1] == PLACEHOLDER
     with pytest.raises(EdgeminError, match=r"made 1 different sentences of the 2 that are wanted"):
         made(data, of=rating, augment={"mask": 1, "replace": 0, "ngram": 0}, rows=12)
 
@@ -205,8 +205,8 @@ def test_pairs_stay_pairs(task, unlabelled):
     assert told["dropped"] == {"in_validation_or_test_or_repeated": 1}
     words = {side: {word for text in rows[side][22:] for word in text.split()} for side in ("text", "pair")}
     numbers = set(map(str, range(30)))
-    assert words["text"] <= {"left", SHOWN} | numbers
-    assert words["pair"] <= {"right", SHOWN} | numbers
+    assert words["text"] <= {"left", PLACEHOLDER} | numbers
+    assert words["pair"] <= {"right", PLACEHOLDER} | numbers
     assert not keys_of(rows).duplicated().any()
 
 
@@ -248,7 +248,7 @@ def test_masked_texts_of_two_families_line_up(source, data, tmp_path, written):
     MPNetTokenizerFast(vocab={piece: number for number, piece in enumerate([*specials, *words])}).save_pretrained(mpnet)
     write_json(mpnet / "config.json", {"model_type": "mpnet"})
     rows, _ = dataset(data, augment={"mask": 0.5, "replace": 0, "ngram": 0}, rows=150)
-    assert SHOWN in " ".join(rows["text"])
+    assert PLACEHOLDER in " ".join(rows["text"])
     ours, theirs = (Tokens.read(written(rows, data, folder, folder.name), folder) for folder in (source, mpnet))
     assert load_tokenizer(source).id_of("[MASK]") in ours.flat
     assert load_tokenizer(mpnet).id_of("<mask>") in theirs.flat

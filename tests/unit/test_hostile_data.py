@@ -248,7 +248,7 @@ GOOD = "".join(f"{a} {b} film,{n % 2}\n" for n, (a, b) in enumerate((a, b) for a
     ("spec", "content", "message"),
     [
         (1, "text,label\n" + GOOD.replace("\n", ",x\n"), "data.csv: not readable as csv .a row has more values"),
-        (1, "text,text,label\n" + GOOD.replace(" film,", " film,film,"), "train split: column 'text' stands twice"),
+        (1, "text,text,label\n" + GOOD.replace(" film,", " film,film,"), "train split: column 'text' appears twice"),
         (2, "text,label\n" + GOOD + "endless,inf\n", "train split: column 'label': 'inf' in data row 50 is not a number"),
         (0, "text,label\n" + GOOD + f"long,{'9' * 999}\n", "train split: label '9{80}' is neither"),
         (1, b"\xff\xfet\0e\0", "data.csv: not UTF-8"),

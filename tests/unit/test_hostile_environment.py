@@ -129,7 +129,7 @@ def test_who_has_no_name_gets_one(own, monkeypatch):
 
 def test_a_home_that_can_only_be_read_keeps_its_models(own, tmp_path, monkeypatch):
     (tmp_path / "ro/.cache/huggingface").mkdir(parents=True)
-    monkeypatch.setattr("edgemin.core.environment._room", lambda folder: "ro" not in folder.parts)
+    monkeypatch.setattr("edgemin.core.environment._writable", lambda folder: "ro" not in folder.parts)
     own({"HOME": str(tmp_path / "ro")})
     with settled("1"):
         assert os.environ["HOME"] == str(tmp_path / "ro")

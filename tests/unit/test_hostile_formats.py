@@ -95,7 +95,7 @@ def test_a_key_that_stands_twice_in_a_record_is_named(tmp_path, table, data, lin
     objects[number] = objects[number][:-1] + f", {json.dumps(twice)}: 1}}"
     content = "\n".join(objects) if lines else f"[{','.join(objects)}]"
     _, refusal = read(tmp_path / "data.json", content.encode())
-    assert f"the key {twice!r} stands twice in record {number + 1}" in refusal
+    assert f"the key {twice!r} is repeated in record {number + 1}" in refusal
 
 
 @st.composite

@@ -103,7 +103,7 @@ def test_what_is_dropped_is_counted_by_class_or_refused(train, test):
         gone[label] += text in met
         met.add(text)
     whole = Counter(label for _, label in train)
-    found, refusal = outcome(lambda: duplicates.told(rows, repeats(rows), LABELS, NAMES))
+    found, refusal = outcome(lambda: duplicates.report_of(rows, repeats(rows), LABELS, NAMES))
     spoilt = sorted(label for label in gone if 2 * gone[label] > whole[label])
     if spoilt:
         name = NAMES[spoilt[0]].replace("\n", "\\n")
@@ -119,7 +119,7 @@ def test_what_is_dropped_is_counted_by_class_or_refused(train, test):
 
 def test_the_log_says_what_was_dropped(caplog):
     rows = {"train": table(["a b", "A  b", "c", "d"], [0, 0, 1, 0])}
-    report = duplicates.told(rows, repeats(rows), LABELS, NAMES)
+    report = duplicates.report_of(rows, repeats(rows), LABELS, NAMES)
     example = "train-1 'A  b' is taken for train-0 'a b'"
     assert report == {"train": {"rows": 1, "of": 4, "classes": {"no": 1}, "contrary": 0, "example": example}}
     assert caplog.messages == [f"train split: 1 of 4 rows are dropped as duplicates (no: 1): {example}"]
@@ -128,15 +128,15 @@ def test_the_log_says_what_was_dropped(caplog):
 def test_a_text_with_two_labels_is_told(caplog):
     """The first one stays; which is right only a reader can say."""
     rows = {"test": table(["e"], [1], "test"), "train": table(["a", "a", "a", "b", "e", "c", "d"], [0, 1, 0, 1, 0, 1, 0])}
-    report = duplicates.told(rows, repeats(rows), LABELS, NAMES)
+    report = duplicates.report_of(rows, repeats(rows), LABELS, NAMES)
     assert (report["train"]["rows"], report["train"]["contrary"]) == (3, 2)
-    assert caplog.messages[1] == "train split: 2 of these rows have another label than the one that stays; look which is right"
+    assert caplog.messages[1] == "train split: 2 of these rows have another label than the one that is kept; check which is right"
 
 
 @pytest.mark.parametrize("rows", [1, 1000])
 def test_a_kind_without_classes_counts_rows_alone(rows):
     given_rows = {"train": table(["a"] * rows + ["b"], [0] * rows + [1])}
-    report = duplicates.told(given_rows, repeats(given_rows, classes=False), KINDS["regression"].labels(), None)
+    report = duplicates.report_of(given_rows, repeats(given_rows, classes=False), KINDS["regression"].labels(), None)
     assert report.get("train", {}).get("rows", 0) == rows - 1
 
 

@@ -223,7 +223,7 @@ def test_a_class_of_minus_one_is_none(tmp_path):
 
 @pytest.mark.parametrize("names", [["1", "1.0"], [0, 0.0], ["a", " a "], ["é", "e\u0301"], [1, "1"], [-0.0, "0"]])
 def test_a_name_that_stands_twice_however_spelt_is_refused(names):
-    with pytest.raises(ValidationError, match="label_names: a name stands twice"):
+    with pytest.raises(ValidationError, match="label_names: a name appears twice"):
         Task.model_validate({**SOURCE, "label_names": names})
 
 

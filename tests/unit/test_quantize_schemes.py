@@ -157,7 +157,7 @@ def test_too_few_sentences_are_all_of_them(floats, train, tmp_path, caplog):
         quantize(floats, tmp_path / str(count), train, spec(scheme="int8_static", backend="onnxruntime", sentences=count))
     assert (tmp_path / "96/model.onnx").read_bytes() == (tmp_path / "5000/model.onnx").read_bytes()
     assert [record.message for record in caplog.records if "sentences" in record.message] == [
-        "sentences: 5000 asked for, there are 96: all of them are read"
+        "sentences: 5000 requested, 96 available: all of them are read"
     ]
 
 

@@ -63,7 +63,7 @@ ELSEWHERE = {"source": FILES, "text": ["a", "b"]}
         ("tasks.snippets.metric", "pearson", "tasks.snippets", "label_names given for the regression metric 'pearson'"),
         ("tasks.snippets.kind", "ranking", "tasks.snippets.kind", "found 'ranking'"),
         ("tasks.snippets.kind", "regression", "tasks.snippets", "metric: 'accuracy' is none of a regression; known: pearson, spearman"),
-        ("tasks.snippets.label_names", ["a", "a"], "tasks.snippets", "label_names: a name stands twice"),
+        ("tasks.snippets.label_names", ["a", "a"], "tasks.snippets", "label_names: a name appears twice"),
         ("tasks.snippets.text", ["a", "b", "c"], "tasks.snippets.text", "at most 2 items"),
         (f"{STUDENT}.layers", [3, 1], f"{STUDENT}.layers", "[3, 1] must rise without repeats"),
         (f"{STUDENT}.layers", [1, 1], f"{STUDENT}.layers", "[1, 1] must rise without repeats"),

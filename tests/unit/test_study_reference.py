@@ -44,7 +44,7 @@ def test_a_table_of_keys():
         ("Study", "transfer", ["name → [transfer set](#transfer)", "none", "Sets of texts to distil on"]),
         ("Task", "max_length", ["integer ≥ 4", "`128`", "Longest input in tokens, special tokens included; longer texts are truncated"]),
         ("Task", "kind", ["`classification`, `regression`", "–", "Kind of task, where several have this metric; empty: the kind that the metric belongs to"]),
-        ("Cell", "question", ["text", "–", "What this cell is there to answer; shown on the page"]),
+        ("Cell", "question", ["text", "–", "The question that this cell answers; printed on the page"]),
         ("Latency", "seconds", ["number > 0", "`10.0`", "Timing stops after `calls` calls or `seconds` seconds, whichever comes first"]),
         ("Phase", "learning_rate", ["number in (0, 1)", "`5e-05`", "Peak; write `5.0e-5`, since YAML reads `5e-5` as text (which is accepted too)"]),
         ("Transfer", "dead_zone", ["`true` or `false`", "`false`", "Add the task's rows whose rating lies in its dead zone"]),

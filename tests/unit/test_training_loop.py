@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(train, at, caplog):
         train(power_cut(at), phases=2)
     caplog.set_level(logging.INFO)
     resumed, again = train(phases=2)
-    first_is_done = "train, phase 1 of 2: already done, going on after it" in caplog.text
+    first_is_done = "train, phase 1 of 2: already done, continuing with the next" in caplog.text
     assert first_is_done == (at > 3 * PER_EPOCH)
     number, done = 1 + first_is_done, (at - 1) // PER_EPOCH % 3 * PER_EPOCH  # of the running phase's 18 updates
     assert (f"train, phase {number} of 2: resumed at step {done} of 18" in caplog.text) == (done > 0)

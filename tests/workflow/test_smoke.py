@@ -290,7 +290,7 @@ def test_a_killed_distillation_goes_on_where_it_was(finished: Copy, tmp_path: Pa
     assert copy.run("--unlock", study=study).code == 0  # a killed Snakemake leaves its lock, and says how to remove it
     resumed = copy.run("--", target, study=study)
     assert resumed.code == 0, resumed.output[-3000:]
-    assert "already done, going on after it" in resumed.output
+    assert "already done, continuing with the next" in resumed.output
     assert "resumed at step" in resumed.output
     first = (copy.folder / target).read_bytes()
     undisturbed = copy.run("--force", "--", target, study=study)

@@ -23,7 +23,7 @@ from edgemin.core.limits import check_writable
 from edgemin.plan import checks
 from edgemin.plan.calls import call
 from edgemin.plan.jobs import Jobs
-from edgemin.plan.overview import said
+from edgemin.plan.overview import summary
 from edgemin.plan.page import PLOTS
 from edgemin.plan.paths import download
 from edgemin.plan.plan import Plan
@@ -58,7 +58,7 @@ except EdgeminError as error:
     ) from None
 
 if workflow.is_main_process:
-    logger.info(said(STUDY))
+    logger.info(summary(STUDY))
 
 quote_interpreter()
 # Jobs in environments of their own import the package of this tree.
@@ -95,7 +95,7 @@ def untracked(text):
 def recommended(wildcards):
     """Bundles of the cells that are recommended, which is known once all is measured."""
     files = JOBS.make_bundle.chosen(checkpoints.choose_cell.get().output[0])
-    return told(files, "recommended on validation")
+    return announced(files, "recommended on validation")
 
 
 def shipped(wildcards):
@@ -103,10 +103,10 @@ def shipped(wildcards):
     files = JOBS.make_bundle.files()
     if JOBS.make_bundle.follows_recommendation or not files:
         return recommended(wildcards)
-    return told(files, JOBS.make_bundle.why)
+    return announced(files, JOBS.make_bundle.why)
 
 
-def told(files, why):
+def announced(files, why):
     """Say which bundles a target is for."""
     if workflow.is_main_process:
         folders = dict.fromkeys(str(Path(file).parent) for file in files)

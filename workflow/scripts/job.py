@@ -48,10 +48,10 @@ def _ran(snakemake: Any) -> Iterator[None]:
         _note_modules(snakemake)
         logging.info("done in %.0f s", time.monotonic() - started)
     except Exception as error:
-        said = str(error) if isinstance(error, EdgeminError) else refusal(error)
-        if said is None:
+        message = str(error) if isinstance(error, EdgeminError) else refusal(error)
+        if message is None:
             raise
-        for line in said.splitlines():
+        for line in message.splitlines():
             logging.error("error: %s", line)
         sys.exit(1)
 

@@ -12,7 +12,7 @@ with job(snakemake):
 
     spec, data = snakemake.params.spec, folder_of(snakemake.input.data)
     own, *others = [folder and Path(folder) for folder in snakemake.params.downloads]
-    rows, told = prepare(Task.model_validate(spec["task"]), Transfer.model_validate(spec["transfer"]), data, own, others)
+    rows, report = prepare(Task.model_validate(spec["task"]), Transfer.model_validate(spec["transfer"]), data, own, others)
     store.write_dataset(rows, snakemake.output.rows, label_names=store.label_names(data))
-    write_json(snakemake.output.told, told)
-    logging.info("%s", told)
+    write_json(snakemake.output.report, report)
+    logging.info("%s", report)

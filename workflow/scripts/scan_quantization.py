@@ -6,5 +6,5 @@ with job(snakemake):
     from edgemin.core.files import write_json
     from edgemin.measure.scan import scan
 
-    told = scan(folder_of(snakemake.input.parent), Path(snakemake.input.validation), snakemake.params.spec)
-    write_json(snakemake.output[0], told)
+    result = scan(folder_of(snakemake.input.parent), Path(snakemake.input.validation), snakemake.params.spec)
+    write_json(snakemake.output[0], result)

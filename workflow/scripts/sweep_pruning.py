@@ -7,5 +7,5 @@ with job(snakemake):
     from edgemin.measure.sweep import sweep
 
     found = snakemake.input
-    told = sweep(folder_of(found.parent), Path(found.tokens), Path(found.validation), snakemake.params.spec)
-    write_json(snakemake.output[0], told)
+    result = sweep(folder_of(found.parent), Path(found.tokens), Path(found.validation), snakemake.params.spec)
+    write_json(snakemake.output[0], result)

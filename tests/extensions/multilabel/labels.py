@@ -13,7 +13,7 @@ def read(values: pd.Series, where: str, column: str) -> pd.Series:
     return values.map(lambda value: tuple(sorted(filter(None, map(str.strip, str(value).split(";"))))))
 
 
-def names(task: Task, found: pd.Series) -> list[str]:
+def names(task: Task, labels: pd.Series) -> list[str]:
     return list(task.label_names or ())
 
 
@@ -22,10 +22,10 @@ def by_name(values: pd.Series, names: list[str]) -> bool:
 
 
 def encode(values: pd.Series, names: list[str], by_name: bool, where: str) -> pd.Series:
-    outside = sorted({name for found in values for name in found} - set(names))
+    outside = sorted({name for names_of_row in values for name in names_of_row} - set(names))
     if outside:
         raise EdgeminError(f"{where}: label '{outside[0]}' is none of the label_names ({', '.join(names)}); correct the study")
-    return values.map(lambda found: [int(name in found) for name in names])
+    return values.map(lambda row: [int(name in row) for name in names])
 
 
 def feature(names: list[str]) -> List:

@@ -1,7 +1,7 @@
-"""What was measured here beside the record of the same seed on the same class of machine: within, or by how much not.
+"""Compare the results here with the record of the same seed on the same class of machine, and report what differs.
 
-A quality is within if the paired difference of the answers, on the test examples, has an interval that includes 0; a speed-up if it is where
-the record's interval says that the next run falls; bytes if they are the same to a thousandth.
+A quality agrees if the interval of the paired difference of the answers, on the test examples, includes 0. A speed-up agrees if it is
+inside the record's prediction interval. Sizes agree if they are equal to a thousandth.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Recorded:
 
     @classmethod
     def read(cls, folder: Path, seed: int) -> Recorded:
-        told = read_json(folder / f"seed{seed}.json", remedy="restore it from version control")
-        return cls(told["files"], predictions_of(folder / f"seed{seed}.parquet", told))
+        record = read_json(folder / f"seed{seed}.json", remedy="restore it from version control")
+        return cls(record["files"], predictions_of(folder / f"seed{seed}.parquet", record))
 
 
 def differences(plan: Plan, row: Mapping[str, Any], recorded: Recorded) -> Iterator[str]:
-    """Of one cell, seed and runtime, what is not within."""
+    """The differences of one cell, seed and runtime."""
     here, name = Path(row["folder"]), plan.paths.below(row["folder"])
     yield from _quality(plan, row, recorded.predictions[f"{name}/predictions.parquet"])
     ours, theirs = read_json(here / "size.json")["bytes"], recorded.files[f"{name}/size.json"]["bytes"]
@@ -77,8 +77,8 @@ def _speed(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:
             return
 
 
-def said(plan: Plan, folder: Path = Path(FOLDER)) -> str:
-    """The answer: one line, and one more for each row that is not within."""
+def report(plan: Plan, folder: Path = Path(FOLDER)) -> str:
+    """The report: one line, and one more for each row that does not agree."""
     machine, study = machine_class(), plan.study.study
     record = folder / study / machine
     seeds = [seed for seed in plan.study.seeds if (record / f"seed{seed}.json").is_file()]
@@ -86,23 +86,23 @@ def said(plan: Plan, folder: Path = Path(FOLDER)) -> str:
         others = sorted(one.name for one in (folder / study).glob("*") if one.is_dir())
         among = f"; it has {', '.join(others)}" if others else ""
         return f"{folder}: no record of study {study} on this class of machine ({machine}) to compare with{among}"
-    found = {seed: Recorded.read(record, seed) for seed in seeds}
+    records = {seed: Recorded.read(record, seed) for seed in seeds}
     rows = [
         row
         for row in result_rows(plan)
-        if row["seed"] in found
-        and f"{plan.paths.below(row['folder'])}/latency.json" in found[row["seed"]].files
+        if row["seed"] in records
+        and f"{plan.paths.below(row['folder'])}/latency.json" in records[row["seed"]].files
         and (Path(row["folder"]) / "latency.json").is_file()
     ]
-    told = []
+    differing = []
     for row in rows:
-        if outside := list(differences(plan, row, found[row["seed"]])):
-            told.append(f"  {row['task']} {row['cell']} in {row['runtime']}, seed {row['seed']}: {'; '.join(outside)}")
-    verdict = f"{len(told)} of {len(rows)} rows are not within" if told else f"all {len(rows)} rows are within"
-    return "\n".join([f"compared with {record}: {verdict}", *told])
+        if outside := list(differences(plan, row, records[row["seed"]])):
+            differing.append(f"  {row['task']} {row['cell']} in {row['runtime']}, seed {row['seed']}: {'; '.join(outside)}")
+    verdict = f"{len(differing)} of {len(rows)} rows are not within" if differing else f"all {len(rows)} rows are within"
+    return "\n".join([f"compared with {record}: {verdict}", *differing])
 
 
 def run(study: str) -> int:
-    """Print it. What differs is told and is no failure: machines of one class differ, too."""
-    print(said(Plan(read_study(study))))
+    """Print the report. A difference is not a failure: machines of one class differ, too."""
+    print(report(Plan(read_study(study))))
     return 0

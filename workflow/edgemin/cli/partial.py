@@ -38,18 +38,18 @@ def present(table: Table, spec: Mapping[str, Any]) -> tuple[dict[str, Any], list
 
 
 def write(plan: Plan, command: str = "snakemake --cores all") -> list[str]:
-    """Write every table that can be made; returns what is missing of each. command: that runs the study, for tables that tell it."""
-    said, jobs, folder = [], Jobs(plan), Path(plan.root) / "partial"
+    """Write every table that can be made; return what is missing in each. command: runs the study; some tables print it."""
+    lines, jobs, folder = [], Jobs(plan), Path(plan.root) / "partial"
     for name, table in registry.TABLES.all().items():
         if not table.declared(plan.study):
             continue
         spec, missing = present(table, jobs.tables[name].spec(None))
-        said += [f"{name}: missing {line}" for line in missing]
+        lines += [f"{name}: missing {line}" for line in missing]
         if rows_of(spec):
             table.write({**spec, "call": command}, folder)
         else:
-            said.append(f"{name}: not written, nothing to compare with is there")
-    return said
+            lines.append(f"{name}: not written, nothing to compare with is there")
+    return lines
 
 
 def run(study: str) -> int:

@@ -10,7 +10,7 @@ from edgemin.study.reference import filled, schema_text
 
 SCHEMA = "workflow/schemas/study.schema.json"
 DOCUMENTS = ("config/README.md", "docs/methods.md")
-"""With places that are written from the settings."""
+"""Documents with parts that are generated from the settings."""
 
 
 def run(tree: Path) -> int:

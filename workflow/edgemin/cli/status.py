@@ -33,8 +33,8 @@ class Step:
 
     @classmethod
     def of(cls, kind: str, job: Job, **wildcards: Any) -> Step:
-        found = job.outputs
-        files = found.values() if isinstance(found, Mapping) else found
+        declared = job.outputs
+        files = declared.values() if isinstance(declared, Mapping) else declared
         log, benchmark, *outputs = (one.format(**wildcards) for one in (job.log, job.benchmark, *files))
         return cls(kind, log, benchmark, tuple(outputs))
 
@@ -53,7 +53,7 @@ class Step:
         return "running" if log.stat().st_mtime >= since else "interrupted", last
 
     def seconds(self) -> float | None:
-        """What Snakemake noted of it; None where it has not run."""
+        """Seconds recorded by Snakemake; None if the job has not run."""
         return noted(Path(self.benchmark))
 
 
@@ -84,7 +84,7 @@ def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
                     yield Step.of("export", jobs.export_onnx, **at, parent=plan.float_of(last))
                 for kind in ("quality", "size"):
                     yield Step.of(kind, getattr(jobs, f"measure_{kind}"), **at, chain=last, runtime=runtime)
-                for chain in (Chain(), last):  # the teacher's latency is what the others are told by
+                for chain in (Chain(), last):  # the other cells' times are computed from the teacher's latency
                     yield from _latency(jobs, plan, {**at, "chain": chain, "runtime": runtime})
 
 
@@ -105,19 +105,19 @@ def _model(jobs: Jobs, plan: Plan, chain: Chain, at: Mapping[str, Any]) -> Step:
 
 
 def report(plan: Plan, working: Path = Path()) -> str:
-    """The whole answer. working: where Snakemake runs, with its .snakemake folder."""
+    """The whole report. working: the folder in which Snakemake runs, with its .snakemake folder."""
     jobs = Jobs(plan)
     locks = (working / ".snakemake" / "locks").glob("*")
     since = max((lock.stat().st_mtime for lock in locks), default=math.inf)
     cells = {cell: steps_of(jobs, plan, cell) for cell in plan.study.cells}
-    states = {step: step.state(since) for found in cells.values() for step in found}
+    states = {step: step.state(since) for steps in cells.values() for step in steps}
     seconds = _expected(states)
     lines: dict[str, list[str]] = {state: [] for state in STATES}
-    for cell, found in cells.items():
-        state = min((states[step][0] for step in found), key=STATES.index)
-        count = sum(states[step][0] == "done" for step in found)
-        told = "; ".join(f"{step.kind}: {states[step][1]}" for step in found if states[step][1])
-        lines[state].append(f"{state:<12}{cell:<28}{count} of {len(found)} jobs{'; ' + told if told else ''}")
+    for cell, steps in cells.items():
+        state = min((states[step][0] for step in steps), key=STATES.index)
+        count = sum(states[step][0] == "done" for step in steps)
+        reasons = "; ".join(f"{step.kind}: {states[step][1]}" for step in steps if states[step][1])
+        lines[state].append(f"{state:<12}{cell:<28}{count} of {len(steps)} jobs{'; ' + reasons if reasons else ''}")
     counts = ", ".join(f"{len(lines[state])} {state}" for state in reversed(STATES) if lines[state])
     default = {step for cell in plan.study.default_cells() for step in cells[cell]}
     left = f"about {_duration(default, states, seconds)} left by default, {_duration(states, states, seconds)} for all cells"
@@ -127,11 +127,11 @@ def report(plan: Plan, working: Path = Path()) -> str:
 
 def _expected(steps: Collection[Step]) -> dict[str, float]:
     """Kind -> mean seconds of the jobs of that kind that have run."""
-    found: dict[str, list[float]] = {}
+    of_kind: dict[str, list[float]] = {}
     for step in steps:
         if (seconds := step.seconds()) is not None:
-            found.setdefault(step.kind, []).append(seconds)
-    return {kind: sum(values) / len(values) for kind, values in found.items()}
+            of_kind.setdefault(step.kind, []).append(seconds)
+    return {kind: sum(values) / len(values) for kind, values in of_kind.items()}
 
 
 def _duration(steps: Collection[Step], states: Mapping[Step, tuple[str, str]], seconds: Mapping[str, float]) -> str:

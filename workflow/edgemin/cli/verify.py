@@ -1,4 +1,4 @@
-"""A whole results tree against what was recorded of it: which files are damaged, missing or foreign, and how to make them again.
+"""Check a results tree against its recorded digests: which files are damaged, missing or foreign, and how to make them again.
 
 Reads files alone; needs neither torch nor Snakemake.
 """
@@ -31,11 +31,11 @@ class Problem:
     file: Path
     what: str
     rebuilt_by: Path | None
-    """What Snakemake is to make again; None: the file belongs to nothing and only goes."""
+    """The file that Snakemake has to make again. None: no job made it, so it is only deleted."""
 
 
 class Tree:
-    """What stands on disk of one study. Every file is read once."""
+    """The files of one study on disk. Every file is read once."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.root = plan, Path(plan.root)
@@ -50,16 +50,18 @@ class Tree:
 
     def problems(self) -> list[Problem]:
         """One per file: the first thing that is wrong with it."""
-        found: dict[Path, Problem] = {}
+        first: dict[Path, Problem] = {}
         for problem in (*self._downloads(), *self._recorded(), *self._folders()):
-            found.setdefault(problem.file, problem)
-        for problem in self._outdated(damaged=set(found)):
-            found.setdefault(problem.file, problem)
-        return list(found.values())
+            first.setdefault(problem.file, problem)
+        for problem in self._outdated(damaged=set(first)):
+            first.setdefault(problem.file, problem)
+        return list(first.values())
 
     def unrecorded(self) -> list[Path]:
-        """Files of which no digest was kept: made before digests were, or by hand."""
-        listed = {folder / name for folder, told, _ in self._provenances() for name in (*_listed(told), NAME, EXPORT_PROVENANCE)}
+        """Files without a recorded digest: older than digests, or made by hand."""
+        listed = {
+            folder / name for folder, record, _ in self._provenances() for name in (*_listed(record), NAME, EXPORT_PROVENANCE)
+        }
         return [file for file in self.files if file not in listed and not _digest_of(file).is_file()]
 
     # -- what is compared ----------------------------------------------------------------------------------------------
@@ -75,24 +77,24 @@ class Tree:
             made = self.root / file.relative_to(self.root / FOLDER).with_suffix("")
             signal = made.suffix == ".safetensors" and made.relative_to(self.root).parts[0] == "caches"
             again = made.with_suffix(".json") if signal else made  # the manifest of a cache brings its signal
-            told = recorded(file)
-            if told is None:
+            entry = recorded(file)
+            if entry is None:
                 yield Problem(file, "not a digest file", again)
             elif not made.is_file():
                 if not signal:  # which go when a run has ended well
                     yield Problem(made, "missing", again)
-            elif self.digest(made) != told[1]:
+            elif self.digest(made) != entry[1]:
                 yield Problem(made, _differs(made), again)
 
     def _folders(self) -> Iterator[Problem]:
         """Model folders and encoders, by their own provenance."""
         known: dict[Path, set[str]] = {}
-        for folder, told, name in self._provenances():
-            if told is None:
+        for folder, record, name in self._provenances():
+            if record is None:
                 yield Problem(folder / name, "not a provenance file", folder / name)
                 continue
-            known.setdefault(folder, {NAME, EXPORT_PROVENANCE}).update(_listed(told))
-            for file, digest in _listed(told).items():
+            known.setdefault(folder, {NAME, EXPORT_PROVENANCE}).update(_listed(record))
+            for file, digest in _listed(record).items():
                 if not (folder / file).is_file():
                     yield Problem(folder / file, "missing", folder / file)
                 elif self.digest(folder / file) != digest:
@@ -104,8 +106,8 @@ class Tree:
     def _outdated(self, damaged: set[Path]) -> Iterator[Problem]:
         """Models whose parents are whole, and not those that they were made from."""
         whole = set(self.files) - damaged
-        for folder, told, name in self._provenances():
-            for parent, digest in (told or {}).get("parents", {}).items():
+        for folder, record, name in self._provenances():
+            for parent, digest in (record or {}).get("parents", {}).items():
                 if Path(parent) in whole and self.digest(Path(parent)) != digest:
                     yield Problem(folder / name, f"was made from another {parent}", folder / name)
                     break
@@ -115,27 +117,29 @@ class Tree:
         for file in self.files:
             if file.name in (NAME, EXPORT_PROVENANCE):
                 try:
-                    told = read_json(file)
+                    record = read_json(file)
                 except EdgeminError:
-                    told = None
+                    record = None
                 whole = (
-                    isinstance(told, dict) and isinstance(told.get("sha256"), dict) and isinstance(told.get("parents", {}), dict)
+                    isinstance(record, dict)
+                    and isinstance(record.get("sha256"), dict)
+                    and isinstance(record.get("parents", {}), dict)
                 )
-                yield file.parent, told if whole else None, file.name
+                yield file.parent, record if whole else None, file.name
 
 
 def _kept(path: Path) -> bool:
     return path.parts[0] not in NOT_KEPT and not any(part.startswith(".") for part in path.parts)
 
 
-def _listed(told: dict[str, Any] | None) -> dict[str, str]:
-    return told["sha256"] if told else {}
+def _listed(record: dict[str, Any] | None) -> dict[str, str]:
+    return record["sha256"] if record else {}
 
 
 def _digest_of(file: Path) -> Path:
-    found = digest_file(file)
-    assert found is not None, file
-    return found
+    digest = digest_file(file)
+    assert digest is not None, file
+    return digest
 
 
 def _differs(file: Path) -> str:

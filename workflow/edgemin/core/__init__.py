@@ -1,1 +1,1 @@
-"""What every layer above stands on: errors, files, digests, the machine. Knows nothing of studies."""
+"""The basis of all layers: errors, files, digests, the machine. Independent of studies."""

@@ -22,8 +22,8 @@ class _LeftOut:
 def canonical(tree: ast.AST, settings: Iterable[str] = ()) -> str:
     """settings: names of the classes whose keys are left out.
 
-    Our own writing: `ast.dump` differs between versions of Python. Empty fields are left out, so that a field which a later version adds
-    changes nothing; parts of an f-string that follow each other are joined.
+    This is our own format, because `ast.dump` differs between versions of Python. Empty fields are left out: a field that a later
+    version adds changes nothing. Adjacent parts of an f-string are joined.
     """
     left = _LeftOut(frozenset(settings))
     used: set[str] = set()

@@ -1,10 +1,10 @@
 """Digests of source code: the modules that a job runs, without prose, the same under every supported Python.
 
-Snakemake does not track imported modules. Such a digest in a job's spec makes an edit of code re-run the jobs that use it, and no others.
+Snakemake does not track imported modules. With this digest in a job's spec, an edit of code re-runs only the jobs that use it.
 
-A digest covers root modules and every edgemin module that they import, anywhere in their text. Of settings that a job only reads, and of a
-package that is imported on the way, it covers what they import at their head, not what their methods would compute with: a thing is
-computed with where it is a root. It does not cover
+A digest covers the root modules and every edgemin module that they import, anywhere in their text. Of settings that a job only reads, and
+of packages on the import path, it follows only the imports at the head of the module. The imports inside their methods count only for jobs
+that have the thing itself as a root. It does not cover
 - comments, docstrings, annotations, texts of exceptions, log lines, and imports for these alone: they change no result (`core.canonical`);
 - keys of settings (fields of `Strict` models): their values are in the spec of the job, which Snakemake compares;
 - checks of settings (`model_validator(mode="after")`, `@refuses`): they raise or change nothing;
@@ -122,20 +122,20 @@ def _imports(module: str, late: bool) -> tuple[str, ...]:
 
 
 def _imported(tree: ast.Module, module: str, late: bool) -> tuple[str, ...]:
-    found: set[str] = set()
+    names: set[str] = set()
     for node in statements(tree, late):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             source = absolute(module, node)
-            found.add(source)
+            names.add(source)
             for alias in node.names:
                 named = f"{source}.{alias.name}"
                 if file_of(named):
-                    found.add(named)
+                    names.add(named)
                 elif node.level and not node.module:
                     raise EdgeminError(f"{named}: there is no such module, but {module} imports it; write it, or drop the import")
-    return tuple(sorted(name for name in found if _has_code(name)))
+    return tuple(sorted(name for name in names if _has_code(name)))
 
 
 def absolute(module: str, node: ast.ImportFrom) -> str:

@@ -1,4 +1,4 @@
-"""Which GPU a job computes on: one that no other job holds, for rules that have the resource `gpu`; none for the others."""
+"""Which GPU a job uses. Rules with the resource `gpu` get one that no other job holds. Other rules get none."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def devices() -> list[str]:
 
 @contextmanager
 def one_device(wanted: bool) -> Iterator[None]:
-    """Show PyTorch one device, or none if not `wanted`; has to be entered before it is imported.
+    """Make one device visible to PyTorch, or none if not `wanted`. Enter it before torch is imported.
 
-    With a single device there is nothing to choose, so it is shared as far as Snakemake's `--resources gpu=...` lets it be; a
-    cluster gives each job its own. Of several, each job holds one by a lock in the folder for temporary files.
+    A single device is shared by all jobs, within the limit of Snakemake's `--resources gpu=...`; a cluster gives each job
+    its own. With several devices, each job holds one by a lock in the folder for temporary files.
     """
     seen = devices() if wanted else []
     if wanted and not seen:
@@ -47,8 +47,8 @@ def one_device(wanted: bool) -> Iterator[None]:
 
 
 def _free(names: list[str]) -> tuple[str, IO[str]]:
-    """A device that nobody holds, and the open file whose lock holds it; waits for one. A job that dies lets go."""
-    told = False
+    """Wait for a free device; return it and the open lock file. The lock of a job that dies is released."""
+    logged = False
     while True:
         for name in names:
             file = Path(tempfile.gettempdir(), f"edgemin-{os.getuid()}-gpu-{name.replace('/', '_')}.lock")
@@ -59,7 +59,7 @@ def _free(names: list[str]) -> tuple[str, IO[str]]:
                 lock.close()
             else:
                 return name, lock
-        if not told:
-            log.info("all %d GPUs are held by other jobs: waits for one", len(names))
-            told = True
+        if not logged:
+            log.info("all %d GPUs are held by other jobs: waiting for one", len(names))
+            logged = True
         time.sleep(_POLL)

@@ -1,7 +1,7 @@
-"""Which copy of the package runs, and what jobs inherit: the import path, and of the environment what is listed here.
+"""Which copy of the package runs, and what jobs inherit: the import path and the environment variables listed here.
 
-A notebook names a plot backend, a launcher ranks and ports, a cluster numbers of threads, a container a HOME that is not there. Libraries
-read such variables, some of them no more than once. So a job begins by dropping all that is not in `KEPT`, before any library is imported.
+A notebook sets a plot backend, a launcher ranks and ports, a cluster thread counts, a container a HOME that does not exist. Libraries
+read such variables, some only once. So each job first drops all variables that are not in `KEPT`, before any library is imported.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEPT = {
         *("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "VIRTUAL_ENV", "CONDA_*", "SYSTEMROOT"),
         *("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
     ),
-    "whose job it is, and where there is room": ("HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "TZ"),
+    "the user, and folders for files": ("HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "TZ"),
     "what a scheduler has allotted": (
         *("SLURM_*", "SLURMD_*", "PBS_*", "LSB_*", "SGE_*", "FLUX_*", "COBALT_*"),
         *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_MPS_*", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"),
@@ -43,7 +43,7 @@ KEPT = {
         *("EDGEMIN_*", "PYTEST_*", "COVERAGE_*", "PYTHONPROFILEIMPORTTIME", "PYTHONFAULTHANDLER", "PYTHONUNBUFFERED"),
     ),
 }
-"""Reason -> variables that reach a job; `*` stands for anything, and `EDGEMIN_KEEP` names more."""
+"""Reason -> variables that a job inherits. `*` matches anything. `EDGEMIN_KEEP` lists more."""
 KEEP = "EDGEMIN_KEEP"
 """Environment variable: names of further variables that jobs are to see, for whoever looks for a fault: `PYTORCH_CUDA_ALLOC_CONF NCCL_DEBUG`."""
 _INTERPRETER = ("PYTHON*", "LC_*", "LANG", "LANGUAGE")
@@ -58,7 +58,7 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS",
 )
 _OWN_HOME = Path(".snakemake", "home")
-"""Where libraries may put their things if the user has no room of his own: in the folder where Snakemake runs."""
+"""Home folder for libraries if the user has no writable one: in the folder where Snakemake runs."""
 
 
 def check_tree(tree: Path | str) -> None:
@@ -72,31 +72,31 @@ def check_tree(tree: Path | str) -> None:
 
 
 def quote_interpreter() -> None:
-    """Snakemake puts the path of its Python into command lines as it is: one with a space or a quote has to arrive in quotes."""
+    """Snakemake puts the path of its Python into command lines unquoted. A path with a space or a quote must be quoted before."""
     if Path(sys.executable).exists():  # and not in quotes already
         sys.executable = shlex.quote(sys.executable)
 
 
 def share_import_path(folders: Iterable[str]) -> None:
-    """Let every Python process that is started from here import from these folders first: a job in a conda environment has no other way."""
+    """Make every Python process started from here import from these folders first. A job in a conda environment needs this."""
     paths = [*folders, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
 def named(message: str) -> str:
-    """A message; where names of files are not in UTF-8, in letters that can be written, and with the remedy, since that may be why a file
-    is not found."""
+    """A message, unchanged if file names are in UTF-8. Otherwise unprintable letters are escaped and a remedy is added, because the
+    encoding may be the reason why a file is not found."""
     encoding = sys.getfilesystemencoding()
     if message.isascii() or encoding == "utf-8":
         return message
-    shown = message.encode(encoding, "backslashreplace").decode(encoding)
-    return f"{shown}\nPYTHONUTF8: names of files are in {encoding} here; if that file is there, set PYTHONUTF8=1"
+    printable = message.encode(encoding, "backslashreplace").decode(encoding)
+    return f"{printable}\nPYTHONUTF8: names of files are in {encoding} here; if that file is there, set PYTHONUTF8=1"
 
 
 def calm() -> None:
-    """For the process that plans: what it starts has Python as it is by default, in UTF-8, and a user with a name; what it is warned of
-    is no error, and what a terminal or a log cannot hold is escaped. All else stays, since the programs that hand out jobs read variables of their own."""
+    """Set up the planning process: child processes get a default Python in UTF-8 and a named user. Warnings are not errors. What
+    a terminal or a log cannot print is escaped. Other variables are kept, because programs that submit jobs read their own."""
     for name in [name for name in os.environ if _matches(name, _INTERPRETER) and not _kept(name, os.environ)]:
         if name == "PYTHONWARNINGS":
             warnings.simplefilter("ignore")
@@ -116,8 +116,8 @@ def escape(streams: Iterable[object] = ()) -> None:
 
 @contextmanager
 def settled(threads: str) -> Iterator[None]:
-    """The environment of a job, to be entered before any library is imported: what `KEPT` lists, so many threads, and places that can be
-    written. On leaving it is what it was."""
+    """The environment of a job: the variables of `KEPT`, `threads` threads, and writable folders. Enter it before any library is
+    imported. On exit the environment is restored."""
     before = dict(os.environ)
     try:
         for name in [name for name in os.environ if not _kept(name, before)]:
@@ -128,7 +128,7 @@ def settled(threads: str) -> Iterator[None]:
             # wake: docs/reliability.md has the figures. Numbers are the same.
             os.environ["OMP_WAIT_POLICY"] = "passive"
         _name_user(os.environ)
-        _find_room(os.environ)
+        _replace_unwritable(os.environ)
         yield
     finally:
         os.environ.clear()
@@ -151,13 +151,13 @@ def _name_user(environment: MutableMapping[str, str]) -> None:
         environment["LOGNAME"] = f"user{os.getuid()}"
 
 
-def _find_room(environment: MutableMapping[str, str]) -> None:
-    """Places that do not exist or cannot be written are left to the defaults, or replaced by a folder where Snakemake runs."""
+def _replace_unwritable(environment: MutableMapping[str, str]) -> None:
+    """Replace folders that do not exist or cannot be written: by the defaults, or by a folder where Snakemake runs."""
     own = _OWN_HOME.absolute()
     for name in ("TMPDIR", "TEMP", "TMP"):
-        if name in environment and not _room(Path(environment[name])):
+        if name in environment and not _writable(Path(environment[name])):
             del environment[name]
-    if "HF_HOME" in environment and not _there(Path(environment["HF_HOME"])) and not _room(Path(environment["HF_HOME"])):
+    if "HF_HOME" in environment and not _there(Path(environment["HF_HOME"])) and not _writable(Path(environment["HF_HOME"])):
         del environment["HF_HOME"]
     home = _home()
     if home is None:
@@ -165,7 +165,7 @@ def _find_room(environment: MutableMapping[str, str]) -> None:
         home.mkdir(parents=True, exist_ok=True)
         environment["HOME"] = str(home)
     caches = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
-    if not _room(caches):
+    if not _writable(caches):
         if _there(caches / "huggingface"):  # to be read, tokens and models
             environment.setdefault("HF_HOME", str(caches / "huggingface"))
         caches = own / ".cache"
@@ -190,7 +190,7 @@ def _there(folder: Path) -> bool:
         return False
 
 
-def _room(folder: Path) -> bool:
+def _writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EdgeminError(Exception):
-    """A mistake in a study, a data set or a checkpoint, told in one line.
+    """A mistake in a study, a data set or a checkpoint, reported in one line.
 
     The message names the file or key, what was found, what was expected and the next step.
     Adapters print it without a traceback; anything else that is raised is a bug of ours.
@@ -12,5 +12,5 @@ class EdgeminError(Exception):
 
 
 def first_line(error: Exception) -> str:
-    """What another library's exception says first, for a message of ours in one line."""
+    """The first line of another library's exception, for a one-line message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

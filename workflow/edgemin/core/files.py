@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 
 @contextmanager
 def whole_file(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes `path`'s place, on failure it goes."""
+    """Yield a temporary path beside `path`. On success it replaces `path`; on failure it is deleted."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")

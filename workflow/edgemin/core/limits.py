@@ -1,4 +1,4 @@
-"""What a machine refuses to give, in one line: room on disk, memory, leave to write, time. None of it is a mistake in a study or a bug."""
+"""One-line errors for limits of a machine: disk space, memory, write permission, time. None is a mistake in a study or a bug."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from edgemin.core.errors import EdgeminError
 log = logging.getLogger(__name__)
 GRACE = 60
 """Seconds that a job has to clear up after its time limit."""
-_DISK = "the disk is full (or a quota is reached); make room and run snakemake again: what is finished stays"
+_DISK = "the disk is full (or a quota is reached); free some space and run snakemake again: finished results are kept"
 _MEMORY = (
     "not enough memory; give it more, or run fewer jobs at once (--cores, or --resources mem_mb=<MB>), "
-    "or train with a smaller batch_size, and run snakemake again: what is finished stays"
+    "or train with a smaller batch_size, and run snakemake again: finished results are kept"
 )
-_SAID = {
+_REFUSALS = {
     errno.ENOSPC: _DISK,
     errno.EDQUOT: _DISK,
     errno.EROFS: "the file system is read-only; mount it for writing, or run snakemake with --directory <another folder>",
@@ -40,33 +40,33 @@ _ALLOCATOR = re.compile(r"can't allocate memory|not enough memory|cannot allocat
 
 
 def refusal(error: BaseException) -> str | None:
-    """What the machine refused and what to do, if that is why `error` was raised; None for anything else."""
+    """The limit of the machine that caused `error`, and the remedy. None for any other cause."""
     while True:
-        said = _one(error)
+        message = _one(error)
         following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        if said or following is None:
-            return said
+        if message or following is None:
+            return message
         error = following
 
 
 def check_writable(folder: str) -> None:
-    """Make `folder`, and a file in it that goes again. Raises EdgeminError if that cannot be done."""
+    """Make `folder` and write a temporary file in it. Raises EdgeminError if that fails."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder) as probe:
             probe.write(bytes(4096))
     except OSError as error:
-        raise EdgeminError(f"{folder}: cannot be written: {_SAID.get(error.errno or 0, error.strerror)}") from None
+        raise EdgeminError(f"{folder}: cannot be written: {_REFUSALS.get(error.errno or 0, error.strerror)}") from None
 
 
 def _one(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return _MEMORY
-    if isinstance(error, OSError) and error.errno in _SAID:
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
         where = f"{error.filename}: " if error.filename else ""
-        return where + _SAID[error.errno]
+        return where + _REFUSALS[error.errno]
     if code := _CODE.search(str(error)):
-        return _SAID.get(int(code[1]))
+        return _REFUSALS.get(int(code[1]))
     if isinstance(error, RuntimeError) and _WRITER.search(str(error)):
         return _DISK
     if isinstance(error, RuntimeError) and _ALLOCATOR.search(str(error)):
@@ -88,13 +88,13 @@ def time_limit(minutes: float | None, rule: str) -> Iterator[None]:
     if not minutes:
         yield
         return
-    said = f"took longer than {minutes} minutes, its limit; if it may: --set-resources {rule}:runtime=<minutes>"
+    message = f"took longer than {minutes} minutes, its limit; if it may: --set-resources {rule}:runtime=<minutes>"
 
     def raise_over(*_: Any) -> None:
         raise _Over
 
     def end() -> None:
-        log.error("error: %s", said)
+        log.error("error: %s", message)
         os._exit(1)
 
     # An alarm, not an interruption: those are ignored by whatever a shell starts in the background.
@@ -106,7 +106,7 @@ def time_limit(minutes: float | None, rule: str) -> Iterator[None]:
     try:
         yield
     except _Over:
-        raise EdgeminError(said) from None
+        raise EdgeminError(message) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         last.cancel()

@@ -1,4 +1,4 @@
-"""What this machine's processor is and can do."""
+"""The processor of this machine and its features."""
 
 from __future__ import annotations
 

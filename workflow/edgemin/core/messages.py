@@ -1,4 +1,4 @@
-"""Messages about a study that hold whatever stands in it: one line, short, printable."""
+"""Values of a study in messages, whatever they contain: one line, short, printable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 DEPTH = 32
 """Deeper than any key of a study; YAML's anchors can make a value hold itself."""
 LARGEST = 2**31
-"""Of whole numbers: NumPy, PyTorch and ONNX take no larger sizes and seeds."""
+"""The largest whole number: NumPy, PyTorch and ONNX take no larger sizes and seeds."""
 
 
 def unreadable(value: Any, key: tuple[Any, ...] = (), seen: set[int] | None = None) -> Iterator[str]:
@@ -31,11 +31,11 @@ def unreadable(value: Any, key: tuple[Any, ...] = (), seen: set[int] | None = No
 
 
 def line(text: str) -> str:
-    """Escapes for all that would break a message in two or not be seen in it."""
+    """The text with escapes for line breaks and other characters that are not printable."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
-def found(value: Any) -> str:
+def excerpt(value: Any) -> str:
     """Any value, however large or nested, in some 80 characters."""
     return repr((reprlib.repr(value) if isinstance(value, Mapping | list | set | tuple) else str(value))[:80])
 

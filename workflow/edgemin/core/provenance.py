@@ -1,4 +1,4 @@
-"""Who made this file, from what, with which code: digests and the `provenance.json` of every checkpoint."""
+"""How a file was made, from which inputs and code: digests, and the `provenance.json` of every checkpoint."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def versions() -> dict[str, str]:
 def write_provenance(
     folder: Path | str, *, spec: Mapping[str, Any], parents: Iterable[Path | str] = (), name: str = NAME, **facts: Any
 ) -> None:
-    """Write `provenance.json` (or `name`) beside the files of `folder` (sub-folders, being other artefacts, left out).
+    """Write `provenance.json` (or `name`) beside the files of `folder`. Sub-folders are other artefacts and left out.
 
-    spec: what was asked for, the code digest included. parents: the files that this artefact was made from; those of a
-    folder that has a provenance of its own are named by it.
+    spec: the settings of the job, with the code digest. parents: the files that this artefact was made from. If the folder of a
+    parent has a provenance, the digest comes from there.
     """
     folder = Path(folder)
     files = sorted(file for file in folder.iterdir() if file.is_file() and file.name != name and not file.name.startswith("."))

@@ -1,7 +1,7 @@
 """The sha256 of every file that a job has made, one small file each, as `sha256sum` writes them: `sha256sum -c` reads them too.
 
-They stand in `results/{study}/digests/`, under the path of what they are of. Model folders have the same in their provenance; data, caches,
-measurements, tables and plots have it here alone.
+They are in `results/{study}/digests/`, under the path of their file. Model folders have the same digests in their provenance. Data, caches,
+measurements, tables and plots have them only here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RESULTS = "results"
 
 
 def digest_file(file: Path | str) -> Path | None:
-    """Where the digest of a file of a study stands; None for files of no study (downloads, which are pinned)."""
+    """The path of the digest of a study's file. None for files of no study (downloads, which are pinned)."""
     parts = Path(file).parts
     if len(parts) < 3 or parts[0] != RESULTS or parts[1] == "downloads":
         return None
@@ -36,9 +36,9 @@ def record(outputs: Iterable[Path | str]) -> None:
 
 
 def recorded(file: Path) -> tuple[Path, str] | None:
-    """(file, sha256) of a digest file; None if it is none, or stands in another file's place."""
+    """(file, sha256) of a digest file. None if it is not a digest file, or lies at another file's path."""
     try:
-        found = re.fullmatch(r"([0-9a-f]{64})  (.+)\n", file.read_text(encoding="utf-8"))
+        match = re.fullmatch(r"([0-9a-f]{64})  (.+)\n", file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return None
-    return (Path(found[2]), found[1]) if found and digest_file(found[2]) == file else None
+    return (Path(match[2]), match[1]) if match and digest_file(match[2]) == file else None

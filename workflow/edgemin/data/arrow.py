@@ -1,4 +1,4 @@
-"""Arrow files, memory-mapped: how jobs read what `data.store` and `data.tokenizing` write."""
+"""Read memory-mapped Arrow files, as `data.store` and `data.tokenizing` write them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FACTS = b"edgemin"
-"""Key of a schema's metadata under which a writer notes facts."""
+"""Metadata key of a schema for the writer's facts."""
 _END = b"\xff\xff\xff\xff\0\0\0\0"
-"""The last bytes of a stream of Arrow's; without them a file that is cut off between its parts would be read as a shorter one."""
+"""The last bytes of an Arrow stream. Without this check, a file truncated between its parts would read as a shorter one."""
 
 
 def read_table(file: Path) -> pa.Table:
@@ -26,17 +26,17 @@ def read_table(file: Path) -> pa.Table:
         with pa.memory_map(str(file)) as source:
             if source.size() < len(_END) or source.read_at(len(_END), source.size() - len(_END)) != _END:
                 raise ValueError("it breaks off")
-            found = pa.ipc.open_stream(source).read_all()
-        found.validate(full=True)  # of damaged offsets one would read anywhere in memory
-        return found
+            table = pa.ipc.open_stream(source).read_all()
+        table.validate(full=True)  # of damaged offsets one would read anywhere in memory
+        return table
     except (OSError, ValueError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise EdgeminError(f"{file}: not readable ({error}); delete it and run snakemake again") from None
 
 
 def facts_of(table: pa.Table) -> Mapping[str, Any]:
-    """What was noted when the file was written."""
-    found: Mapping[str, Any] = json.loads((table.schema.metadata or {}).get(FACTS, b"{}"))
-    return found
+    """The facts that were stored when the file was written."""
+    facts: Mapping[str, Any] = json.loads((table.schema.metadata or {}).get(FACTS, b"{}"))
+    return facts
 
 
 def read_rows(file: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Augmentation for distillation: new sentences out of the training sentences, for a teacher to label.
+"""Augmentation for distillation: new sentences made from the training sentences, for a teacher to label.
 
 Tang et al. 2019, arXiv 1903.12136. Their replacement keeps the part of speech; here a word is drawn from all training words.
 """
@@ -11,8 +11,8 @@ import numpy as np
 
 from edgemin.study.transfer import Augment
 
-SHOWN = "\ufffc"
-"""What stands where a word is masked, for people who read the file. It means nothing: `Variant.masked` says which words are masked."""
+PLACEHOLDER = "\ufffc"
+"""Printed in place of a masked word, for people who read the file. Programs use `Variant.masked` instead."""
 
 
 class Variant(NamedTuple):
@@ -36,7 +36,7 @@ class Augmenter:
         drawn = self.random.integers(0, len(self.words), len(words))
         mask, replace = self.config.mask, self.config.mask + self.config.replace
         made = [
-            (SHOWN, True) if chance < mask else (self.words[index] if chance < replace else word, False)
+            (PLACEHOLDER, True) if chance < mask else (self.words[index] if chance < replace else word, False)
             for word, chance, index in zip(words, chances, drawn, strict=True)
         ]
         if self.random.random() < self.config.ngram:

@@ -1,4 +1,4 @@
-"""The splits that a source lacks, drawn out of its training rows: stratified and seeded."""
+"""Draw the splits that a source lacks from its training rows: stratified and seeded."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _check_rare(strata: pd.Series, where: str, names: list[str] | None) -> None:
 def _drawn(
     rows: pd.DataFrame, split: str, size: int, seed: int, kind: Kind, names: list[str] | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(what is left, `size` rows), each in the order of the rows."""
+    """(remaining rows, `size` drawn rows), each in the order of the rows."""
     from sklearn.model_selection import train_test_split
 
     strata = kind.labels().strata(rows["label"])
@@ -75,7 +75,7 @@ def _drawn(
 
 
 def _check_strata(strata: pd.Series, split: str, size: int, names: list[str] | None) -> None:
-    """What a stratified draw needs: two rows of each class, and room for all classes in what is taken and in what is left."""
+    """Check that a stratified draw is possible: two rows of each class, and enough rows for all classes in both parts."""
     _check_rare(strata, f"splits.{split}", names)
     classes = strata.nunique()
     if size < classes:

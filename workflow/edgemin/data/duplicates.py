@@ -1,4 +1,4 @@
-"""Rows whose text stands elsewhere already: which they are, of which class, and when they are too many."""
+"""Duplicate rows: which rows repeat a text, of which class they are, and when there are too many."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ Row = tuple[str, int]
 
 
 def repeats(rows: Rows, classes: bool = True) -> dict[str, list[Row | None]]:
-    """For each row of each split the row that it repeats; None for one that stays.
+    """For each row of each split, the row that it repeats. None for a row that is kept.
 
-    Test wins over validation, validation over train. Inside a test or validation split that the source gives, repeats
-    stay: they are the benchmark. A row repeats another of exactly the same text, and one of loosely the same text if it has
-    the same class: with two classes, the case is what tells them apart. classes: whether labels are classes.
+    Test has priority over validation, validation over train. Repeats inside a given test or validation split are kept: they are
+    part of the benchmark. A row repeats another if the texts are equal, or loosely equal with the same class. Loosely equal
+    texts with different classes may differ by case on purpose. classes: whether labels are classes.
     """
     met: tuple[dict[str, Row], dict[str, Row]] = ({}, {})
-    found: dict[str, list[Row | None]] = {}
+    repeated: dict[str, list[Row | None]] = {}
     for split in (split for split in reversed(SPLITS) if split in rows):
         of_split: tuple[dict[str, Row], dict[str, Row]] = ({}, {}) if split != "train" else met
-        found[split] = []
+        repeated[split] = []
         for position, keys in enumerate(zip(exact_of(rows[split]), answers_of(rows[split], classes), strict=True)):
             like = next((seen[key] for seen, key in zip(met, keys, strict=True) if key in seen), None)
-            found[split].append(like)
+            repeated[split].append(like)
             if like is None or split != "train":
                 for seen, key in zip(of_split, keys, strict=True):
                     seen.setdefault(key, (split, position))
         for seen, more in zip(met, of_split, strict=True):
             seen.update({key: row for key, row in more.items() if key not in seen})
-    return found
+    return repeated
 
 
 def deduplicate(rows: Rows, classes: bool = True) -> tuple[Rows, dict[str, int]]:
-    """The rows without those that repeat others (see `repeats`), and how many each split lost."""
-    return without(rows, found := repeats(rows, classes)), {split: sum(map(bool, likes)) for split, likes in found.items()}
+    """The rows without repeats (see `repeats`), and how many rows each split lost."""
+    return without(rows, repeated := repeats(rows, classes)), {split: sum(map(bool, likes)) for split, likes in repeated.items()}
 
 
-def without(rows: Rows, found: dict[str, list[Row | None]]) -> Rows:
-    """The rows that stay, numbered anew."""
-    return {split: rows[split][~_repeated(likes)].reset_index(drop=True) for split, likes in found.items()}
+def without(rows: Rows, repeated: dict[str, list[Row | None]]) -> Rows:
+    """The rows that are kept, numbered anew. repeated: result of `repeats`."""
+    return {split: rows[split][~_repeated(likes)].reset_index(drop=True) for split, likes in repeated.items()}
 
 
 def _repeated(likes: list[Row | None]) -> np.ndarray:
     return np.array([like is not None for like in likes], dtype=bool)
 
 
-def told(rows: Rows, found: dict[str, list[Row | None]], labels: Labels, names: list[str] | None) -> dict[str, Any]:
-    """For each split that loses rows: how many, of which class, how many of another class than the row that stays, and an example. The log
-    says so too.
+def report_of(rows: Rows, repeated: dict[str, list[Row | None]], labels: Labels, names: list[str] | None) -> dict[str, Any]:
+    """A report for each split that loses rows: how many, of which class, how many with another class than the kept row, and
+    an example. It is logged too.
 
-    rows: before. Raises EdgeminError where a class loses more than half of its rows in a split.
+    rows: before removal. Raises EdgeminError if a class loses more than half of its rows in a split.
     """
     report = {}
-    for split, likes in found.items():
+    for split, likes in repeated.items():
         table = rows[split]
         gone = table[_repeated(likes)]
         if gone.empty:
@@ -77,7 +77,7 @@ def told(rows: Rows, found: dict[str, list[Row | None]], labels: Labels, names: 
         logging.warning("%s split: %d of %d rows are dropped as duplicates%s: %s", split, len(gone), len(table), classes, example)
         if contrary:
             logging.warning(
-                "%s split: %d of these rows have another label than the one that stays; look which is right", split, contrary
+                "%s split: %d of these rows have another label than the one that is kept; check which is right", split, contrary
             )
     return report
 

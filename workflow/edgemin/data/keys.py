@@ -21,30 +21,30 @@ HELD_OUT = ("validation", "test")
 
 
 def normalise(text: str) -> str:
-    """What texts share that are exactly the same for a reader: characters in NFC, single spaces."""
+    """Key of texts that are equal for a reader: characters in NFC, single spaces."""
     return " ".join(normalize("NFC", text).split())
 
 
 def loosely(text: str) -> str:
-    """What texts share that differ at most in case and in one full stop at the end. Lower case, not `casefold`: ß is not ss."""
+    """Key of texts that differ at most in case and in one final full stop. Lower case, not `casefold`: ß is not ss."""
     text = normalize("NFC", normalise(text).lower())
     return text.removesuffix(".").rstrip() or text
 
 
 def exact_of(rows: pd.DataFrame) -> pd.Series:
-    """What rows with exactly the same text (and pair) share."""
+    """Keys that are equal for rows with exactly the same text (and pair)."""
     keys = rows["text"].map(normalise)
     return keys + "\t" + rows["pair"].map(normalise) if "pair" in rows else keys
 
 
 def keys_of(rows: pd.DataFrame) -> pd.Series:
-    """What rows with loosely the same text (and pair) share."""
+    """Keys that are equal for rows with loosely the same text (and pair)."""
     keys = rows["text"].map(loosely)
     return keys + "\t" + rows["pair"].map(loosely) if "pair" in rows else keys
 
 
 def answers_of(rows: pd.DataFrame, classes: bool) -> pd.Series:
-    """What rows share of which one gives the other's answer away: loosely the same text and, if there are classes, the same label."""
+    """Keys that are equal for rows that reveal each other's answer: loosely the same text and, if there are classes, the same label."""
     keys = keys_of(rows)
     if not classes or "label" not in rows:
         return keys
@@ -57,7 +57,7 @@ def _label(label: Any) -> str:
 
 
 def check_disjoint(file: Path, data: Path) -> None:
-    """Raises EdgeminError if a transfer set on disk holds a text of validation or test: loosely the same, where it has no label."""
+    """Raises EdgeminError if a transfer set on disk holds a text of validation or test. Texts without a label are compared loosely."""
     rows, classes = read_rows(file), store.label_names(data) is not None
     bare = rows["label"].isna()
     loose, labelled = set(keys_of(rows[bare])), rows[~bare]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.messages import found
+from edgemin.core.messages import excerpt
 
 
 def numbers_of(values: pd.Series, where: str, column: str) -> pd.Series:
@@ -16,7 +16,7 @@ def numbers_of(values: pd.Series, where: str, column: str) -> pd.Series:
     numbers = pd.to_numeric(values.map(_numeric), errors="coerce").astype(float).replace([math.inf, -math.inf], math.nan)
     bad = numbers.index[numbers.isna()]
     if len(bad):
-        raise EdgeminError(f"{where}: column '{column}': {found(values[bad[0]])} in data row {bad[0] + 1} is not a number")
+        raise EdgeminError(f"{where}: column '{column}': {excerpt(values[bad[0]])} in data row {bad[0] + 1} is not a number")
     return numbers
 
 

@@ -21,14 +21,14 @@ def _check_columns(table: pd.DataFrame, columns: list[str], where: str) -> None:
                 "or, where the first line is no header, give the file its `columns`"
             )
         if isinstance(table[column], pd.DataFrame):
-            raise EdgeminError(f"{where}: column '{column}' stands twice; drop or rename one")
+            raise EdgeminError(f"{where}: column '{column}' appears twice; drop or rename one")
 
 
 def texts_of(table: pd.DataFrame, columns: list[str], where: str) -> pd.DataFrame:
-    """Columns `text` (and `pair`), white space collapsed; bytes are read as UTF-8.
+    """Columns `text` (and `pair`) with collapsed white space. Bytes are read as UTF-8.
 
-    Raises EdgeminError for a missing column, an empty text, and a value that is no text: numbers, lists and dates are not
-    written out.
+    Raises EdgeminError for a missing column, an empty text, and a value that is no text. Numbers, lists and dates are not
+    converted.
     """
     _check_columns(table, columns, where)
     rows = pd.DataFrame(

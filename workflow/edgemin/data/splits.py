@@ -11,7 +11,7 @@ from datasets import DatasetDict
 from edgemin.core.errors import EdgeminError
 from edgemin.core.messages import line
 from edgemin.data.carving import carve
-from edgemin.data.duplicates import deduplicate, repeats, told, without
+from edgemin.data.duplicates import deduplicate, repeats, report_of, without
 from edgemin.data.formats.columnar import CLASSES
 from edgemin.data.reading import read_source
 from edgemin.data.rows import to_rows
@@ -34,9 +34,9 @@ def prepare(task: Task, download: Path | None = None) -> TaskData:
     by_name = labels.by_name(rows["train"]["label"], names)
     for split, table in rows.items():
         table["label"] = labels.encode(table["label"], names, by_name, f"{split} split")
-    found = repeats(rows, classes=names is not None)
-    duplicates = told(rows, found, labels, names)
-    rows = carve(without(rows, found), task.splits, kind, names)
+    repeated = repeats(rows, classes=names is not None)
+    duplicates = report_of(rows, repeated, labels, names)
+    rows = carve(without(rows, repeated), task.splits, kind, names)
     for split in SPLITS:
         if not len(rows[split]):
             raise EdgeminError(f"{split} split: no rows are left; check the source and the de-duplication")
@@ -46,7 +46,7 @@ def prepare(task: Task, download: Path | None = None) -> TaskData:
     report = {
         "rows": {split: len(rows[split]) for split in SPLITS},
         "in_dead_zone": sum(dropped.values()),
-        "duplicates_dropped": {split: duplicates.get(split, {}).get("rows", 0) for split in found},
+        "duplicates_dropped": {split: duplicates.get(split, {}).get("rows", 0) for split in repeated},
         "duplicates": duplicates,
         "label_names": names,
         "labels_are": None if names is None else "names" if by_name else "indices",
@@ -55,12 +55,12 @@ def prepare(task: Task, download: Path | None = None) -> TaskData:
     return TaskData(DatasetDict({split: to_dataset(rows[split], kind, names) for split in SPLITS}), names, report)
 
 
-def _named(task: Task, table: pd.DataFrame, found: pd.Series) -> Task:
-    """With the names and the order of classes that the file itself gives, where the study gives none."""
+def _named(task: Task, table: pd.DataFrame, labels: pd.Series) -> Task:
+    """The task with the class names and the class order of the file, if the study gives none."""
     names = table.attrs.get(CLASSES, {}).get(task.label) if isinstance(task.label, str) else None
     if task.label_names or not names or not task.asks.classes:
         return task
-    there = set(found)
+    there = set(labels)
     used = [name for name in names if spelt(name) in there]
     return task.model_copy(update={"label_names": used}) if len(used) > 1 else task
 

@@ -1,7 +1,7 @@
 """Rows on disk: one Arrow file per table, in the form of Hugging Face `datasets`, and the report of a task.
 
-`datasets.Dataset.from_file("results/movies/data/movies/train.arrow")` opens one. Files are memory-mapped, and no cache is written anywhere:
-`Dataset.map`, which would write beside its input, is only called on rows in memory.
+`datasets.Dataset.from_file("results/movies/data/movies/train.arrow")` opens one. Files are memory-mapped. No cache is written:
+`Dataset.map`, which would write beside its input, is called only on rows in memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REPORT = "data.json"
 MASKED = {"text": "masked", "pair": "masked_pair"}
-"""Columns of a transfer set with masked words: which words of the text (and of the pair) a tokenizer's mask token takes the place of."""
+"""Columns of a transfer set with masked words: the positions of the words of the text (and of the pair) to replace by a mask token."""
 
 
 @dataclass
@@ -79,6 +79,6 @@ def label_names(folder: Path) -> list[str] | None:
 
 
 def report(folder: Path) -> dict[str, Any]:
-    """What was worth telling about the data of a task."""
-    found: dict[str, Any] = read_json(folder / REPORT)
-    return found
+    """The report on the data of a task: counts, duplicates, label names."""
+    contents: dict[str, Any] = read_json(folder / REPORT)
+    return contents

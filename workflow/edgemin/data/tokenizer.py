@@ -40,7 +40,7 @@ class Tokenizer:
 
     @cached_property
     def special_ids(self) -> set[int]:
-        """Of the tokens that stand for no text, the unknown one among them."""
+        """Ids of the special tokens, including the unknown token."""
         added = {number for number, token in self.backend.get_added_tokens_decoder().items() if token.special}
         roles = (self.id_of(token) for token in (self.pad_token, self.unk_token, self.mask_token))
         return added | {number for number in roles if number is not None}
@@ -87,7 +87,7 @@ def masking(texts: Sequence[str], masked: Sequence[Sequence[int]] | None, tokeni
 def tokenize(
     tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
 ) -> list[dict[str, list[int]]]:
-    """`input_ids` and `token_type_ids` of each text (or pair), special tokens in, unpadded. No character of a text stands for another."""
+    """`input_ids` and `token_type_ids` of each text (or pair), with special tokens, unpadded. No character has a special meaning."""
     tokenizer.backend.enable_truncation(max_length)
     encoded = tokenizer.backend.encode_batch(list(texts) if pairs is None else list(zip(texts, pairs, strict=True)))
     return [{"input_ids": one.ids, "token_type_ids": one.type_ids} for one in encoded]

@@ -31,11 +31,11 @@ class Tokens:
 
     @classmethod
     def read(cls, file: Path, tokenizer: Path | None = None) -> Tokens:
-        """tokenizer: folder of the model that reads them. Raises EdgeminError for an unreadable file, or another tokenizer's."""
-        found = cls(read_table(file), file)
-        if tokenizer and found.facts["tokenizer"] != sha256(tokenizer / "tokenizer.json"):
+        """Open a token file. tokenizer: folder of the model that reads it. Raises EdgeminError if it is unreadable or of another tokenizer."""
+        tokens = cls(read_table(file), file)
+        if tokenizer and tokens.facts["tokenizer"] != sha256(tokenizer / "tokenizer.json"):
             raise EdgeminError(f"{file}: made with another tokenizer than that of {tokenizer}; delete it and run snakemake again")
-        return found
+        return tokens
 
     def __len__(self) -> int:
         return len(self.table)
@@ -54,7 +54,7 @@ class Tokens:
 
     @cached_property
     def names(self) -> list[str]:
-        """Of the inputs: `input_ids`, and `token_type_ids` where there are any."""
+        """Names of the inputs: `input_ids`, and `token_type_ids` if there are any."""
         return [name for name in ("input_ids", "token_type_ids") if name in self.table.column_names]
 
     @cached_property
@@ -68,7 +68,7 @@ class Tokens:
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """Where each text's tokens begin among those of all, and the end: (N + 1)."""
+        """The first token of each text in the flat array, and the end: (N + 1)."""
         return _one(self.table["input_ids"]).offsets.to_numpy()
 
     @cached_property
@@ -118,9 +118,9 @@ def pad(
 
 
 def pieces_line_up(ours: Tokens, theirs: Tokens, our_tokenizer: Path, their_tokenizer: Path) -> str | None:
-    """None if two tokenizers gave the same pieces at the same positions for every text; else the id of the first that differs.
+    """None if two tokenizers gave the same pieces at the same positions for every text; else the id of the first text that differs.
 
-    Special tokens are compared by role, not by name ([CLS] and <s> line up).
+    Special tokens are compared by role, not by name ([CLS] equals <s>).
     """
     if ours.facts["tokenizer"] == theirs.facts["tokenizer"]:
         return None

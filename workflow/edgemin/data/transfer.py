@@ -20,7 +20,7 @@ from edgemin.study.task import Task
 from edgemin.study.transfer import Transfer, Unlabelled
 
 LEAK = 0.5
-"""A source of which more than this share stands in validation or test is one of them."""
+"""If more than this share of a source's texts is in validation or test, the source is taken for that split."""
 
 
 def prepare(
@@ -28,8 +28,8 @@ def prepare(
 ) -> tuple[Dataset, dict[str, Any]]:
     """Columns id, text[, pair], label (null where there is none), and a report.
 
-    download: the fetched source of the task; downloads: of each unlabelled source. Texts that stand in validation or test
-    are dropped. Raises EdgeminError for a source that is one of those splits.
+    download: the fetched source of the task. downloads: of each unlabelled source. Texts of validation or test are dropped.
+    Raises EdgeminError for a source that is one of those splits.
     """
     train = store.read_split(data, "train")
     held_out = {key for split in HELD_OUT for key in keys_of(store.read_split(data, split))}
@@ -51,8 +51,8 @@ def prepare(
         none: dict[str, Any] = {name: [[] for _ in range(len(rows))] for name in store.MASKED.values() if name in new}
         rows = pd.concat([rows.assign(**none), new], ignore_index=True)
     origins = rows["id"].str.replace(r"[-:]\d+$", "", regex=True).value_counts(sort=False).to_dict()
-    told = {"rows": len(rows), "origins": origins, "dropped": {"in_validation_or_test_or_repeated": int(bad.sum())}}
-    return store.to_dataset(rows, task.asks, store.label_names(data)), told
+    report = {"rows": len(rows), "origins": origins, "dropped": {"in_validation_or_test_or_repeated": int(bad.sum())}}
+    return store.to_dataset(rows, task.asks, store.label_names(data)), report
 
 
 def _unlabelled(unlabelled: Unlabelled, columns: list[str], folder: Path | None, held_out: set[str], where: str) -> pd.DataFrame:

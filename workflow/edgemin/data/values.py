@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.messages import found
+from edgemin.core.messages import excerpt
 
 T = TypeVar("T")
 _CALLED: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -34,7 +34,7 @@ def called(value: Any) -> str:
 
 def refusal(value: Any, wanted: str) -> ValueError:
     """wanted: what it should be, and the remedy."""
-    return ValueError(f"holds {called(value)} ({found(value)}), not {wanted}")
+    return ValueError(f"holds {called(value)} ({excerpt(value)}), not {wanted}")
 
 
 def plain(value: Any) -> Any:

@@ -1,1 +1,1 @@
-"""What leaves this project: bundles, which run without it."""
+"""Bundles: models that run without this project."""

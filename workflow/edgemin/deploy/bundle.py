@@ -27,7 +27,7 @@ def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mappin
     exported = (model / EXPORT_PROVENANCE).exists()
     check_provenance(model, "model.onnx", name=EXPORT_PROVENANCE if exported else NAME)
     check_provenance(model, "tokenizer.json")
-    told = read_json(model / NAME)
+    provenance = read_json(model / NAME)
     facts = {
         "study": spec["study"],
         "cell": spec["cell"],
@@ -36,7 +36,7 @@ def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mappin
         "labels": store.label_names(data),
         "max_length": spec["max_length"],
         "pair": "pair" in store.read_split(data, "test"),
-        "versions": told["versions"],
+        "versions": provenance["versions"],
     }
     with whole_folder(out) as partial:
         for name in ("model.onnx", "tokenizer.json"):
@@ -44,7 +44,7 @@ def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mappin
         (partial / "predict.py").write_text(predict_script(kind_of(spec)), encoding="utf-8")
         digests = {name: sha256(partial / name) for name in ("model.onnx", "tokenizer.json")}
         write_json(partial / "bundle.json", {**facts, "sha256": digests})
-        (partial / "README.md").write_text(card(facts, told["host"], measured, spec), encoding="utf-8")
+        (partial / "README.md").write_text(card(facts, provenance["host"], measured, spec), encoding="utf-8")
 
 
 def predict_script(kind: Kind) -> str:

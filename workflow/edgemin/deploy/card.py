@@ -1,4 +1,4 @@
-"""The model card of a bundle, in the form of the Hugging Face hub: what was measured, on what, and how it came about."""
+"""The model card of a bundle, in the form of the Hugging Face hub: measurements, machine, and how the model was made."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@
     cat texts.txt | python predict.py
 
 Prints one line of JSON for each text, in order: the label and the probability of each class (or the value, if the model predicts one).
-An empty line is answered by null. Input and output are UTF-8 in any locale. Only a line feed, alone or after a carriage return, ends a
-line of the input; every other line break that Unicode knows is white space, as it was in training. All lines are read and checked before
-the first answer. As a module: `Model(folder).predict("a text")`.
+The answer to an empty line is null. Input and output are UTF-8 in any locale. Only a line feed, alone or after a carriage return, ends a
+line of the input. Other Unicode line breaks are white space, as in training. All lines are read and checked before the first answer.
+As a module: `Model(folder).predict("a text")`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 
 
 class BundleError(Exception):
-    """What is wrong with this folder or with the input, in a line."""
+    """A one-line error about this folder or the input."""
 
 
 class Model:
@@ -44,10 +44,10 @@ class Model:
             raise BundleError(f"{folder / 'bundle.json'}: not readable ({error}); copy the whole bundle again") from None
         for name, digest in expected.items():
             try:
-                found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+                actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
             except OSError:
                 raise BundleError(f"{folder / name}: missing; copy the whole bundle again") from None
-            if found != digest:
+            if actual != digest:
                 raise BundleError(f"{folder / name}: damaged, or of another bundle; copy the whole bundle again")
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
@@ -162,7 +162,7 @@ def _typed(number: int, text: str) -> str:
 
 
 def answers(model: Model, lines: Sequence[str]) -> Iterator[dict[str, Any] | None]:
-    """One for each line, None for an empty one. Raises BundleError before the first if a line cannot be read."""
+    """One answer for each line, None for an empty line. Raises BundleError before the first answer if a line cannot be read."""
     read = []
     for number, line in enumerate(lines, 1):
         try:
@@ -174,21 +174,21 @@ def answers(model: Model, lines: Sequence[str]) -> Iterator[dict[str, Any] | Non
             _tell(f"text {number}: empty, answered by null")
             yield None
             continue
-        found = model.predict(*parts)
+        answer = model.predict(*parts)
         if model.cut:
             _tell(f"text {number}: longer than {model.max_length} tokens, its end was not read")
-        yield found
+        yield answer
 
 
-def _tell(said: str) -> None:
+def _tell(message: str) -> None:
     if sys.stderr is not None:
-        print(said, file=sys.stderr)
+        print(message, file=sys.stderr)
 
 
-def _print(found: dict[str, Any] | None) -> None:
-    """A line of JSON. Letters stand for themselves; where anything could break the line in two, all but ASCII is escaped."""
-    said = json.dumps(found, ensure_ascii=False)
-    print(said if said.isprintable() else json.dumps(found))
+def _print(answer: dict[str, Any] | None) -> None:
+    """Print a line of JSON. Letters are not escaped, unless the line holds an unprintable character; then all non-ASCII is."""
+    text = json.dumps(answer, ensure_ascii=False)
+    print(text if text.isprintable() else json.dumps(answer))
 
 
 def _positive(text: str) -> int:
@@ -217,14 +217,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8")
         lines = read_texts(arguments)
-        for found in answers(Model(threads=arguments.threads), lines):
-            _print(found)
+        for answer in answers(Model(threads=arguments.threads), lines):
+            _print(answer)
         sys.stdout.flush()
     except BundleError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    except OSError as error:  # nobody reads on (`| head -1`), or there is no room
+    except OSError as error:  # the reader is gone (`| head -1`), or the disk is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still holds
         sys.exit(141 if isinstance(error, BrokenPipeError) else f"error: the answers cannot be written: {error.strerror}")
 

@@ -1,6 +1,6 @@
-"""What hooks and surgery ask of a model's layers: the computing half of a family, as most families have it.
+"""Access to a model's layers for hooks and surgery: the computing half of a family, in the form of most families.
 
-A family whose modules differ overrides the methods that differ, in `families/{name}/blocks.py`.
+A family with other modules overrides the methods that differ, in `families/{name}/blocks.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from edgemin.study.structure import Structure
 Classifier: TypeAlias = Any
 """A transformers ...ForSequenceClassification model (an nn.Module with a `config`)."""
 Side = Literal["rows", "columns", "both", "norm", "embedding", "entry"]
-"""Where the hidden width is in a module's shape; `entry`: its rows, and what it gives out is a hidden state without a LayerNorm."""
+"""Where the hidden width is in a module's shape. `entry`: in the rows, and the output is a hidden state without a LayerNorm."""
 
 
 class Absent(nn.Module):
-    """In place of a projection of a dropped block: adds nothing, whatever it reads."""
+    """Replaces a projection of a dropped block. Its output is zero."""
 
     def forward(self, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         return hidden_states.new_zeros(1)  # broadcasts against the residual
@@ -53,7 +53,7 @@ class Blocks:
         raise NotImplementedError
 
     def bind(self, layer: nn.Module, heads: Sequence[int], head_dim: int) -> None:
-        """Tell the attention module of a layer which heads it has, and how wide they are."""
+        """Set the number and the width of heads in the attention module of a layer."""
         attention: Any = layer.get_submodule(self.family.attention)
         attention.attention_head_size = head_dim
         attention.all_head_size = len(heads) * head_dim
@@ -63,15 +63,15 @@ class Blocks:
             setattr(attention, name, len(heads))
 
     def drop_attention(self, layer: nn.Module) -> None:
-        """Take the attention block out of a layer. The residual path and the LayerNorm after it stay, so that a block whose output is
-        zero and a block that is gone are the same."""
+        """Remove the attention block from a layer. The residual path and the LayerNorm after it are kept. So a removed block and a
+        block whose output is zero compute the same."""
         family = self.family
         for name in (family.query, family.key, family.value, family.output):
             layer.set_submodule(name, Absent())
         layer.get_submodule(family.attention).forward = _no_attention
 
     def drop_ffn(self, layer: nn.Module) -> None:
-        """Take the FFN out of a layer, likewise."""
+        """Remove the FFN from a layer, in the same way."""
         layer.set_submodule(self.family.ffn_in, Absent())
         layer.set_submodule(self.family.ffn_out, Absent())
 
@@ -87,7 +87,7 @@ class Blocks:
         return None
 
     def set_width(self, model: Classifier, width: int) -> None:
-        """Write another hidden width into the config. Raises EdgeminError for one that a stock model cannot be built with."""
+        """Write another hidden width into the config. Raises EdgeminError for a width that a stock model does not allow."""
         setattr(model.config, self.family.sizes[2], width)
 
 
@@ -102,7 +102,7 @@ def layers_of(model: Classifier) -> Any:
 
 
 def bind_heads(model: Classifier, structure: Structure) -> None:
-    """Tell the attention modules of a model their sizes."""
+    """Set the sizes of all attention modules of a model."""
     blocks = blocks_of(model)
     for layer, heads in zip(blocks.layers(model), structure.heads, strict=True):
         if heads:

@@ -27,11 +27,11 @@ NOT_OURS = (
     *("return_dict", "output_attentions", "output_hidden_states", "torchscript", "gradient_checkpointing"),
     *("dtype", "torch_dtype", "attn_implementation", "_attn_implementation", "_attn_implementation_internal"),
 )
-"""Keys of a config that say how somebody ran the model, not what it computes: forms of the output, types, kernels."""
+"""Config keys that describe how a model was run, not what it computes: output form, data types, kernels."""
 
 
 def quiet_transformers() -> None:
-    """No load reports and progress bars between our own lines."""
+    """Turn off the load reports and progress bars of transformers."""
     from transformers.utils import logging as hf
 
     hf.set_verbosity_error()
@@ -128,17 +128,17 @@ def load_source(folder: Path | str, *, kind: Kind, labels: list[str] | None, fin
     return model.eval()
 
 
-def check_used(folder: Path, model: Classifier, told_as: Path | None = None) -> None:
-    """Raises EdgeminError for weights in a folder's file that the model does not use, beyond those of pretraining. told_as: the folder
-    that a person knows."""
+def check_used(folder: Path, model: Classifier, user_folder: Path | None = None) -> None:
+    """Raises EdgeminError for weights in the folder that the model does not use, except pretraining heads. user_folder: the path
+    for messages, when `folder` is a copy of the user's folder."""
     family = family_of(model.config)
     if foreign := unused(canonical(read_header(folder), family), model.state_dict(), family):
-        raise EdgeminError(unused_line(told_as or folder, foreign, family))
+        raise EdgeminError(unused_line(user_folder or folder, foreign, family))
 
 
-def check_built(folder: Path, told_as: Path) -> None:
-    """Raises EdgeminError unless transformers can build a classifier by the folder's config that uses all of its weights. Nothing is
-    computed: the model has shapes alone."""
+def check_built(folder: Path, user_folder: Path) -> None:
+    """Raises EdgeminError unless transformers can build a classifier by the folder's config that uses all of its weights. The
+    model is on the meta device: shapes only, no data."""
     try:
         with torch.device("meta"):
             model = build(load_config(folder))
@@ -146,9 +146,9 @@ def check_built(folder: Path, told_as: Path) -> None:
         raise
     except Exception as error:  # whatever a value of the config leads to
         raise EdgeminError(
-            f"{told_as / 'config.json'}: no model can be built by it ({first_line(error)}); correct it, or save the model anew"
+            f"{user_folder / 'config.json'}: no model can be built by it ({first_line(error)}); correct it, or save the model anew"
         ) from None
-    check_used(folder, model, told_as)
+    check_used(folder, model, user_folder)
 
 
 def save(model: Classifier, partial: Path) -> None:

@@ -55,9 +55,9 @@ def normalise(source: ModelSource, downloads: list[Path], train: pd.DataFrame | 
         tokenizer = Path(scratch) / "tokenizer"
         tokenizer.mkdir()
         _copy(folder, out, tokenizer)
-    found = read_json(out / "config.json")["model_type"]
-    if source.family not in (None, found):
-        raise EdgeminError(f"source.family: {source.family}, but the config of this model says {found}; correct the study")
+    model_type = read_json(out / "config.json")["model_type"]
+    if source.family not in (None, model_type):
+        raise EdgeminError(f"source.family: {source.family}, but the config of this model says {model_type}; correct the study")
 
 
 def _copy(folder: Path, out: Path, scratch: Path) -> None:
@@ -66,8 +66,8 @@ def _copy(folder: Path, out: Path, scratch: Path) -> None:
         raise EdgeminError(f"{folder}: no such folder; correct teacher or student `path` in the study")
     if not (folder / "config.json").is_file():
         raise EdgeminError(f"{folder}: has no config.json; give the folder that save_pretrained wrote")
-    rows, said = check_folder(folder), read_json(folder / "config.json")
-    if (config := completed(said, rows)) == said:
+    rows, original = check_folder(folder), read_json(folder / "config.json")
+    if (config := completed(original, rows)) == original:
         shutil.copyfile(folder / "config.json", out / "config.json")
     else:
         write_json(out / "config.json", config)
@@ -78,8 +78,8 @@ def _copy(folder: Path, out: Path, scratch: Path) -> None:
         save_weights({name: tensor for file in files for name, tensor in read_weights(file).items()}, out / WEIGHTS)
     check_built(out, folder)
     _save_tokenizer(_foreign_tokenizer(folder, out / "config.json", scratch), out)
-    said = read_tokenizer(out)
-    if (tokens := tokens_of(said, out / "tokenizer.json")) > (size := load_config(out).vocab_size):
+    tokenizer = read_tokenizer(out)
+    if (tokens := tokens_of(tokenizer, out / "tokenizer.json")) > (size := load_config(out).vocab_size):
         raise EdgeminError(tokens_line(folder, tokens, size))
 
 
@@ -116,7 +116,7 @@ def _foreign_tokenizer(folder: Path, config: Path, scratch: Path) -> Any:
 
 
 def _unbounded(tokenizer: Any) -> None:
-    """Without the padding and truncation that some come with: whoever uses the file says what is wanted."""
+    """Turn off padding and truncation. Code that uses the file sets what it needs."""
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.backend_tokenizer.no_truncation()
 

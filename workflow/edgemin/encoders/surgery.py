@@ -1,6 +1,6 @@
-"""Surgery: give an encoder the shape of a structure, or cut heads and layers out of it.
+"""Surgery: resize an encoder to a structure, or remove heads and layers from it.
 
-transformers has no head pruning of its own any more; sliced Linear layers run in its models as they are, because those
+transformers no longer has head pruning. Sliced Linear layers work in its models without other changes, because the models
 infer the number of heads from the projection's width.
 """
 
@@ -48,7 +48,7 @@ def keep_heads(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
     """Cut every head that is not kept out of the weights of `model`, in place.
 
     keep: per layer, positions among the heads that the layer has now. Rows of W_Q, W_K, W_V and their biases and
-    columns of W_O go; b_O stays. Raises EdgeminError if a layer would lose all that it has: `drop_sublayers` does that.
+    columns of W_O are removed; b_O is kept. Raises EdgeminError if a layer would lose all heads; use `drop_sublayers` for that.
     """
     family = family_of(model.config)
     before = Structure.of(model.config)
@@ -75,7 +75,7 @@ def keep_neurons(model: Classifier, keep: Sequence[Sequence[int]]) -> None:
     """Cut every FFN neuron that is not kept out of the weights of `model`, in place.
 
     keep: per layer, positions among the neurons that the layer has now. Rows of the first projection and its bias and
-    columns of the second go; the second's bias stays. Raises EdgeminError if a layer would lose all that it has.
+    columns of the second are removed; the second's bias is kept. Raises EdgeminError if a layer would lose all neurons.
     """
     family = family_of(model.config)
     before = Structure.of(model.config)

@@ -1,7 +1,7 @@
-"""Whether the two readings of a foreign tokenizer agree: its tokenizer.json as it stands, and what transformers makes of it.
+"""Check that a foreign tokenizer gives the same ids from its tokenizer.json alone and through transformers.
 
-transformers 5 keeps of a tokenizer.json the vocabulary, and takes the rest (case, accents, how text is split) from the class that
-tokenizer_config.json names. Other programs read the file alone. Where the two differ nobody can tell which ids the model was trained on.
+transformers 5 reads only the vocabulary from a tokenizer.json. The rest (case, accents, how text is split) comes from the class that
+tokenizer_config.json names. Other programs read only the file. If the two differ, it is unknown which ids the model was trained on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemin.core.errors import EdgeminError, first_line
-from edgemin.core.messages import found
+from edgemin.core.messages import excerpt
 
 _TEXTS = (
     "a Text with CASE",
@@ -47,10 +47,10 @@ def check_alike(ours: Any, file: Path) -> None:
     theirs.no_truncation()
     for text in (*_TEXTS, *_pieces(theirs)):
         for pair in (None, "b c"):
-            made, said = ours.encode(text, pair), theirs.encode(text, pair)
-            if (made.ids, made.type_ids) != (said.ids, said.type_ids):
+            by_transformers, by_file = ours.encode(text, pair), theirs.encode(text, pair)
+            if (by_transformers.ids, by_transformers.type_ids) != (by_file.ids, by_file.type_ids):
                 raise EdgeminError(
-                    f"{file}: gives {found(text)} {_shown(said)}, and with tokenizer_config.json beside it transformers gives {_shown(made)}; "
+                    f"{file}: gives {excerpt(text)} {_tokens_of(by_file)}, and with tokenizer_config.json beside it transformers gives {_tokens_of(by_transformers)}; "
                     "save the tokenizer anew as the model was trained with it, or, if tokenizer.json is right, write "
                     '"tokenizer_class": "PreTrainedTokenizerFast" in tokenizer_config.json'
                 )
@@ -64,6 +64,6 @@ def _pieces(tokenizer: Any) -> Iterator[str]:
         yield piece.upper()
 
 
-def _shown(encoded: Any) -> str:
+def _tokens_of(encoded: Any) -> str:
     tokens = " ".join(encoded.tokens)
-    return found(tokens if len(set(encoded.type_ids)) < 2 else f"{tokens} (types {encoded.type_ids})")
+    return excerpt(tokens if len(set(encoded.type_ids)) < 2 else f"{tokens} (types {encoded.type_ids})")

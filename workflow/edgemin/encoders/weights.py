@@ -23,5 +23,5 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
 
 
 def save_weights(weights: Mapping[str, torch.Tensor], file: Path) -> None:
-    """As transformers writes them."""
+    """Save weights in the form of transformers."""
     save_file(dict(weights), file, metadata={"format": "pt"})

@@ -19,8 +19,8 @@ def hidden_slices(model: Classifier) -> Iterator[tuple[nn.Module, str, Side]]:
     family, blocks, width = family_of(model.config), blocks_of(model), hidden_width(model.config)
     inner: dict[str, Side] = {family.query: "columns", family.key: "columns", family.value: "columns", family.output: "rows"}
     inner |= {family.ffn_in: "columns", family.ffn_out: "rows"}
-    found = ((layer.get_submodule(name), side) for layer in blocks.layers(model) for name, side in inner.items())
-    in_layers = {id(module): side for module, side in found if isinstance(module, nn.Linear)}  # a dropped sublayer has none
+    inside = ((layer.get_submodule(name), side) for layer in blocks.layers(model) for name, side in inner.items())
+    in_layers = {id(module): side for module, side in inside if isinstance(module, nn.Linear)}  # a dropped sublayer has none
     for name, module in list(model.named_modules()):
         parent, _, attribute = name.rpartition(".")
         side = in_layers.get(id(module)) or blocks.side(model, name, module, width)

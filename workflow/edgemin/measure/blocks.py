@@ -24,8 +24,8 @@ class Interval:
 def percentile(blocks: np.ndarray, q: float, seed: int = 0) -> Interval:
     """The q-th percentile of all calls, with a bootstrap interval over blocks. blocks: (blocks, calls).
 
-    Its tails are those of Hesterberg's expanded percentile interval (arXiv 1411.5279): the plain one is too narrow for
-    some twenty blocks (it covered 89 to 92 % in simulations).
+    The tails follow Hesterberg's expanded percentile interval (arXiv 1411.5279). The plain interval is too narrow for
+    about twenty blocks (it covered 89 to 92 % in simulations).
     """
     from scipy.stats import norm, t
 

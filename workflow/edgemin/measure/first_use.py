@@ -1,4 +1,4 @@
-"""What a model costs before its first answer: time, and memory at its peak."""
+"""Cost of a model before its first answer: time and peak memory."""
 
 from __future__ import annotations
 

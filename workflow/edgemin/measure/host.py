@@ -34,7 +34,7 @@ def host(threads: int) -> dict[str, Any]:
 
 
 def pin(threads: int) -> list[int]:
-    """Bind this process to `threads` of the CPUs that it may use (the last ones: interrupts like the first), where the OS can."""
+    """Bind this process to `threads` of its CPUs, if the OS allows it. The last CPUs are used, because interrupts go to the first."""
     if not hasattr(os, "sched_setaffinity"):
         return []
     cpus = sorted(os.sched_getaffinity(0))[-threads:]

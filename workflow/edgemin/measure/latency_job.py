@@ -28,9 +28,9 @@ Inputs = dict[str, list[dict[str, np.ndarray]]]
 def measure(
     models: Mapping[str, tuple[Path, Path]], runtime: str, texts: Path, spec: Mapping[str, Any], number: int = 1
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """models: `model`, and if they are other models `reference` and `parent`: each one's folder, and the file of the test split's tokens by
-    its tokenizer. texts: the test split itself. spec: protocol (of one round), max_length, threads. number: of the round, from 1 on; each
-    goes on in the test split where the one before ended.
+    """models: `model`, and `reference` and `parent` if they differ from it. Each has its folder and the test split's tokens by its
+    tokenizer. texts: the test split itself. spec: protocol (of one round), max_length, threads. number: of the round, from 1. Each
+    round continues in the test split where the round before ended.
 
     Returns the summary and the raw timings (scenario, model, block, call, seconds).
     """
@@ -68,13 +68,13 @@ def measure(
 
 
 def _from(order: np.ndarray, start: int) -> list[int]:
-    """The order, begun at another place; what is before it comes last."""
-    found: list[int] = np.roll(order, -start).tolist()
-    return found
+    """The order, rotated to another start."""
+    rotated: list[int] = np.roll(order, -start).tolist()
+    return rotated
 
 
 def _batches(tokens: Mapping[str, Tokens], order: Sequence[int], size: int) -> Inputs:
-    """For each model the same texts, in this order, so many at a time."""
+    """The same texts for each model, in this order, in batches of one size."""
     return {
         name: [texts.batch(order[start : start + size]) for start in range(0, len(order), size)] for name, texts in tokens.items()
     }
@@ -87,21 +87,21 @@ def _on(run: Any, inputs: list[Any]) -> Any:
 def _by_length(
     runs: Mapping[str, Any], tokens: Mapping[str, Tokens], order: Sequence[int], length: int, protocol: Latency
 ) -> dict[str, Any]:
-    """p50 of the model, and how many times faster it is than the reference, on inputs of so many tokens."""
+    """p50 of the model, and its speed-up over the reference, on inputs of `length` tokens."""
     few = protocol.model_copy(update={"warmup": 1, "calls": COUNT, "minimum_calls": COUNT, "blocks": COUNT})
     inputs = {name: of_length(tokens[name], order, length) for name in runs if name != "parent"}
     timed = take_turns({name: _on(runs[name], own) for name, own in inputs.items()}, range(COUNT), few)
-    found: dict[str, Any] = {"p50_ms": float(np.median(timed["model"]) * 1e3)}
+    result: dict[str, Any] = {"p50_ms": float(np.median(timed["model"]) * 1e3)}
     if "reference" in timed:
-        found["speedup_over_reference"] = ratio(timed["reference"], timed["model"]).as_dict()
-    return found
+        result["speedup_over_reference"] = ratio(timed["reference"], timed["model"]).as_dict()
+    return result
 
 
 def _from_text(
     folder: Path, model: Any, answers: Call, texts: Path, order: Sequence[int], max_length: int, protocol: Latency
 ) -> dict[str, float]:
-    """p50 in ms of making one text's ids, and of that and the model's answer to them; and how many times as long the latter takes as the answer
-    alone (`end_to_end_over_model`), all in turn on the same texts."""
+    """p50 in ms of tokenising one text, and of tokenising plus the model's answer (end to end). `end_to_end_over_model` is the ratio
+    of end to end to the model's answer alone. All are measured in turn on the same texts."""
     rows, tokenizer = read_rows(texts), load_tokenizer(folder)
     firsts = [[text] for text in rows["text"]]
     seconds = [[text] for text in rows["pair"]] if "pair" in rows else [None] * len(rows)
@@ -115,8 +115,8 @@ def _from_text(
     calls: dict[str, Call] = {"tokenisation": ids, "model": answers, "end_to_end": whole}
     single = protocol.model_copy(update={"seconds": min(1.0, protocol.seconds), "warmup": min(5, protocol.warmup)})
     timed = take_turns(calls, range(len(order)), single)
-    told = {f"{name}_p50_ms": float(np.median(timed[name]) * 1e3) for name in ("tokenisation", "end_to_end")}
-    return {**told, "end_to_end_over_model": ratio(timed["end_to_end"], timed["model"]).value}
+    medians = {f"{name}_p50_ms": float(np.median(timed[name]) * 1e3) for name in ("tokenisation", "end_to_end")}
+    return {**medians, "end_to_end_over_model": ratio(timed["end_to_end"], timed["model"]).value}
 
 
 def _table(raw: dict[str, dict[str, np.ndarray]]) -> pd.DataFrame:

@@ -14,8 +14,8 @@ _TEXTS = 200
 
 
 def of_length(tokens: Tokens, order: Sequence[int], length: int) -> list[dict[str, np.ndarray]]:
-    """`COUNT` inputs of exactly `length` tokens, int64 (1, length): a text's first and last id, and between them what stands inside of
-    texts, in this order."""
+    """`COUNT` inputs of exactly `length` tokens, int64 (1, length). Each begins and ends with a text's first and last id; the ids between
+    come from inside the texts, in this order."""
     ends = tokens[order[0]]["input_ids"][[0, -1]]
     inner = np.concatenate([tokens[index]["input_ids"][1:-1] for index in order[:_TEXTS]])
     inner = inner if inner.size else ends

@@ -18,5 +18,5 @@ def measure_folder(folder: Path, runtime: str, tests: Mapping[str, Path], spec: 
     """Metric and number of examples by the name of each test set. tests: name -> file of tokens. spec: metric, threads."""
     tokens = {name: Tokens.read(file, folder) for name, file in tests.items()}
     run = open_model(folder, runtime, spec["threads"])
-    found, _ = measure(run, tokens, BATCH, kind_of(spec), spec["metric"])
-    return found
+    result, _ = measure(run, tokens, BATCH, kind_of(spec), spec["metric"])
+    return result

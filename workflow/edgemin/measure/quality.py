@@ -1,4 +1,4 @@
-"""What a model answers, in the runtime that it would be shipped in, on validation and test."""
+"""Predictions of a model on validation and test, in the runtime in which it would be shipped."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ def measure_folder(
     """Measure the model of a folder. tokens: split -> file. spec: metric, batch_size, threads."""
     texts = {split: Tokens.read(file, folder) for split, file in tokens.items()}
     run = open_model(folder, runtime, spec["threads"])
-    found, predictions = measure(run, texts, spec["batch_size"], kind_of(spec), spec["metric"])
-    return {"runtime": runtime, **found, "host": host(spec["threads"])}, predictions
+    result, predictions = measure(run, texts, spec["batch_size"], kind_of(spec), spec["metric"])
+    return {"runtime": runtime, **result, "host": host(spec["threads"])}, predictions

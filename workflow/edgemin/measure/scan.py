@@ -23,8 +23,9 @@ from edgemin.study.kind import kind_of
 
 
 def scan(parent: Path, validation: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Per part (`embeddings`, `layer 0 attention`, …, `head`; and `all`) the metric and the divergence of dynamic INT8 from the floats,
-    on the first `sentences` of validation, one at a time. validation: file of tokens. spec: sentences, metric, threads."""
+    """For each part (`embeddings`, `layer 0 attention`, …, `head`; and `all`) quantized alone: the metric, and the divergence of dynamic
+    INT8 from the floats. Reads the first `sentences` of validation, one per call. validation: file of tokens. spec: sentences, metric,
+    threads."""
     check_provenance(parent, "model.onnx", name=EXPORT_PROVENANCE)
     judge = kind_of(spec).scores()
     tokens = Tokens.read(validation, parent).head(spec["sentences"])
@@ -42,9 +43,9 @@ def scan(parent: Path, validation: Path, spec: Mapping[str, Any]) -> dict[str, A
             started, graph = time.monotonic(), Path(folder) / "model.onnx"
             operators = [*(["MatMul"] if part != "embeddings" else []), *(["Gather"] if part in ("embeddings", "all") else [])]
             quantize_model(copy.deepcopy(model), graph, operators, per_channel=True, skipped=skipped)
-            found = answers(graph)
-            told = {"part": part, "value": score(labels, found), "divergence": judge.divergence(plain, found)}
-            points.append({**told, "seconds": round(time.monotonic() - started, 2)})
+            logits = answers(graph)
+            point = {"part": part, "value": score(labels, logits), "divergence": judge.divergence(plain, logits)}
+            points.append({**point, "seconds": round(time.monotonic() - started, 2)})
     return {"metric": spec["metric"], "sentences": len(tokens), "float": score(labels, plain), "points": points}
 
 

@@ -1,6 +1,6 @@
 """How large a model is: three parameter counts, by component, and bytes. Needs neither torch nor transformers.
 
-naive    what sum(p.numel() for p in model.parameters()) says: packed INT8 weights are no parameters, so they vanish
+naive    sum(p.numel() for p in model.parameters()): packed INT8 weights are not parameters, so they are missing
 logical  every weight that takes part in inference, packed ones included
 nonzero  of those, the stored values that are not zero
 """

@@ -1,4 +1,4 @@
-"""How much can go: one score, many ratios, no recovery, judged on validation."""
+"""Pruning sweeps: one score, many ratios, no recovery, measured on validation."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def sweep(parent: Path, train: Path, validation: Path, spec: Mapping[str, Any]) 
         value = score(examples.labels, predict(smaller, examples))
         left = sum(int((weight != 0).sum()) for weight in layers_of(smaller).parameters())
         points.append({"ratio": ratio, "value": value, "parameters": left, "seconds": round(time.monotonic() - started, 2)})
-    told = {"structure": variant.structure, "criterion": variant.criterion, "metric": spec["metric"]}
-    return {**told, "scores": scores, "scoring_seconds": round(scoring, 2), "points": points}
+    settings = {"structure": variant.structure, "criterion": variant.criterion, "metric": spec["metric"]}
+    return {**settings, "scores": scores, "scoring_seconds": round(scoring, 2), "points": points}

@@ -1,1 +1,1 @@
-"""What a stage of a chain does: distil, prune, quantize. A folder inside is a method, a file is shared by several."""
+"""The stages of a chain: distil, prune, quantize. Each folder is a method; a file is shared by several methods."""

@@ -1,1 +1,1 @@
-"""Where everything of a study is, and which jobs make it."""
+"""The paths of a study's files, and the jobs that make them."""

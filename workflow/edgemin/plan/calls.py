@@ -13,12 +13,12 @@ def call(
 ) -> str:
     """`snakemake --cores all --configfile config/mine.yaml --`, quoted for a shell; a target follows.
 
-    files: of the study, overlays after what they change. config: what `--config` was given besides, as `key=value`. Paths come out relative to `working`, the
-    folder in which Snakemake runs (by default the current one); a Snakefile that is not in it is named.
+    files: of the study; overlays come after the files that they change. config: further `--config` values, as `key=value`. Paths are relative
+    to `working`, the folder in which Snakemake runs (by default the current one). A Snakefile outside it is named.
     """
     parts = ["snakemake", "--cores", "all"]
-    if (told := _relative(snakefile, working)) != "Snakefile":
-        parts += ["--snakefile", told]
+    if (path := _relative(snakefile, working)) != "Snakefile":
+        parts += ["--snakefile", path]
     parts += ["--configfile", *(_relative(file, working) for file in files)]
     if config:
         parts += ["--config", *config]
@@ -26,6 +26,6 @@ def call(
 
 
 def _relative(file: Path | str, working: Path | str) -> str:
-    """A path as it is given in that folder; one that begins with a dash is no option."""
-    found = os.path.relpath(file, working or Path.cwd())
-    return f"./{found}" if found.startswith("-") else found
+    """A path relative to that folder. A leading dash gets `./`, so that it is not read as an option."""
+    path = os.path.relpath(file, working or Path.cwd())
+    return f"./{path}" if path.startswith("-") else path

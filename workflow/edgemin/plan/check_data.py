@@ -1,4 +1,4 @@
-"""What is wrong with a source of data, as far as names, folders and first bytes say: told before any job."""
+"""Check data sources by names, folders and first bytes. Problems are reported before any job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgemin.study.sources import DataSource, Written
 
 
 def check_data(key: str, source: DataSource) -> None:
-    """Raises EdgeminError for a file that is not there or not of a format that is read, and for a key that says nothing of its files."""
+    """Raises EdgeminError for a missing file, an unsupported format, and a key that does not apply to the source's files."""
     kind = "files" if source.files else "hub" if source.hub else "pip"
     written = source.files or source.hub or source.pip
     assert written is not None
@@ -49,7 +49,7 @@ def _forms(key: str, source: DataSource) -> Iterator[str]:
 
 
 def _in_vain(written: Written, forms: set[str]) -> str | None:
-    """The first key that is said of a way of writing which none of the formats has."""
+    """The first key that is set although it applies to none of the formats."""
     keys = [] if forms & {*DELIMITED, "json"} else ["encoding"]
     keys += [] if forms & set(DELIMITED) else ["separator", "quoting", "columns"]
     return next((name for name in keys if getattr(written, name) is not None), None)

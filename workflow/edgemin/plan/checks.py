@@ -1,4 +1,4 @@
-"""What is wrong with a study on this machine, before any job runs."""
+"""Check a study on this machine, before any job runs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from edgemin.study.header import CONVERT, INDEX, WEIGHTS
 from edgemin.study.runtime import check_installed
 from edgemin.study.sources import DataSource
 
-FIRST_HOUSE = "data/*/train.parquet"
-"""What a tree of results of version 0.1 has; one of now has train.arrow."""
+OLD_LAYOUT = "data/*/train.parquet"
+"""A file in results of version 0.1; the current version has train.arrow."""
 
 
 def check_chains(plan: Plan, task: str, label_names: list[str] | None = None, prepared: bool = False) -> None:
-    """Raises EdgeminError if some chain of the study cannot work, as far as can be seen: see `study.fits`.
+    """Raises EdgeminError if some chain of the study cannot work, as far as is known: see `study.fits`.
 
-    prepared: ask the encoders that jobs have made, and label_names of the data; else local models as they are in the user's folders.
+    prepared: check the encoders and label names that jobs have made. Otherwise check local models in the user's folders.
     """
     folders = {
         name: Path(source.path) if source.path and not prepared else Path(plan.paths.encoder(task, name))
@@ -33,21 +33,21 @@ def check_chains(plan: Plan, task: str, label_names: list[str] | None = None, pr
 
 
 def check_machine(plan: Plan, packages: bool = True) -> None:
-    """Raises EdgeminError for sources that are not there, a runtime whose packages are not installed (unless jobs have environments of their
-    own: `packages` false), and results of another layout."""
+    """Raises EdgeminError for missing sources, a runtime without its packages, and results of another layout. packages: false if jobs have
+    their own environments; then installed packages are not checked."""
     _check_models(plan)
     for key, source in _data_sources(plan):
         check_data(key, source)
     if packages:
         check_installed(dict(_runtimes(plan)))
-    if list(Path(plan.root).glob(FIRST_HOUSE)):
+    if list(Path(plan.root).glob(OLD_LAYOUT)):
         raise EdgeminError(
             f"{plan.root}: holds results of version 0.1, whose files have other names; move the folder away, or delete it, and run again"
         )
 
 
 def _check_models(plan: Plan) -> None:
-    """Local ones: their files are there, and agree."""
+    """Check local models: their files exist and agree."""
     for source in plan.encoders.values():
         if source.path is None:
             continue

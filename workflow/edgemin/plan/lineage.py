@@ -1,6 +1,6 @@
-"""What a file is made by: its job, the jobs before it, and one digest of all that they depend on.
+"""The lineage of a file: its job, the jobs before it, and one digest of everything that they depend on.
 
-Known before anything runs, since every job's spec is. Two files of the same lineage are two runs of the same thing, on this machine or another.
+It is known before anything runs, because every job's spec is. Files with equal lineage are runs of the same jobs, on this machine or another.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class Lineage:
-    """Of the files of one study."""
+    """The lineages of the files of one study."""
 
     def __init__(self, plan: Plan, jobs: Iterable[Job]) -> None:
-        found = constraints(plan)
+        patterns = constraints(plan)
         self._patterns = [
-            (_regex(pattern, {**found, **job.own_constraints()}), job) for job in jobs for pattern in listed(job.outputs)
+            (_regex(pattern, {**patterns, **job.own_constraints()}), job) for job in jobs for pattern in listed(job.outputs)
         ]
         self.digest = cache(self._digest)
         self._of_job = cache(self._digest_of_job)
@@ -35,16 +35,16 @@ class Lineage:
     def made_by(self, file: str) -> tuple[Job, dict[str, str]] | None:
         """The job of a file, and its wildcards; None for a file that no job makes."""
         for pattern, job in self._patterns:
-            if found := pattern.fullmatch(file):
-                return job, found.groupdict()
+            if match := pattern.fullmatch(file):
+                return job, match.groupdict()
         return None
 
     def _digest(self, file: str) -> str:
-        """Of everything that a file depends on: each job's rule, wildcards and spec; of files that no job makes the content."""
-        found = self.made_by(file)
-        if found is None:
+        """Digest of everything that a file depends on: each job's rule, wildcards and spec, and the content of files that no job makes."""
+        made_by = self.made_by(file)
+        if made_by is None:
             return sha256(file) if Path(file).is_file() else "missing"
-        job, wildcards = found
+        job, wildcards = made_by
         return self._of_job(job, tuple(sorted(wildcards.items())))
 
     def _digest_of_job(self, job: Job, wildcards: tuple[tuple[str, str], ...]) -> str:
@@ -54,7 +54,7 @@ class Lineage:
 
 
 class Wildcards(SimpleNamespace):
-    """As Snakemake hands them to the functions of a rule."""
+    """Wildcards as Snakemake passes them to the functions of a rule."""
 
     def get(self, name: str, default: Any = None) -> Any:
         return getattr(self, name, default)

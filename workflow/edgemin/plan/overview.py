@@ -1,4 +1,4 @@
-"""What a study amounts to, in plain words, before anything runs."""
+"""A summary of a study's size, before anything runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def trains(study: Study, chain: Chain) -> bool:
 
 
 def count(study: Study) -> dict[str, int]:
-    """Models and trainings of all cells and seeds, each once, and as many as there would be if no cell shared a link."""
+    """The number of models and trainings of all cells and seeds: each counted once, and without sharing between cells."""
     seeds, shared = len(study.seeds), study.chains()
     naive = [prefix for cell in study.cells for prefix in study.chain(cell).prefixes]
     return {
@@ -29,8 +29,8 @@ def count(study: Study) -> dict[str, int]:
     }
 
 
-def said(study: Study) -> str:
-    """One line for the terminal."""
+def summary(study: Study) -> str:
+    """A summary of the study in one line, for the terminal."""
     counts = count(study)
     tasks = f" × {counts['tasks']} tasks" if counts["tasks"] > 1 else ""
     return (

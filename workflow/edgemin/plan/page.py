@@ -1,4 +1,4 @@
-"""What the page of a study is told, and the files that it reads."""
+"""The spec of a study's page, and the files that it reads."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def spec(plan: Plan) -> dict[str, Any]:
         "study": study.study,
         "root": plan.root,
         "tables": {name: registry.TABLES[name].runtime(study) for name in study.page if name != CELLS},
-        "metrics": {task: said.metric for task, said in study.tasks.items()},
-        "kinds": {task: said.asks.name for task, said in study.tasks.items()},
+        "metrics": {task: settings.metric for task, settings in study.tasks.items()},
+        "kinds": {task: settings.asks.name for task, settings in study.tasks.items()},
         "threads": spec_of(study.threads),
         "latency": spec_of(study.latency),
         "rows": result_rows(plan),
@@ -39,8 +39,8 @@ def spec(plan: Plan) -> dict[str, Any]:
 
 def templates() -> str:
     """Digest of what its markup, style and script are made of: they are code, in languages that `core.code_digest` does not read."""
-    found = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(TEMPLATES.iterdir()))
-    return hashlib.sha256(found).hexdigest()[:16]
+    digests = b"".join(hashlib.sha256(file.read_bytes()).digest() for file in sorted(TEMPLATES.iterdir()))
+    return hashlib.sha256(digests).hexdigest()[:16]
 
 
 def _link(plan: Plan, chain: Chain) -> dict[str, Any]:
@@ -55,21 +55,23 @@ def _link(plan: Plan, chain: Chain) -> dict[str, Any]:
 
 
 def files(plan: Plan) -> dict[str, Any]:
-    """What the page reads, by kind."""
-    told = spec(plan)
+    """The files that the page reads, by kind."""
+    contents = spec(plan)
     models = []
-    for text, link in told["links"].items():
+    for text, link in contents["links"].items():
         names = ("provenance.json", "history.json") if plan.has_history(Chain.parse(text)) else ("provenance.json",)
         models += [f"{model['folder']}/{name}" for model in link["models"] for name in names]
     graphs = [
         f"{plan.paths.model(row['task'], row['seed'], row['chain'])}/onnx_provenance.json"
-        for row in told["rows"]
+        for row in contents["rows"]
         if registry.RUNTIMES[row["runtime"]].graph and not Chain.parse(row["chain"]).quantized
     ]
-    tables = [plan.paths.table(name, form) for name in told["tables"] for form in ("csv", registry.TABLES[name].shown_as)]
+    tables = [plan.paths.table(name, form) for name in contents["tables"] for form in ("csv", registry.TABLES[name].shown_as)]
     return {
         "tables": [*(plan.paths.table(CELLS, form) for form in ("csv", "json")), *tables],
         "plots": [plan.paths.plot(name, "svg") for name in PLOTS],
-        "measurements": [f"{row['folder']}/{name}" for row in told["rows"] for name in ("predictions.parquet", "latency.json")],
+        "measurements": [
+            f"{row['folder']}/{name}" for row in contents["rows"] for name in ("predictions.parquet", "latency.json")
+        ],
         "models": list(dict.fromkeys([*models, *graphs])),
     }

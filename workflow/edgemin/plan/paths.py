@@ -75,7 +75,7 @@ class Paths:
         return inside(self.model(task, seed, chain), CHECKPOINT)
 
     def history(self, task: str, seed: Seed, chain: Chain | str) -> str:
-        """What a training noted of itself, beside the model."""
+        """The history of a training, beside the model."""
         return f"{self.model(task, seed, chain)}/history.json"
 
     def cache(self, task: str, seed: Seed, teacher: Chain | str, texts: str, need: str) -> str:

@@ -24,7 +24,7 @@ from edgemin.study.term import needs_of
 
 
 class Plan:
-    """Of one study."""
+    """The plan of one study."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -54,7 +54,7 @@ class Plan:
         return Chain.parse(f"{parent}/{stage}-{variant}")
 
     def teacher_of(self, chain: Chain) -> Chain:
-        """Who teaches the training of a chain's last link."""
+        """The teacher of a chain's last link."""
         parent = chain.parent
         assert parent is not None
         return Chain() if self.study.variant(chain).teacher == "root" else parent
@@ -125,11 +125,11 @@ class Plan:
 
     @cached_property
     def tokenizers(self) -> list[str]:
-        """Of every chain."""
+        """The tokenizers of all chains."""
         return list(dict.fromkeys(self.tokenizer_of(chain) for chain in self.study.chains()))
 
     def tokenizer_files(self, task: str, tokenizer: str) -> list[str]:
-        """Of a source's encoder, or one that was cut."""
+        """The tokenizer files of a source's encoder, or of one with a cut vocabulary."""
         folder = self.paths.tokenizer if "--" in tokenizer else self.paths.encoder
         names = ("tokenizer.json", "tokenizer_config.json", "config.json", "provenance.json")
         return inside(folder(task, tokenizer), names)
@@ -145,7 +145,7 @@ class Plan:
         return tuple(registry.FAMILIES.module(name) for name in names)
 
     def families_of(self, *chains: Chain) -> tuple[str, ...]:
-        """Of the models of chains."""
+        """The families of the chains' models."""
         return self.families(self.source_of(chain) for chain in chains)
 
     # -- files -------------------------------------------------------------------------------------------------------
@@ -172,8 +172,8 @@ class Plan:
         """The runtime that a cell's bundle runs in. Raises EdgeminError for a cell that none of those with bundles runs."""
         bundled = [name for name, runtime in registry.RUNTIMES.all().items() if runtime.bundles]
         measured = self.study.runtimes_of(self.study.chain(cell))
-        if found := [name for name in bundled if name in measured]:
-            return found[0]
+        if runtimes := [name for name in bundled if name in measured]:
+            return runtimes[0]
         raise EdgeminError(
             f"cell '{cell}' is not measured in {', '.join(bundled)}, which bundles run in; deploy another cell, or add it to `runtimes`"
         )

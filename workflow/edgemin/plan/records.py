@@ -1,8 +1,8 @@
-"""What was measured on another day or machine, and is on record: what a study needs of it, and where that is.
+"""Records of results from another day or machine: what a study needs of them, and where it is.
 
-A record is kept in `{record}/{study}/{machine}/`, three files a seed: `seed0.json` (small files, and what each was made by), `seed0.parquet`
-(predictions) and `seed0.csv` (all measured numbers). What is compared within a seed must not differ by the machine. So from another class of machine a
-seed is taken as a whole or not at all; from this class it is taken folder by folder, and what is missing is made here.
+A record is kept in `{record}/{study}/{machine}/`, three files a seed: `seed0.json` (small files, and the lineage of each), `seed0.parquet`
+(predictions) and `seed0.csv` (all measured numbers). Results that are compared within a seed must come from one class of machine. So a seed
+from another class is taken as a whole or not at all. From this class it is taken folder by folder; missing folders are made here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edgemin.plan.plan import Plan
 PACKED = ("json", "csv", "parquet")
 """Forms of the files that make up the record of a seed."""
 KEPT = (".json", ".parquet")
-"""What a record can hold; models are not among it."""
+"""File types that a record can hold; models are not included."""
 
 
 class Records:
@@ -32,16 +32,16 @@ class Records:
     def __init__(self, plan: Plan, needed: Callable[[], Iterable[str]], lineage: Callable[[], Lineage]) -> None:
         self.plan, self._needed, self._lineage = plan, needed, lineage
         self._of_seed = re.compile(rf"{re.escape(plan.root)}/\w+/[^/]+/seed(\d+)/")
-        """Of a file or folder below the study's, the seed that it belongs to."""
+        """The seed of a file or folder below the study's folder."""
 
     @cached_property
     def files(self) -> dict[int, list[str]]:
         """Seed -> what the study needs of it, in the order of paths."""
-        found: dict[int, list[str]] = {seed: [] for seed in self.plan.study.seeds}
+        files: dict[int, list[str]] = {seed: [] for seed in self.plan.study.seeds}
         for file in sorted(set(self._needed())):
             if (seed := self._seed(file)) is not None:
-                found[seed].append(file)
-        return found
+                files[seed].append(file)
+        return files
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -58,8 +58,8 @@ class Records:
 
     @cached_property
     def taken(self) -> dict[str, str]:
-        """Folder of measurements or of a model -> class of the machine whose record it is taken from: what is not here, and was made by the
-        same jobs."""
+        """Folder of measurements or of a model -> class of the machine whose record it is taken from. These folders are missing here and were made
+        by the same jobs."""
         return dict(one for seed in self.plan.study.seeds for one in self._from_records(seed)) if self.plan.study.record else {}
 
     def _from_records(self, seed: int) -> Iterator[tuple[str, str]]:
@@ -74,13 +74,13 @@ class Records:
                 for folder, those in files.items()
                 if all(known.get(self.plan.paths.below(file)) == wanted[self.plan.paths.below(file)] for file in those)
             }
-            if found := held & missing if machine == machine_class() else held if held == set(files) else set():
-                yield from ((folder, machine) for folder in sorted(found))
+            if usable := held & missing if machine == machine_class() else held if held == set(files) else set():
+                yield from ((folder, machine) for folder in sorted(usable))
                 return
 
     @property
     def folder(self) -> str:
-        """Of this study's record, a folder below for each class of machine."""
+        """The folder of this study's record, with a subfolder for each class of machine."""
         return f"{self.plan.study.record}/{self.plan.study.study}"
 
     def packed(self, machine: str, seed: int) -> dict[str, str]:
@@ -88,19 +88,19 @@ class Records:
         return {form: f"{self.folder}/{machine}/seed{seed}.{form}" for form in PACKED}
 
     def machine_of(self, seed: int) -> str | None:
-        """Whose record something of a seed is taken from; None for nothing."""
+        """The class of machine whose record a seed uses; None if it uses none."""
         return next((self.taken[folder] for folder in self._folders(seed) if folder in self.taken), None)
 
     def whole(self, seed: int) -> bool:
-        """Whether all of it is."""
+        """Whether all folders of the seed are taken from a record."""
         return all(folder in self.taken for folder in self._folders(seed))
 
     def _folders(self, seed: int) -> dict[str, list[str]]:
         """Folder -> what is needed of it."""
-        found: dict[str, list[str]] = {}
+        folders: dict[str, list[str]] = {}
         for file in self.files[seed]:
-            found.setdefault(str(Path(file).parent), []).append(file)
-        return found
+            folders.setdefault(str(Path(file).parent), []).append(file)
+        return folders
 
     def hold(self, files: Any) -> bool:
         """Whether everything that these groups of files have of a seed is what records can hold of it."""
@@ -121,19 +121,19 @@ class Records:
         return value
 
     def _seed(self, path: str) -> int | None:
-        found = self._of_seed.match(path)
-        return int(found[1]) if found else None
+        match = self._of_seed.match(path)
+        return int(match[1]) if match else None
 
 
 def _digests(record: Path) -> dict[str, str]:
     remedy = "restore it from version control, or delete it and the files beside it"
-    told = read_json(record, remedy)
-    found = told.get("made_by") if isinstance(told, dict) else None
-    if not isinstance(found, dict):
+    record_contents = read_json(record, remedy)
+    digests = record_contents.get("made_by") if isinstance(record_contents, dict) else None
+    if not isinstance(digests, dict):
         raise EdgeminError(f"{record}: not the record of a seed; {remedy}")
-    return found
+    return digests
 
 
 def needed_of(jobs: Iterable[Any]) -> list[str]:
-    """What jobs read, as they say it before anything is taken from a record."""
+    """The inputs of jobs, before any is replaced by a file of a record."""
     return [file for job in jobs for file in listed(job.read())]

@@ -1,4 +1,4 @@
-"""What is cleared away when a run has ended well."""
+"""Files to delete after a successful run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each wildcard of a rule may be."""
+"""The constraints of each wildcard."""
 
 from __future__ import annotations
 

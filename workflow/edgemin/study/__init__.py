@@ -1,1 +1,1 @@
-"""What a study may say: settings models, one file for each section, and the registry of what people add. No torch, no pandas."""
+"""The settings of a study: one file for each section, and the registry of extensions. No torch, no pandas."""

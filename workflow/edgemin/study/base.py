@@ -1,4 +1,4 @@
-"""What all settings models share."""
+"""The base of all settings models."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Cell(Strict):
     chain: str
     """Path of links `{stage}-{variant}` from `teacher` on; a bare text as the cell's value means the same."""
     question: str = ""
-    """What this cell is there to answer; shown on the page."""
+    """The question that this cell answers; printed on the page."""
 
 
 class Grid(Strict):
@@ -38,8 +38,8 @@ class Grid(Strict):
 def expand(name: str, grid: Grid, declared: Mapping[str, str]) -> dict[str, str]:
     """Cells of a grid, cell -> chain, in order. A chain that is `declared` (cell -> chain) keeps the name it has.
 
-    Others are called {grid}_{variant}_{variant}. Raises EdgeminError for a chain that is not legal, links in `exclude`
-    that no position offers, a name that is taken, and a grid of which nothing is left.
+    Other cells are called {grid}_{variant}_{variant}. Raises EdgeminError for an invalid chain, links in `exclude`
+    that no position offers, a name that is already used, and a grid without cells.
     """
     offered = {link for position in grid.links for link in position}
     for links in grid.exclude:

@@ -54,11 +54,11 @@ def _chain(study: Study, cell: str) -> Iterator[str]:
 def _measured_cells(study: Study) -> Iterator[str]:
     """The cells that are swept and scanned."""
     for key in ("sensitivity", "layer_sensitivity"):
-        said = getattr(study, key)
-        if said and said.cell not in study.cells:
-            yield study.no_cell(f"{key}.cell", said.cell)
-        elif said and study.chain(said.cell).quantized:
-            yield f"{key}.cell: '{said.cell}' is quantized; name a float one"
+        setting = getattr(study, key)
+        if setting and setting.cell not in study.cells:
+            yield study.no_cell(f"{key}.cell", setting.cell)
+        elif setting and study.chain(setting.cell).quantized:
+            yield f"{key}.cell: '{setting.cell}' is quantized; name a float one"
 
 
 def _deployed(study: Study) -> Iterator[str]:

@@ -13,7 +13,7 @@ class Choice(Strict):
     """Alternatives for one stage, the rule that chooses among them on validation, and the one that was chosen."""
 
     asks: Annotated[str, Field(min_length=1)]
-    """What is chosen."""
+    """The stage or parameter that is chosen."""
     among: Annotated[list[Name], Field(min_length=2)]
     """Cells, the alternatives."""
     chosen: Name

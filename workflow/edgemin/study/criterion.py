@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Criterion:
-    """One criterion. It says what it can rank, and has the method for each."""
+    """One criterion. It lists what it can rank, with a method for each."""
 
     name: ClassVar[str]
     description: ClassVar[str]
@@ -52,5 +52,5 @@ def criterion_of(name: str, structure: str) -> Criterion:
     """Raises EdgeminError for a criterion that cannot rank this structure."""
     if name not in ranking(structure):
         raise EdgeminError(f"criterion '{name}' does not rank {structure}; known: {', '.join(ranking(structure))}")
-    found: Criterion = registry.CRITERIA[name]
-    return found
+    criterion: Criterion = registry.CRITERIA[name]
+    return criterion

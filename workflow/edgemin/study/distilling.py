@@ -48,9 +48,9 @@ class Distill(Strict):
     """A student, taught in phases."""
 
     teacher: Literal["root", "parent"] = "root"
-    """Who teaches: the fine-tuned teacher, or the link before this one."""
+    """The teacher: the fine-tuned teacher, or the link before this one."""
     student: Literal["parent"] | LayerSubset | OwnSource
-    """What the student starts from; `parent`: go on training the parent."""
+    """Initial weights of the student; `parent`: continue to train the parent."""
     transfer: Name | None = None
     """Train on this transfer set in place of the training split."""
     phases: Annotated[list[Phase], Field(min_length=1)]

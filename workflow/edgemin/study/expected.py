@@ -18,25 +18,25 @@ def encoder_weights(config: Any) -> dict[str, Size]:
     """Of a config (or its dict), without pooler and classifier: name below the sequence classifier -> shape."""
     values, family, structure, hidden = values_of(config), family_of(config), Structure.of(config), hidden_width(config)
     narrow = family.embedding_width(config)
-    found: dict[str, Size] = {}
+    weights: dict[str, Size] = {}
     for table, key in family.tables.items():
         rows = values.get(key, 2 if key == "type_vocab_size" else None)
-        found[f"embeddings.{table}.weight"] = (None if rows is None else int(rows), narrow)
-    found |= _norm("embeddings.LayerNorm", narrow) | family.outside(config)
+        weights[f"embeddings.{table}.weight"] = (None if rows is None else int(rows), narrow)
+    weights |= _norm("embeddings.LayerNorm", narrow) | family.outside(config)
     for number, (heads, neurons) in enumerate(zip(structure.heads, structure.intermediate, strict=True)):
         layer = _layer(family, hidden, len(heads) * structure.head_dim, neurons)
-        found |= {f"{family.layers}.{number}.{name}": shape for name, shape in layer.items()}
-    return {f"{family.base}.{name}": shape for name, shape in found.items()}
+        weights |= {f"{family.layers}.{number}.{name}": shape for name, shape in layer.items()}
+    return {f"{family.base}.{name}": shape for name, shape in weights.items()}
 
 
 def _layer(family: Family, hidden: int, inner: int, neurons: int) -> dict[str, Size]:
     """inner: width of the heads together. A part that was dropped, of width 0, has no weights."""
-    found: dict[str, Size] = {}
+    weights: dict[str, Size] = {}
     for name in (family.query, family.key, family.value) if inner else ():
-        found |= _linear(name, inner, hidden)
-    found |= _linear(family.output, hidden, inner) if inner else {}
-    found |= {**_linear(family.ffn_in, neurons, hidden), **_linear(family.ffn_out, hidden, neurons)} if neurons else {}
-    return {**found, **_norm(family.norms[0], hidden), **_norm(family.norms[1], hidden)}
+        weights |= _linear(name, inner, hidden)
+    weights |= _linear(family.output, hidden, inner) if inner else {}
+    weights |= {**_linear(family.ffn_in, neurons, hidden), **_linear(family.ffn_out, hidden, neurons)} if neurons else {}
+    return {**weights, **_norm(family.norms[0], hidden), **_norm(family.norms[1], hidden)}
 
 
 def _linear(name: str, outputs: int, inputs: int) -> dict[str, Size]:
@@ -48,16 +48,16 @@ def _norm(name: str, width: int) -> dict[str, Size]:
 
 
 def canonical(names: Iterable[str], family: Family) -> dict[str, str]:
-    """Names as a file has them -> as a sequence classifier has them: an encoder saved alone has no prefix, and old LayerNorms have
-    gamma and beta."""
+    """Names in a file -> names in a sequence classifier. An encoder saved alone has no prefix. Old LayerNorms have gamma and
+    beta."""
     names = list(names)
     alone = not any(name.startswith(f"{family.base}.") for name in names)
     apart = (*family.head, *family.left)
-    found = {}
+    renamed = {}
     for name in names:
         new = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-        found[name] = f"{family.base}.{new}" if alone and not new.startswith(apart) else new
-    return found
+        renamed[name] = f"{family.base}.{new}" if alone and not new.startswith(apart) else new
+    return renamed
 
 
 def may_be_left(name: str, family: Family) -> bool:
@@ -66,12 +66,12 @@ def may_be_left(name: str, family: Family) -> bool:
 
 
 def unused(names: Mapping[str, str], used: Iterable[str], family: Family) -> list[str]:
-    """Of the weights of a file, those that the model does not use and that may not be left. names: as `canonical` gives them."""
+    """The weights of a file that the model does not use and that may not be ignored. names: result of `canonical`."""
     known = set(used)
     return [name for name, new in names.items() if new not in known and not may_be_left(new, family)]
 
 
-def told(names: Iterable[str]) -> str:
+def abbreviated(names: Iterable[str]) -> str:
     """The first three, and how many more."""
     names = list(names)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -121,8 +121,8 @@ def family_of(config: Any) -> Family:
 
 def _guessed(values: Mapping[str, Any], families: Mapping[str, Family]) -> str:
     """What to write for a missing `model_type`, by the name of the class that a config says."""
-    said = values.get("architectures")
-    classes = [str(one) for one in said] if isinstance(said, list) else []
+    architectures = values.get("architectures")
+    classes = [str(one) for one in architectures] if isinstance(architectures, list) else []
     for name in families:
         for one in classes:
             if one.lower().startswith(name.replace("-", "")):

@@ -60,8 +60,8 @@ def _types(study: Study, task: str, configs: Mapping[str, Any], encoders: Mappin
     pairs = len(study.tasks[task].text_columns) > 1
     for name, config in configs.items():
         has = int(config.get("type_vocab_size", 2))
-        said = read_tokenizer(encoders[name]) if family_of(config).token_types and has < 2 else None
-        if said is not None and (wanted := type_ids_of(said, pairs)) > has:
+        tokenizer = read_tokenizer(encoders[name]) if family_of(config).token_types and has < 2 else None
+        if tokenizer is not None and (wanted := type_ids_of(tokenizer, pairs)) > has:
             yield (
                 f"tasks.{task}.text: the tokenizer of {name} gives {'sentence pairs' if pairs else 'texts'} {wanted} type ids, the model has "
                 f"embeddings for {has} (type_vocab_size); choose a model that was trained on them"
@@ -84,7 +84,7 @@ def _shape_of(config: Any, tokenizer: Path | None) -> Shape:
 
 
 def _shape(study: Study, task: str, chain: Chain, shapes: Mapping[str, Shape], origins: Mapping[str, Shape]) -> Shape | None:
-    """None if it hangs on an encoder that is not there yet. Raises EdgeminError for a link that cannot work."""
+    """None if it depends on an encoder that does not exist yet. Raises EdgeminError for a link that cannot work."""
     if chain.parent is None:
         return origins.get(encoder_name(study.teacher.source))
     parent = shapes.get(str(chain.parent))
@@ -116,7 +116,7 @@ def _at(variant: str, problem: str) -> str:
 
 
 def _after(variant: Any, chain: Chain, parent: Shape, origins: Mapping[str, Shape]) -> Shape | None:
-    """What a link makes of its parent's shape."""
+    """The shape after a link, from its parent's shape."""
     if isinstance(variant, Distill):
         return _student(variant, parent, origins, str(chain.parent))
     if chain.quantized:

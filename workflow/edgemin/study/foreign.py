@@ -11,9 +11,9 @@ from typing import Any
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
-from edgemin.core.messages import found
+from edgemin.core.messages import excerpt
 from edgemin.study import header
-from edgemin.study.expected import canonical, encoder_weights, may_be_left, told
+from edgemin.study.expected import abbreviated, canonical, encoder_weights, may_be_left
 from edgemin.study.family import Family, family_of, usable_positions
 from edgemin.study.outputs import outputs
 from edgemin.study.structure import Structure
@@ -75,7 +75,7 @@ def _check_padding(config: Mapping[str, Any], file: Path) -> None:
     padding, size = config.get("pad_token_id", 1), config.get("vocab_size")
     if family_of(config).counts_from_padding and not (isinstance(padding, int) and 0 <= padding < (size or padding + 1)):
         raise EdgeminError(
-            f"{file}: pad_token_id is {found(padding)}, and positions count from it; write the id of the padding token"
+            f"{file}: pad_token_id is {excerpt(padding)}, and positions count from it; write the id of the padding token"
         )
 
 
@@ -111,16 +111,16 @@ IGNORED = {
 
 def _ignored(values: Mapping[str, Any], folder: Path) -> Iterator[str]:
     for key, why in IGNORED.items():
-        said = values.get(key)
-        if said and not _harmless(key, said):
-            yield f"{folder / 'config.json'}: {key} is {found(said)}: {why}; take another model"
+        value = values.get(key)
+        if value and not _harmless(key, value):
+            yield f"{folder / 'config.json'}: {key} is {excerpt(value)}: {why}; take another model"
 
 
-def _harmless(key: str, said: Any) -> bool:
+def _harmless(key: str, value: Any) -> bool:
     """`absolute` positions; code of its own for the tokenizer alone."""
-    if key == "auto_map" and isinstance(said, Mapping):
-        return not any(str(name).startswith(("AutoModel", "AutoConfig")) for name in said)
-    return key == "position_embedding_type" and said == "absolute"
+    if key == "auto_map" and isinstance(value, Mapping):
+        return not any(str(name).startswith(("AutoModel", "AutoConfig")) for name in value)
+    return key == "position_embedding_type" and value == "absolute"
 
 
 # -- weights, labels, tokens -------------------------------------------------------------------------------------------
@@ -135,26 +135,26 @@ def _weights(
     if foreign := [name for name, new in kept.items() if new not in wanted and not new.startswith(head)]:
         yield unused_line(folder, foreign, family)
     if missing := sorted(set(wanted) - set(names.values())):
-        yield f"{folder}: weights are missing: {told(missing)}; {_OTHER}"
+        yield f"{folder}: weights are missing: {abbreviated(missing)}; {_OTHER}"
     for name, new in kept.items():
-        shape, said = tensors[name].shape, wanted.get(new)
-        if said is not None and not _fits(shape, said):
-            yield f"{folder}: {name} has the shape {_by(shape)}, by config.json it is {_by(said)}; {_OTHER}"
+        shape, expected = tensors[name].shape, wanted.get(new)
+        if expected is not None and not _fits(shape, expected):
+            yield f"{folder}: {name} has the shape {_by(shape)}, by config.json it is {_by(expected)}; {_OTHER}"
             break
     if odd := [name for name in kept if tensors[name].dtype not in header.FLOATS]:
         yield f"{folder}: {odd[0]} is of type {tensors[odd[0]].dtype}; only floats are read: take the model as it was before it was quantized"
 
 
 def unused_line(folder: Path, names: list[str], family: Family) -> str:
-    """What is said of weights that a model does not use."""
+    """The error message for weights that a model does not use."""
     return (
         f"{folder}: {len(names)} {'weight' if len(names) == 1 else 'weights'} that a {family.name} sequence classifier does not use: "
-        f"{told(sorted(names))}; without them it would compute something else: take another model, or save this one without them"
+        f"{abbreviated(sorted(names))}; without them it would compute something else: take another model, or save this one without them"
     )
 
 
-def _fits(shape: tuple[int, ...], said: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(said) and all(theirs in (None, ours) for ours, theirs in zip(shape, said, strict=True))
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(expected) and all(theirs in (None, ours) for ours, theirs in zip(shape, expected, strict=True))
 
 
 def _by(shape: tuple[int | None, ...]) -> str:
@@ -167,25 +167,25 @@ def _labels(folder: Path, values: Mapping[str, Any], rows: int | None) -> Iterat
     except EdgeminError as error:
         yield f"{folder / 'config.json'}: {error}"
         return
-    said = values.get("id2label") or values.get("num_labels")
-    if said and rows not in (None, len(names)):
-        yield f"{folder}: config.json has {len(names)} outputs ({told(names)}), the classifier's weights have {rows}; {_OTHER}"
+    declared = values.get("id2label") or values.get("num_labels")
+    if declared and rows not in (None, len(names)):
+        yield f"{folder}: config.json has {len(names)} outputs ({abbreviated(names)}), the classifier's weights have {rows}; {_OTHER}"
 
 
 def _tokenizer(
     folder: Path, values: Mapping[str, Any], tensors: Mapping[str, header.Tensor], names: Mapping[str, str]
 ) -> Iterator[str]:
-    said = read_tokenizer(folder)
+    tokenizer = read_tokenizer(folder)
     table = f"{family_of(values).base}.embeddings.word_embeddings.weight"
     rows = next((tensors[name].shape[0] for name, new in names.items() if new == table and tensors[name].shape), None)
-    if said is None or rows is None:
+    if tokenizer is None or rows is None:
         return
-    if (tokens := tokens_of(said, folder / TOKENIZER)) > rows:
+    if (tokens := tokens_of(tokenizer, folder / TOKENIZER)) > rows:
         yield tokens_line(folder, tokens, rows)
 
 
 def tokens_line(folder: Path, tokens: int, rows: int) -> str:
-    """What is said of a tokenizer with more tokens than the embeddings have rows."""
+    """The error message for a tokenizer with more tokens than the embeddings have rows."""
     return (
         f"{folder}: its tokenizer has {tokens} tokens, its embeddings have {rows} rows; save it with the tokenizer that it was trained "
         f"with, or after model.resize_token_embeddings({tokens})"

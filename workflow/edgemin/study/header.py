@@ -15,7 +15,7 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 """Types of weights that are read, with their bytes."""
 INTEGERS = {"I64": 8, "I32": 4}
-"""Of buffers such as `position_ids`."""
+"""Data types of buffers such as `position_ids`."""
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack", "model.ckpt.index")
 """Weights in forms that are not read."""
 REMEDY = "copy it again, or save the model anew with save_pretrained"
@@ -25,7 +25,7 @@ _LONGEST = 100_000_000  # bytes of a header, as safetensors itself allows
 
 @dataclass(frozen=True)
 class Tensor:
-    """What a header says of one."""
+    """Shape and type of one tensor in a header."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -55,13 +55,13 @@ def _remedy(folder: Path) -> str:
 
 
 def _weight_map(folder: Path) -> dict[str, str]:
-    said = read_json(folder / INDEX, REMEDY)
-    found = said.get("weight_map") if isinstance(said, dict) else None
-    if not isinstance(found, dict) or not found or not all(_plain(name) for name in found.values()):
+    index = read_json(folder / INDEX, REMEDY)
+    weight_map = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(weight_map, dict) or not weight_map or not all(_plain(name) for name in weight_map.values()):
         raise EdgeminError(
             f"{folder / INDEX}: no index of safetensors shards (weight_map); save the model anew with save_pretrained"
         )
-    return found
+    return weight_map
 
 
 def _plain(name: Any) -> bool:
@@ -74,20 +74,20 @@ def read_header(folder: Path) -> dict[str, Tensor]:
     Raises EdgeminError for a file that is no whole safetensors file, for a weight in two shards, and for an index that says otherwise.
     """
     files = weight_files(folder)
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     where: dict[str, str] = {}
     for file in files:
         for name, tensor in _of_file(file).items():
-            if name in found:
+            if name in tensors:
                 raise EdgeminError(f"{file}: holds {name}, and so does {where[name]}; save the model anew with save_pretrained")
-            found[name], where[name] = tensor, file.name
-    if files[0].name != WEIGHTS and where != (said := _weight_map(folder)):
-        name = sorted(name for name in {*where, *said} if where.get(name) != said.get(name))[0]
+            tensors[name], where[name] = tensor, file.name
+    if files[0].name != WEIGHTS and where != (indexed := _weight_map(folder)):
+        name = sorted(name for name in {*where, *indexed} if where.get(name) != indexed.get(name))[0]
         raise EdgeminError(
-            f"{folder / INDEX}: says that {name} is in {said.get(name, 'no file')}, it is in {where.get(name, 'no file')}; "
+            f"{folder / INDEX}: says that {name} is in {indexed.get(name, 'no file')}, it is in {where.get(name, 'no file')}; "
             "save the model anew with save_pretrained"
         )
-    return found
+    return tensors
 
 
 def _of_file(file: Path) -> dict[str, Tensor]:
@@ -96,10 +96,10 @@ def _of_file(file: Path) -> dict[str, Tensor]:
             length = int.from_bytes(stream.read(8), "little")
             if not 2 <= length <= _LONGEST:
                 raise ValueError(f"a header of {length} bytes")
-            said = json.loads(stream.read(length).decode("utf-8"))
-        said.pop("__metadata__", None)
-        tensors = {name: _tensor(name, one) for name, one in said.items()}
-        end = max((int(one["data_offsets"][1]) for one in said.values()), default=0)
+            entries = json.loads(stream.read(length).decode("utf-8"))
+        entries.pop("__metadata__", None)
+        tensors = {name: _tensor(name, one) for name, one in entries.items()}
+        end = max((int(one["data_offsets"][1]) for one in entries.values()), default=0)
         if file.stat().st_size != 8 + length + end:
             raise ValueError(f"{file.stat().st_size} bytes, its header says {8 + length + end}")
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError) as error:
@@ -109,9 +109,9 @@ def _of_file(file: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _tensor(name: str, said: dict[str, Any]) -> Tensor:
-    shape, dtype = tuple(map(int, said["shape"])), str(said["dtype"])
-    begin, end = said["data_offsets"]
+def _tensor(name: str, entry: dict[str, Any]) -> Tensor:
+    shape, dtype = tuple(map(int, entry["shape"])), str(entry["dtype"])
+    begin, end = entry["data_offsets"]
     size = {**FLOATS, **INTEGERS}.get(dtype)
     if size and end - begin != size * math.prod(shape):
         raise ValueError(f"{name}: {end - begin} bytes for {dtype} of {shape}")

@@ -67,6 +67,6 @@ def _finetuned(task: str, names: list[str] | None, config: Mapping[str, Any], ro
 
 
 def _elsewhere(ours: list[str], theirs: list[str]) -> bool:
-    """Whether a name that both have stands at another place."""
+    """Whether a common name has another position."""
     mine, others = ([name.strip().lower() for name in one] for one in (ours, theirs))
     return any(mine[others.index(name)] != name for name in set(mine) & set(others))

@@ -1,6 +1,6 @@
-"""A kind of task: what a label is, how it is learned, how an answer is judged and shown. Settings half of `data.kinds`.
+"""A kind of task: its labels, its losses, its scores and how they are printed. Settings half of `data.kinds`.
 
-The computing half is three modules, of which a job imports those that it needs:
+The computing half has three modules. A job imports only those that it needs:
 `labels` (pandas and datasets: from a column of a file to a feature), `scores` (NumPy: answers compared with labels and with each
 other), `losses` (PyTorch); and `answer.py`, a function that a bundle takes along.
 """
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric:
-    """How a quality is called and shown. Higher is better for every metric."""
+    """The name and the printed form of a metric. Higher is better for every metric."""
 
     name: str
     label: str
     """With its unit, as in a table's head."""
     factor: float = 1
-    """Shown = measured times this: 100 for per cent."""
+    """Printed value = measured value times this: 100 for per cent."""
     digits: int = 3
     """How it is usually printed; `report.number` says how tables show it."""
     unit: str = "correlation"
@@ -43,7 +43,7 @@ class Metric:
 
 
 def share(name: str) -> Metric:
-    """A metric between 0 and 1 that is shown as per cent."""
+    """A metric between 0 and 1 that is printed as per cent."""
     return Metric(name, f"{name} %", 100, 1, "share")
 
 
@@ -51,10 +51,10 @@ class Labels(Protocol):
     """From a label column to what training and measuring read."""
 
     def read(self, values: pd.Series, where: str, column: str) -> pd.Series:
-        """Labels as found in a file, checked. Raises EdgeminError naming column and row."""
+        """Check and convert the labels of a file. Raises EdgeminError naming column and row."""
 
-    def names(self, task: Task, found: pd.Series) -> list[str] | None:
-        """Class names by index, if there are classes. found: what `read` gave of the training split."""
+    def names(self, task: Task, labels: pd.Series) -> list[str] | None:
+        """Class names by index, if there are classes. labels: result of `read` for the training split."""
 
     def encode(self, values: pd.Series, names: list[str] | None, by_name: bool, where: str) -> pd.Series:
         """What `read` gave -> what is stored. by_name: as the training split's labels are. Raises EdgeminError for another value."""
@@ -66,7 +66,7 @@ class Labels(Protocol):
         """The feature of the column `label` (`datasets`)."""
 
     def strata(self, values: pd.Series) -> pd.Series | None:
-        """What splits are stratified by; None for nothing."""
+        """The classes by which splits are stratified; None: not stratified."""
 
     def check(self, values: pd.Series, names: list[str] | None) -> None:
         """Raises EdgeminError if the training split cannot teach every class."""
@@ -82,7 +82,7 @@ class Scores(Protocol):
         """A column of stored labels -> array; what has no label gets the value that `Losses.loss` passes over."""
 
     def decide(self, logits: np.ndarray) -> np.ndarray:
-        """What a user would be told: class index, or value, of each row."""
+        """The prediction for each row: class index, or value."""
 
     def score(self, metric: str) -> Score:
         """The metric as score(labels, logits), quick enough to be called thousands of times."""
@@ -101,7 +101,7 @@ class Scores(Protocol):
 
 
 class Losses(Protocol):
-    """What training minimises. Tensors of logits (B, K)."""
+    """The losses of training. Tensors of logits (B, K)."""
 
     def loss(self, logits: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
         """The mean over the examples that have a label; 0 for a batch without one."""
@@ -117,7 +117,7 @@ class Kind:
     metrics: ClassVar[tuple[Metric, ...]]
     """The first one of all kinds that have a metric of a name is meant by the name alone."""
     problem_type: ClassVar[str]
-    """What transformers calls it, in a model's config."""
+    """Its name in a transformers config."""
     classes: ClassVar[bool]
     """Whether an answer is one of several classes."""
     divergence: ClassVar[str]
@@ -134,7 +134,7 @@ class Kind:
 
     @refuses
     def problems(self, task: Task) -> Iterator[str]:
-        """What a task says that does not go with its kind."""
+        """Settings of a task that do not fit its kind."""
         yield from ()
 
     def metric(self, name: str) -> Metric:
@@ -144,8 +144,8 @@ class Kind:
 def kind_of(spec: Mapping[str, Any]) -> Kind:
     """The kind of task of a spec: `kind`, if it has that key, else the kind that `metric` belongs to."""
     if spec.get("kind"):
-        found: Kind = registry.KINDS[spec["kind"]]
-        return found
+        kind: Kind = registry.KINDS[spec["kind"]]
+        return kind
     return next(kind for kind in registry.KINDS.all().values() if spec["metric"] in metric_names(kind))
 
 
@@ -156,9 +156,9 @@ def metric_names(kind: Kind | None = None) -> tuple[str, ...]:
 
 
 def metric_of(name: str) -> Metric:
-    """How a metric is shown. Kinds that share a name show it alike. Raises EdgeminError for an unknown one."""
+    """A metric by its name. Kinds with a metric of the same name share its form. Raises EdgeminError for an unknown name."""
     for kind in registry.KINDS.all().values():
         if name in metric_names(kind):
-            found: Metric = kind.metric(name)
-            return found
+            metric: Metric = kind.metric(name)
+            return metric
     raise EdgeminError(f"metric '{name}' is unknown; known: {', '.join(metric_names())}")

@@ -19,7 +19,7 @@ else:
 
 SWEPT = ("heads", "ffn", "weights")
 _FIRST = ("magnitude", "gradient", "taylor", "michel", "activation", "oracle", "random")
-"""The criteria that a sweep has unless it says otherwise, so that a new criterion makes no new jobs in studies that do not name it."""
+"""The default criteria of a sweep. The list is fixed: a new criterion makes no new jobs in studies that do not name it."""
 
 
 def _swept(structure: str) -> list[str]:
@@ -69,7 +69,7 @@ class Latency(Strict):
 
 
 class TeacherCache(Strict):
-    """What a frozen teacher says about the training split, computed once for all students."""
+    """The cache of a frozen teacher's outputs on the training split, computed once for all students."""
 
     limit_gb: Annotated[float, Field(ge=0)] = 8.0
     """A signal larger than this (10^9 bytes on disk) is not stored: the teacher then runs inside every training step."""

@@ -22,7 +22,7 @@ def spelt(name: str) -> str:
 
 
 def written(value: Any) -> Any:
-    """A text as it stands; a number as text, whole ones without `.0`; anything else unchanged. Raises ValueError for no finite number."""
+    """Numbers become text, whole ones without `.0`. Anything else is unchanged. Raises ValueError for a number that is not finite."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""What a model's config calls its outputs. Needs no torch."""
+"""The names of a model's outputs in its config. Needs no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.messages import found
+from edgemin.core.messages import excerpt
 
 DEFAULT = 2
 """Outputs of a config that says nothing of them, as in transformers."""
@@ -19,13 +19,13 @@ def outputs(config: Mapping[str, Any], rows: int | None = None) -> list[str]:
     """
     named, count = config.get("id2label"), config.get("num_labels")
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
-        raise EdgeminError(f"num_labels is {found(count)}, not a number from 1; correct it")
+        raise EdgeminError(f"num_labels is {excerpt(count)}, not a number from 1; correct it")
     if not named:
         return [f"LABEL_{number}" for number in range(count or rows or DEFAULT)]
     names = _names(named)
     if names is None:
         raise EdgeminError(
-            f'id2label is {found(named)}, not a name for each output from 0 on; write it as {{"0": "negative", "1": "positive"}}'
+            f'id2label is {excerpt(named)}, not a name for each output from 0 on; write it as {{"0": "negative", "1": "positive"}}'
         )
     if count not in (None, len(names)):
         raise EdgeminError(f"id2label names {len(names)} outputs, num_labels is {count}; correct one of them")
@@ -49,8 +49,8 @@ def completed(config: Mapping[str, Any], rows: int | None) -> dict[str, Any]:
 
     rows: of the classifier in the file of the weights; None: it has none.
     """
-    names, said = outputs(config, rows), config.get("id2label")
-    if isinstance(said, Mapping) if said else len(names) == DEFAULT:
+    names, declared = outputs(config, rows), config.get("id2label")
+    if isinstance(declared, Mapping) if declared else len(names) == DEFAULT:
         return dict(config)
     numbered = {str(number): name for number, name in enumerate(names)}
     return {**config, "id2label": numbered, "label2id": {name: number for number, name in enumerate(names)}}

@@ -29,19 +29,19 @@ class Schedule(Strict):
     batch_size: Annotated[int, Field(ge=1)] = 32
     """Examples per update."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """Of AdamW; biases and LayerNorms are exempt."""
+    """Weight decay of AdamW; biases and LayerNorms are exempt."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Probability of every dropout of the trained model, in this phase only; empty: as its config says."""
     keep: Literal["loss", "metric", "last"] = "loss"
-    """Which epoch counts: that of the lowest `loss` on validation (of the kind of task, with gold labels), of the highest `metric`, or the
-    `last`. What does not train predictions, or settles with its last update, ends with its last epoch whatever is said here."""
+    """Which epoch is kept: the one with the lowest validation `loss` (of the kind of task, with gold labels), with the highest `metric`, or
+    the `last`. A phase that does not train predictions, or whose result is final only after its last update, always keeps its last epoch."""
 
 
 class Phase(Schedule):
     """A run on weighted terms."""
 
     terms: Annotated[list[AnyTerm], Field(min_length=1)]
-    """What is minimised: the weighted sum of these terms."""
+    """The terms of the loss, which is their weighted sum."""
 
 
 class LabelPhase(Schedule):

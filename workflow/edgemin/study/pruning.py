@@ -1,4 +1,4 @@
-"""What every prune variant shares. Settings half of `methods.structures`; the union of all structures is in `study.variants`."""
+"""Shared settings of all prune variants. Settings half of `methods.structures`; the union of all structures is in `study.variants`."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Pruning(Strict):
 
     @property
     def told(self) -> tuple[str, str | None]:
-        """What is cut and by what, in words: `50 %`, `michel`."""
+        """A short description of the cut and its criterion: `50 %`, `michel`."""
         raise NotImplementedError
 
     def shape(self, parent: Shape) -> Shape:
-        """What is left of a shape. Raises EdgeminError, without the name of the variant, for a cut that cannot work."""
+        """The shape after the cut. Raises EdgeminError, without the name of the variant, for a cut that cannot work."""
         return parent
 
     def cut(self, given: Given) -> Cut:
@@ -58,7 +58,7 @@ class Pruning(Strict):
 
     @refuses
     def _unused(self) -> list[str]:
-        """Keys that say something of a recovery that there is not."""
+        """Keys of a recovery, when there is no recovery."""
         return [] if self.phases else ["teacher", "transfer"]
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What every quantize variant shares. Settings half of `methods.schemes`; the union of all schemes is in `study.variants`."""
+"""Shared settings of all quantize variants. Settings half of `methods.schemes`; the union of all schemes is in `study.variants`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Quantizing(Strict):
-    """What every way to quantize tells: who runs the result, and how it is made."""
+    """The interface of a scheme: the runtime of the result, and how to make it."""
 
     reads_data: ClassVar[bool] = False
     """Whether it looks at training sentences."""
@@ -31,12 +31,12 @@ class Quantizing(Strict):
 
     @property
     def details(self) -> str:
-        """What differs from the scheme's defaults, in words, such as `per_channel false`."""
-        told = {"scheme", "backend"}
+        """Settings that differ from the scheme's defaults, such as `per_channel false`."""
+        named_elsewhere = {"scheme", "backend"}
         return ", ".join(
             f"{name} {str(value).lower() if isinstance(value, bool) else value}"
             for name, value in self.model_dump(exclude_defaults=True).items()
-            if name not in told
+            if name not in named_elsewhere
         )
 
     @refuses

@@ -15,7 +15,7 @@ from edgemin.study.study import Study
 from edgemin.study.written import Place, Written
 
 REFERENCE = "config/README.md"
-"""Where people find the keys of a study."""
+"""The document with the keys of a study."""
 
 
 def read_study(file: str) -> Study:
@@ -33,13 +33,13 @@ def read_study(file: str) -> Study:
 
 
 def parse_study(config: Mapping[str, Any], file: str = "study", written: Written | None = None) -> Study:
-    """Check a study as read from YAML. written: the files that it stands in, where there are any; messages then say how YAML reads a word.
+    """Check a study that was read from YAML. written: its files, if there are any; messages then explain how YAML reads a word.
 
     Raises EdgeminError with one line per problem: file, key, what is wrong.
     """
     _refuse(messages.unreadable(config), file)
     if not isinstance(config, Mapping):
-        raise EdgeminError(f"{file}: study: found {messages.found(config)}; a study is a mapping of the keys in {REFERENCE}")
+        raise EdgeminError(f"{file}: study: found {messages.excerpt(config)}; a study is a mapping of the keys in {REFERENCE}")
     written = written or Written([])
     try:
         study = Study.model_validate(dict(config))
@@ -53,8 +53,8 @@ def parse_study(config: Mapping[str, Any], file: str = "study", written: Written
 
 
 def _refuse(problems: Iterable[str], file: str) -> None:
-    if told := [f"{file}: {problem}" for problem in problems]:
-        raise EdgeminError("\n".join(told[:20]))
+    if lines := [f"{file}: {problem}" for problem in problems]:
+        raise EdgeminError("\n".join(lines[:20]))
 
 
 def _lines(problems: list[dict[str, Any]], config: Any, written: Written) -> Iterator[str]:
@@ -63,10 +63,10 @@ def _lines(problems: list[dict[str, Any]], config: Any, written: Written) -> Ite
     for problem in problems:
         place = _place(problem["loc"], config, missing=False)
         for inner, value in _inside(place, problem["input"]):
-            found = written.scalar(inner, value)
-            if found and (found.word or (inner == place and problem["type"] == "string_type")):
-                read[inner] = found.told
-    yield from (f"{_key(place)}: {told}" for place, told in read.items())
+            scalar = written.scalar(inner, value)
+            if scalar and (scalar.word or (inner == place and problem["type"] == "string_type")):
+                read[inner] = scalar.remedy
+    yield from (f"{_key(place)}: {remedy}" for place, remedy in read.items())
     for problem in problems:
         place = _place(problem["loc"], config, problem["type"] == "missing")
         if not any(inner[: len(place)] == place for inner in read):
@@ -79,10 +79,10 @@ def _inside(place: Place, value: Any) -> list[tuple[Place, Any]]:
 
 
 def _counted(config: Any, study: Any, written: Written, place: Place = ()) -> Iterator[str]:
-    """Each true or false that was taken for a number. study: what `config` has become."""
+    """Problems: each true or false that was read as a number. study: the parsed `config`."""
     if isinstance(config, bool) and isinstance(study, int | float) and not isinstance(study, bool):
-        found = written.scalar(place, config)
-        yield f"{_key(place)}: {f'{found.told}, or' if found and found.word else f'found {config}; write'} a number"
+        scalar = written.scalar(place, config)
+        yield f"{_key(place)}: {f'{scalar.remedy}, or' if scalar and scalar.word else f'found {config}; write'} a number"
     elif isinstance(config, Mapping) and isinstance(study, Mapping):
         for name in config:
             yield from _counted(config[name], study.get(name), written, (*place, name))
@@ -97,9 +97,9 @@ def _message(problem: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return "missing; add this key"
     if problem["type"] == "string_pattern_mismatch":
-        return f"{messages.found(problem['input'])} does not match {problem['ctx']['pattern']}"
+        return f"{messages.excerpt(problem['input'])} does not match {problem['ctx']['pattern']}"
     message = str(problem["msg"]).removeprefix("Value error, ")
-    return message if problem["type"] == "value_error" else f"{message}; found {messages.found(problem['input'])}"
+    return message if problem["type"] == "value_error" else f"{message}; found {messages.excerpt(problem['input'])}"
 
 
 def _key(place: Place) -> str:

@@ -1,4 +1,4 @@
-"""What may be shipped."""
+"""The settings of a recommendation."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ class Recommend(Strict):
     max_p90_ms: Annotated[float, Field(gt=0)] | None = None
     """90th percentile of the latency at batch 1, on the machine that measures."""
     runtime: RuntimeName = "onnxruntime"
-    """Whose measurements count."""
+    """The runtime whose measurements count."""
     prefer: Literal["latency", "bytes", "quality"] = "latency"
     """Which of the cells within all limits is chosen: the fastest (p90), the smallest, or the best."""

@@ -74,12 +74,12 @@ def schema_text() -> str:
 def filled(document: str, name: str) -> str:
     """A document with its places written anew. Raises EdgeminError for a place that nothing is known of. name: of the file."""
 
-    def write(found: re.Match[str]) -> str:
-        if found["what"] not in _WRITERS:
-            raise EdgeminError(f"{name}: nothing is known to write at {found[1].strip()}; known: {', '.join(_WRITERS)}")
-        if unknown := set((found["name"] or "").split(", ")) - {"", *_models()}:
-            raise EdgeminError(f"{name}: {', '.join(sorted(unknown))} at {found[1].strip()} is no model of settings")
-        return f"{found[1]}{_WRITERS[found['what']](found['name'] or '').strip()}\n{found[4]}"
+    def write(match: re.Match[str]) -> str:
+        if match["what"] not in _WRITERS:
+            raise EdgeminError(f"{name}: nothing is known to write at {match[1].strip()}; known: {', '.join(_WRITERS)}")
+        if unknown := set((match["name"] or "").split(", ")) - {"", *_models()}:
+            raise EdgeminError(f"{name}: {', '.join(sorted(unknown))} at {match[1].strip()} is no model of settings")
+        return f"{match[1]}{_WRITERS[match['what']](match['name'] or '').strip()}\n{match[4]}"
 
     return _PLACE.sub(write, document)
 
@@ -87,11 +87,13 @@ def filled(document: str, name: str) -> str:
 @cache
 def _links() -> dict[str, str]:
     """Name of a model -> where it is described."""
-    found = {model.__name__: link for group, link in _THINGS.items() for model in group.all().values()}
-    found |= {
-        name: f"[{name.lower()}](#{table.title.lower()})" for table in registry.TABLES.all().values() for name in _said_of(table)
+    links = {model.__name__: link for group, link in _THINGS.items() for model in group.all().values()}
+    links |= {
+        name: f"[{name.lower()}](#{table.title.lower()})"
+        for table in registry.TABLES.all().values()
+        for name in _models_of(table)
     }
-    return _LINKS | found
+    return _LINKS | links
 
 
 # -- tables of keys ----------------------------------------------------------------------------------------------------
@@ -99,26 +101,26 @@ def _links() -> dict[str, str]:
 
 def _models() -> dict[str, type[BaseModel]]:
     modules = (cells, distilling, measuring, phases, pruning, recommend, sources, tables, task, transfer)
-    found: dict[str, type[BaseModel]] = {"Study": Study}
+    models: dict[str, type[BaseModel]] = {"Study": Study}
     for module in modules:
-        found |= _models_in(vars(module))
+        models |= _models_in(vars(module))
     for table in registry.TABLES.all().values():
-        found |= _said_of(table)
-    return found
+        models |= _models_of(table)
+    return models
 
 
 def _models_in(names: Mapping[str, Any]) -> dict[str, type[BaseModel]]:
     return {name: one for name, one in names.items() if isinstance(one, type) and issubclass(one, BaseModel)}
 
 
-def _said_of(table: Table) -> dict[str, type[BaseModel]]:
+def _models_of(table: Table) -> dict[str, type[BaseModel]]:
     """The models of what a study says of a table, where they are its own: those of the modules that its key comes from."""
     own = [one for one in get_args(table.key) if isinstance(one, type) and issubclass(one, BaseModel)]
     return {
-        name: found
+        name: model
         for one in own
-        for name, found in _models_in(vars(sys.modules[one.__module__])).items()
-        if found.__module__ == one.__module__
+        for name, model in _models_in(vars(sys.modules[one.__module__])).items()
+        if model.__module__ == one.__module__
     }
 
 
@@ -208,7 +210,7 @@ def _bounds(value: Mapping[str, Any]) -> str:
 
 
 def _things(group: registry.Group, base: type[BaseModel] | None, shared: str) -> str:
-    """A section for each thing of settings: what it is, and its own keys. shared: said where it has none."""
+    """A section for each settings class: its description and its own keys. shared: the text for a class without own keys."""
     common = frozenset(base.model_fields) if base else frozenset()
     parts = []
     for name, model in group.all().items():

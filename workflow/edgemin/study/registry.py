@@ -1,9 +1,9 @@
-"""The things that people add, found by walking the folders that they stand in. The only place that imports by a built name.
+"""The registry of extensions. It walks the folders of each group, and is the only code that imports by a computed name.
 
-Every group has a folder. A thing in it is a folder of its own with two halves: `__init__.py`, which planning reads and which
-needs no torch (names, keys, fit rules, file lists), and computing modules beside it, which the settings reach by a local `from . import loss`.
-Tables are one file each. A file in a folder of things is shared by several of them.
-A thing's name is the name of its folder or file, where a `-` is written `_`.
+Every group has a folder. An extension is a folder in it with two halves. `__init__.py` holds the settings (names, keys, fit rules, file
+lists); planning reads it, without torch. The computing modules are beside it; the settings import them locally (`from . import loss`).
+A table is one file. A file in a group's folder is shared by several extensions.
+The name of an extension is the name of its folder or file, with `_` for `-`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def settings_halves() -> set[str]:
 @cache
 def _all(group: Group) -> dict[str, Any]:
     base = getattr(import_module(group.base[0]), group.base[1])
-    found = {}
+    things = {}
     for info in sorted(pkgutil.iter_modules(import_module(group.folder).__path__), key=lambda info: info.name):
         if info.ispkg == group.files:
             continue
@@ -123,12 +123,12 @@ def _all(group: Group) -> dict[str, Any]:
             raise EdgeminError(
                 f"{where}: calls itself '{name}'; a {group.what} has the name of its {'file' if group.files else 'folder'}, so rename one"
             )
-        found[name] = thing
-    return found
+        things[name] = thing
+    return things
 
 
 def _missing(group: Group, module: Any) -> str:
-    """What computes and is not there, in words; empty if all is."""
+    """The missing computing modules, in words; empty if none is missing."""
     there = {one.name for one in pkgutil.iter_modules(module.__path__)}
     if group.halves:
         return " and ".join(f"{half}.py" for half in group.halves if half not in there)

@@ -1,4 +1,4 @@
-"""The rows of tables, as their jobs are told of them: names, and the folders of measurements."""
+"""The rows of tables in the specs of their jobs: names, and the folders of measurements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def seed_row(plan: Plan, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
-    """What was measured of a cell with one seed."""
+    """The measurements of a cell with one seed."""
     chain = plan.study.chain(cell)
     names = {"study": plan.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
     return {**names, "folder": plan.paths.measured(task, seed, chain, runtime)}
@@ -30,8 +30,8 @@ def row_in(plan: Plan, task: str, cell: str, runtime: str) -> dict[str, Any]:
 
 def judged(plan: Plan, task: str) -> dict[str, Any]:
     """How the answers of a task are judged."""
-    said = plan.study.tasks[task]
-    return {"task": task, "metric": said.metric, **({"kind": said.kind} if said.kind else {})}
+    settings = plan.study.tasks[task]
+    return {"task": task, "metric": settings.metric, **({"kind": settings.kind} if settings.kind else {})}
 
 
 def block(plan: Plan, task: str, cells: Iterable[str], runtime: str, about: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Runtime:
         raise NotImplementedError
 
     def nonzero(self, folder: Path, sizes: dict[str, int]) -> dict[str, int]:
-        """Parameter name -> stored values that are not zero, for the names that are found in a folder's weights.
+        """Parameter name -> number of stored values that are not zero, for the names in a folder's weights.
 
         sizes: elements of every parameter of the float model.
         """

@@ -125,7 +125,7 @@ def _encoding(name: str) -> str:
 
 
 class Written(Strict):
-    """How text files are written. What is not said is as the format has it; nothing is guessed."""
+    """How text files are written. A missing key has the default of the format; nothing is guessed."""
 
     separator: Annotated[Annotated[str, AfterValidator(_separator)] | None, AsBefore(None)] = None
     """One character between values (CSV, TSV): `";"`, `"\\t"`. Empty: a comma in CSV, a tab in TSV."""

@@ -44,6 +44,6 @@ class Statement(Strict):
     says: Annotated[str, Field(min_length=1)]
     """The statement, in a sentence."""
     source: str = ""
-    """Who says it."""
+    """The source of the statement."""
     shows: Annotated[list[Comparison], Field(min_length=1)]
     """What has to be seen if it is to hold."""

@@ -1,4 +1,4 @@
-"""The shape of an encoder: which layers, which heads, how wide. It stands in `config.json` under `edgemin`."""
+"""The shape of an encoder: which layers, which heads, how wide. It is stored in `config.json` under `edgemin`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class Shape:
-    """What can be known of a chain's encoder before anything is trained."""
+    """The properties of a chain's encoder that are known before training."""
 
     heads: tuple[int, ...]
     """Attention heads per layer."""

@@ -50,7 +50,7 @@ class Study(Strict):
     recommend: Recommend | None = None
     """Limits of what may be shipped; the recommendation is then made by default."""
     sensitivity: Sensitivity | None = None
-    """How much can be cut, by which score."""
+    """Pruning sweeps: many ratios, by one score."""
     layer_sensitivity: LayerSensitivity | None = None
     """Which layers suffer from INT8."""
     deploy: list[Name] = []
@@ -68,7 +68,7 @@ class Study(Strict):
     teacher_cache: TeacherCache = TeacherCache()
     """What is kept of a teacher's signals."""
     record: LocalPath | None = None
-    """Folder of finished seeds, to keep with the code: `record` adds those of this machine, and seeds that the same jobs have measured elsewhere are taken from there."""
+    """Folder of finished seeds, to keep with the code. `record` adds the seeds of this machine. Seeds that the same jobs measured elsewhere are read from it."""
 
     @field_validator("cells", mode="before")
     @classmethod
@@ -80,23 +80,23 @@ class Study(Strict):
 
     @model_validator(mode="after")
     def _crossed(self) -> Study:
-        """The cells of grids are cells like others, and a grid's name in a table stands for them."""
+        """Add the cells of grids to the cells. In tables, replace the name of a grid by its cells."""
         for name, grid in self.cross.items():
             if name in self.cells:
                 raise ValueError(f"cross.{name}: is the name of a cell too; rename one")
             try:
-                found = expand(name, grid, {cell: spec.chain for cell, spec in self.cells.items()})
+                new_cells = expand(name, grid, {cell: spec.chain for cell, spec in self.cells.items()})
             except EdgeminError as error:
                 raise ValueError(str(error)) from None
-            self.cells.update({cell: Cell(chain=chain) for cell, chain in found.items() if cell not in self.cells})
-            self._name_cells_of_grid(name, list(found))
+            self.cells.update({cell: Cell(chain=chain) for cell, chain in new_cells.items() if cell not in self.cells})
+            self._name_cells_of_grid(name, list(new_cells))
         return self
 
-    def _name_cells_of_grid(self, name: str, found: list[str]) -> None:
-        """In the tables of blocks, put the cells of a grid where its name is."""
+    def _name_cells_of_grid(self, name: str, grid_cells: list[str]) -> None:
+        """In tables of blocks, replace the name of a grid by its cells."""
         for table in registry.TABLES.all().values():
             for first, cells in table.said(self).items() if isinstance(table, BlockTable) else ():
-                new = [one for cell in cells for one in (found if cell == name else [cell])]
+                new = [one for cell in cells for one in (grid_cells if cell == name else [cell])]
                 cells[:] = [cell for cell in dict.fromkeys(new) if cell != first]
 
     @model_validator(mode="after")
@@ -122,22 +122,22 @@ class Study(Strict):
         return list(dict.fromkeys(prefix for cell in self.cells for prefix in self.chain(cell).prefixes))
 
     def runtimes_of(self, chain: Chain) -> list[str]:
-        """Where a chain is measured."""
+        """The runtimes in which a chain is measured."""
         return [self.variant(chain).backend] if chain.quantized else list(self.runtimes)
 
     def blocks(self, table: str) -> dict[str, list[str]]:
         """Runtime -> cells of a table that has such blocks."""
-        found: dict[str, list[str]] = registry.TABLES[table].blocks(self)
-        return found
+        blocks: dict[str, list[str]] = registry.TABLES[table].blocks(self)
+        return blocks
 
     def default_cells(self) -> list[str]:
-        """The cells that are built unless something else is asked for: all but those that only tables list which are not on the page."""
+        """Default cells: every cell except those used only by tables that are not on the page."""
         listed = {name: set(table.cells(self)) for name, table in registry.TABLES.all().items()}
-        shown = [name for name, table in registry.TABLES.all().items() if table.by_default or name in self.page]
-        default = set().union(*(listed[name] for name in shown))
+        tables = [name for name, table in registry.TABLES.all().items() if table.by_default or name in self.page]
+        default = set().union(*(listed[name] for name in tables))
         optional = set().union(*listed.values())
         return [cell for cell in self.cells if cell in default or cell not in optional]
 
     def no_cell(self, key: str, name: str) -> str:
-        """What is said of a name that is no cell."""
+        """The error message for a name that is no cell."""
         return f"{key}: '{name}' is not a cell; known: {', '.join(self.cells)}"

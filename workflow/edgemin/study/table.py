@@ -1,6 +1,6 @@
-"""A table and a plot of a study: what the study may say of it, which cells it lists, what its job reads and does.
+"""A table and a plot of a study: its key in the study, the cells that it lists, the inputs and the work of its job.
 
-A table is one file in `report.tables`, a plot a folder in `report.plots`. Planning reads them, so they import pandas and the like inside their methods.
+A table is one file in `report.tables`, a plot a folder in `report.plots`. Planning reads them, so they import pandas only inside methods.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Table:
     key: ClassVar[Any] = None
     """Type of what a study says of it, under `tables`; None: nothing."""
     default: ClassVar[Any] = {}
-    """What it says if it says nothing."""
+    """The default value of its key."""
     meaning: ClassVar[str] = ""
     """Of the key, for the reference of keys."""
     forms: ClassVar[tuple[str, ...]] = ("csv", "md", "tex", "json")
@@ -49,11 +49,11 @@ class Table:
     """Whether it can be made of a study that says nothing of it."""
 
     def said(self, study: Study) -> Any:
-        """What the study says of it."""
+        """The study's settings of this table."""
         return getattr(study.tables, self.name)
 
     def declared(self, study: Study) -> bool:
-        """Whether the study says what goes into it."""
+        """Whether the study configures it."""
         return bool(self.said(study))
 
     def on_page(self, study: Study) -> bool:
@@ -74,15 +74,15 @@ class Table:
 
     @refuses
     def problems(self, study: Study) -> Iterator[str]:
-        """What is wrong with what the study says of it."""
+        """Problems of the study's settings of this table."""
         yield from ()
 
     def spec(self, plan: Plan) -> dict[str, Any]:
-        """What its job needs to know: `rows`, or `blocks` of rows."""
+        """The spec of its job: `rows`, or `blocks` of rows."""
         raise NotImplementedError
 
     def needs(self, row: Mapping[str, Any]) -> list[str]:
-        """What its job reads of one seed of a row."""
+        """The files that its job reads for one seed of a row."""
         return measured_files(row)
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
@@ -129,7 +129,7 @@ class RuntimeTable(Table):
 
 
 class BlockTable(Table):
-    """Blocks of cells, each compared with the first of its block. What grids are called stands for their cells."""
+    """Blocks of cells, each compared with the first of its block. The name of a grid is replaced by its cells."""
 
     key = dict[Name, Cells]
 
@@ -148,7 +148,7 @@ class BlockTable(Table):
 
     @refuses
     def problem(self, study: Study, first: str, cell: str) -> str | None:
-        """What keeps a cell out of the block of `first`, which may be that cell itself. `first` may be no cell."""
+        """The reason why a cell cannot be in the block of `first` (possibly the same cell). `first` may be no cell."""
         return None
 
 
@@ -178,15 +178,15 @@ class Plot:
     by_default: ClassVar[bool] = False
 
     def declared(self, study: Study) -> bool:
-        """Whether the study says what goes into it."""
+        """Whether the study configures it."""
         return True
 
     def files(self, plan: Plan) -> list[str]:
-        """What its job reads."""
+        """The files that its job reads."""
         raise NotImplementedError
 
     def spec(self, plan: Plan) -> dict[str, Any]:
-        """What its job needs to know besides."""
+        """Further entries of its job's spec."""
         return {}
 
     def draw(self, spec: Mapping[str, Any], inputs: Sequence[str], outputs: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a study may say of its tables: a key for each table that has one."""
+"""The tables of a study: a key for each table that has settings."""
 
 from __future__ import annotations
 

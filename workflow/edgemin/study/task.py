@@ -41,7 +41,7 @@ class Splits(Strict):
     test: Annotated[int, Field(ge=1)] = 2000
     """Rows of the test split, where the source has none."""
     seed: Seed = 0
-    """Of the drawing; not one of the study's `seeds`."""
+    """Seed of the drawing; not one of the study's `seeds`."""
     train: Annotated[int, Field(ge=1)] | None = None
     """Keep at most so many training rows (a stratified sample); empty: all."""
 
@@ -104,7 +104,7 @@ class Task(Strict):
         for problem in self.asks.problems(self):
             raise ValueError(problem)
         if self.label_names and len(set(map(spelt, self.label_names))) != len(self.label_names):
-            raise ValueError("label_names: a name stands twice")
+            raise ValueError("label_names: a name appears twice")
         if isinstance(self.label, SignOf) and self.label_names and len(self.label_names) != 2:
             raise ValueError("label: sign_of makes two classes; give two label_names")
         for name, test in self.out_of_domain.items():

@@ -24,7 +24,7 @@ class Term(Strict):
     settles: ClassVar[bool] = False
     """Whether the model is of use only when the phase's last update is made, so that no earlier epoch can be chosen."""
     weight: float = Field(1.0, gt=0)
-    """In the weighted sum of the phase."""
+    """Weight in the loss of the phase."""
     if TYPE_CHECKING:
         objective: Any  # its name, a Literal
 
@@ -52,7 +52,7 @@ def needs_of(terms: Sequence[Term]) -> list[str]:
 
 
 def chooses_epoch(terms: Sequence[Term]) -> bool:
-    """Whether validation says which epoch of a phase on these terms counts; else its last one does."""
+    """Whether validation chooses the epoch of a phase with these terms. Otherwise the last epoch is kept."""
     return any(term.predicts for term in terms) and not any(term.settles for term in terms)
 
 

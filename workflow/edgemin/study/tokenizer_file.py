@@ -1,4 +1,4 @@
-"""What a tokenizer.json says, as JSON. Needs no tokenizers."""
+"""Read a tokenizer.json as JSON. Needs no tokenizers."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def read_tokenizer(folder: Path) -> Any:
     """None for a folder without one. Raises EdgeminError for another kind of file."""
     if not (folder / NAME).is_file():
         return None
-    said = read_json(folder / NAME, _WHOLE)
-    if not isinstance(said, dict) or not isinstance(said.get("model"), dict):
+    tokenizer = read_json(folder / NAME, _WHOLE)
+    if not isinstance(tokenizer, dict) or not isinstance(tokenizer.get("model"), dict):
         raise EdgeminError(f"{folder / NAME}: no tokenizer (it has no `model`); {_WHOLE}")
-    return said
+    return tokenizer
 
 
-def tokens_of(said: Any, file: Path) -> int:
+def tokens_of(tokenizer: Any, file: Path) -> int:
     """One more than the highest id: rows that the embeddings need. Raises EdgeminError where there are no ids."""
-    vocabulary = said["model"].get("vocab") or {}
-    added = said.get("added_tokens") or []
+    vocabulary = tokenizer["model"].get("vocab") or {}
+    added = tokenizer.get("added_tokens") or []
     try:
         ids = [len(vocabulary) - 1] if isinstance(vocabulary, list) else list(vocabulary.values())
         return 1 + max([*map(int, ids), *(int(token["id"]) for token in added)])
@@ -38,14 +38,14 @@ def tokens_of(said: Any, file: Path) -> int:
         raise EdgeminError(f"{file}: no vocabulary of ids ({error!r}); {_WHOLE}") from None
 
 
-def type_ids_of(said: Any, pairs: bool) -> int:
+def type_ids_of(tokenizer: Any, pairs: bool) -> int:
     """How many type ids it gives the tokens of a text, or of the two texts of a pair."""
-    found = 2 if pairs else 1
-    processor = said.get("post_processor") or {}
+    count = 2 if pairs else 1
+    processor = tokenizer.get("post_processor") or {}
     for one in processor.get("processors", [processor]):
         if one.get("type") == "RobertaProcessing":
-            found = 1
+            count = 1
         elif one.get("type") == "TemplateProcessing":
             pieces = one.get("pair" if pairs else "single") or []
-            found = 1 + max((int(part.get("type_id", 0)) for piece in pieces for part in piece.values()), default=0)
-    return found
+            count = 1 + max((int(part.get("type_id", 0)) for piece in pieces for part in piece.values()), default=0)
+    return count

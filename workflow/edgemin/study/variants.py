@@ -13,7 +13,7 @@ from edgemin.study.quantizing import Quantizing
 
 
 def _tagged(key: str, default: str) -> Callable[[Any], str]:
-    """The tag of a variant, read or already parsed: what stands under `key`, or the default."""
+    """The tag of a variant, raw or parsed: its value of `key`, or the default."""
     return lambda value: str(value.get(key, default)) if isinstance(value, dict) else getattr(value, key, default)
 
 
@@ -33,11 +33,11 @@ else:
 
 def prune_variant(spec: Any) -> Pruning:
     """A prune variant out of the spec of its job."""
-    found: Pruning = TypeAdapter(AnyPrune).validate_python(spec)
-    return found
+    variant: Pruning = TypeAdapter(AnyPrune).validate_python(spec)
+    return variant
 
 
 def quantize_variant(spec: Any) -> Quantizing:
     """A quantize variant out of the spec of its job."""
-    found: Quantizing = TypeAdapter(AnyQuantize).validate_python(spec)
-    return found
+    variant: Quantizing = TypeAdapter(AnyQuantize).validate_python(spec)
+    return variant

@@ -1,7 +1,7 @@
-"""How a study stands in its files: keys that are written twice, and words that YAML does not read as words.
+"""The text of a study in its files: repeated keys, and words that YAML does not read as words.
 
-YAML 1.1, which Snakemake reads, takes `no` for false, `010` for 8, `12:30` for 750 and `2026-01-01` for a date, and of a key that is
-written twice the last one, without a word.
+Snakemake reads YAML 1.1. It reads `no` as false, `010` as 8, `12:30` as 750 and `2026-01-01` as a date. Of a repeated key it takes the
+last one, without a warning.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Scalar:
     """A plain scalar that is no text to YAML."""
 
     text: str
-    """As it is written."""
+    """The text as written."""
     value: Any
     line: int
 
     @property
-    def told(self) -> str:
-        """`YAML reads no as false: write 'no' (line 3)`."""
+    def remedy(self) -> str:
+        """How YAML reads it and what to write: `YAML reads no as false: write 'no' (line 3)`."""
         if not self.text:
             return f"YAML reads nothing as null: write a value, or '' for an empty text (line {self.line})"
         text = line(self.text[:80])
@@ -61,8 +61,8 @@ class Scalar:
 
 
 class Written:
-    """The files of a study, those that come later over those before. Raises EdgeminError for keys that are written twice, keys that are
-    no words, and numbers that YAML reads as others; the file, the place and the lines are named."""
+    """The files of a study. Later files override earlier ones. Raises EdgeminError for repeated keys, keys that are no words, and numbers
+    that YAML reads as others. The error names the file, the place and the lines."""
 
     def __init__(self, files: Iterable[Path | str]) -> None:
         self._tops: list[yaml.Node] = []
@@ -71,16 +71,16 @@ class Written:
             top = _composed(Path(file))
             if top is not None:
                 self._tops.append(top)
-                problems += [f"{file}: {_joined(place)}{said}" for place, said in _problems(top)]
+                problems += [f"{file}: {_joined(place)}{problem}" for place, problem in _problems(top)]
         if problems:
             raise EdgeminError("\n".join(problems[:20]))
 
     def scalar(self, place: Place, value: Any) -> Scalar | None:
         """What is written at a place that has this value, if that is no text; None too if the value came from elsewhere."""
         for top in reversed(self._tops):
-            found = _scalar(_at(top, place))
-            if found is not None and type(found.value) is type(value) and found.value == value:
-                return found
+            scalar = _scalar(_at(top, place))
+            if scalar is not None and type(scalar.value) is type(value) and scalar.value == value:
+                return scalar
         return None
 
 
@@ -95,7 +95,7 @@ def _joined(place: Place) -> str:
 
 
 def _composed(file: Path) -> yaml.Node | None:
-    """The tree of a file; None where there is none, or YAML cannot read it: whoever asked for the values has told why."""
+    """The YAML tree of a file. None if it is missing or not readable: the code that reads its values reports that."""
     try:
         text = file.read_bytes()
         top: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
@@ -117,7 +117,7 @@ def _composed_json(text: bytes) -> yaml.Node | None:
 
 
 def _value(node: yaml.Node) -> Any:
-    """What YAML makes of a node. Raises yaml.YAMLError or ValueError where it cannot (the 40th of May)."""
+    """The YAML value of a node. Raises yaml.YAMLError or ValueError if there is none (the 40th of May)."""
     return yaml.constructor.SafeConstructor().construct_object(node, deep=True)
 
 
@@ -143,8 +143,8 @@ def _problems(node: yaml.Node, place: Place = (), seen: set[int] | None = None) 
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             yield from _problems(item, (*place, number), seen)
-    elif (found := _scalar(node)) is not None and found.surprising:
-        yield place, f"{found.told}, or the number that is meant"
+    elif (scalar := _scalar(node)) is not None and scalar.surprising:
+        yield place, f"{scalar.remedy}, or the number that is meant"
 
 
 def _problems_of_keys(node: yaml.MappingNode, place: Place) -> Iterator[tuple[Place, str]]:
@@ -154,19 +154,19 @@ def _problems_of_keys(node: yaml.MappingNode, place: Place) -> Iterator[tuple[Pl
         name = _key(key)
         if name in first:
             yield (*place, key.value), f"written twice, in lines {first[name]} and {number}; keep one"
-        elif (found := _scalar(key)) is not None:
-            yield place, f"a key is a word, and {found.told}"
+        elif (scalar := _scalar(key)) is not None:
+            yield place, f"a key is a word, and {scalar.remedy}"
         first.setdefault(name, number)
 
 
 def _key(node: yaml.Node) -> Hashable:
-    """What two keys that are one have in common: the value; of what is no scalar (which no study can have), its place."""
+    """A value that is equal for equal keys: the key's value. For a key that is no scalar (not allowed in a study), its place."""
     if not isinstance(node, yaml.ScalarNode):
         return ("node", node.start_mark.index)
     if node.tag == _STRING:
         return ("value", node.value)
-    found = _scalar(node)
-    return ("value", found.value) if found is not None and isinstance(found.value, Hashable) else (node.tag, node.value)
+    scalar = _scalar(node)
+    return ("value", scalar.value) if scalar is not None and isinstance(scalar.value, Hashable) else (node.tag, node.value)
 
 
 def _at(node: yaml.Node | None, place: Place) -> yaml.Node | None:
@@ -188,4 +188,4 @@ def _item(node: yaml.Node | None, name: Any) -> yaml.Node | None:
             merged += item.value if isinstance(item, yaml.SequenceNode) else [item]
         elif isinstance(key, yaml.ScalarNode) and key.value == str(name):
             return item
-    return next((found for one in merged if (found := _item(one, name)) is not None), None)
+    return next((value for one in merged if (value := _item(one, name)) is not None), None)

@@ -1,4 +1,4 @@
-"""Examples for the training loop: token ids, a label and, where a term asks for it, what the teacher said."""
+"""Examples for the training loop: token ids, a label and, where a term needs them, the teacher's outputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Signals(Protocol):
 
 @dataclass
 class Examples(Dataset[int]):
-    """A split, tokenised. The dataset hands out indices; `collate` makes the batch."""
+    """A tokenised split. The dataset yields indices; `collate` turns indices into a batch."""
 
     tokens: Tokens
     labels: np.ndarray
@@ -54,17 +54,17 @@ class Examples(Dataset[int]):
 
 
 def read_examples(tokens: Path, kind: Kind, tokenizer: Path) -> Examples:
-    """A file of tokens and its labels. tokenizer: folder of the model that reads them.
+    """Read a token file and its labels. tokenizer: folder of the model that reads the tokens.
 
-    Raises EdgeminError for another tokenizer's tokens.
+    Raises EdgeminError if another tokenizer made the tokens.
     """
-    found = Tokens.read(tokens, tokenizer)
-    return Examples(found, kind.scores().gold(found.column("label")))
+    tokenised = Tokens.read(tokens, tokenizer)
+    return Examples(tokenised, kind.scores().gold(tokenised.column("label")))
 
 
 def sampled(examples: Examples, count: int, seed: int) -> list[dict[str, Any]]:
-    """Batches of `count` examples drawn by the seed, or of all if there are fewer, which the log then says."""
+    """Batches of `count` examples, drawn at random by the seed. If there are fewer, all are taken, with a line in the log."""
     if count > len(examples):
-        log.info("sentences: %d asked for, there are %d: all of them are read", count, len(examples))
+        log.info("sentences: %d requested, %d available: all of them are read", count, len(examples))
     chosen = np.random.default_rng(seed).permutation(len(examples))[:count].tolist()
     return [examples.collate(chosen[start : start + _SAMPLE_BATCH]) for start in range(0, len(chosen), _SAMPLE_BATCH)]

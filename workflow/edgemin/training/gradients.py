@@ -1,4 +1,4 @@
-"""Functions whose gradient is another one's, on purpose."""
+"""Functions with a deliberately different gradient."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class _Round(torch.autograd.Function):
 
 
 def scaled(x: torch.Tensor, scale: float) -> torch.Tensor:
-    """x * scale, with the gradient passed on as it comes. An Adam step on x then moves the result `scale` times as far, and the
-    size of the gradient, which clipping sees, does not change with it."""
+    """x * scale, with an unscaled gradient. An Adam step on x moves the result `scale` times as far. The size of the gradient,
+    which clipping uses, stays the same."""
     return _Scaled.apply(x, scale)
 
 
 def reversed_gradient(x: torch.Tensor) -> torch.Tensor:
-    """x, with the gradient's sign turned: an optimiser that descends then ascends."""
+    """x, with the sign of the gradient reversed: an optimiser that minimises then maximises."""
     return _Reversed.apply(x)
 
 
 def straight_through_round(x: torch.Tensor) -> torch.Tensor:
-    """x rounded, halves to even; the gradient passes as if it were not (Bengio et al. 2013, arXiv 1308.3432)."""
+    """x rounded, halves to even. The gradient is that of the identity (Bengio et al. 2013, arXiv 1308.3432)."""
     return _Round.apply(x)

@@ -1,7 +1,7 @@
-"""Train a model by a list of phases, each with a schedule of its own.
+"""Train a model by a list of phases, each with its own schedule.
 
-Validation decides which epoch of a phase counts (its key `keep`), if the phase trains the predictions (`study.term.chooses_epoch`); else
-its last one does. A killed run goes on at its last epoch.
+A phase that trains the predictions (`study.term.chooses_epoch`) keeps the best epoch on validation, by its key `keep`. Any other
+phase keeps its last epoch. A killed run resumes at its last complete epoch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from edgemin.training.trainer import PhaseTrainer
 
 log = logging.getLogger(__name__)
 BEST = {"metric": np.argmax, "loss": np.argmin}
-"""What validation measures after each epoch -> index of the best, the first of equal ones."""
+"""Validation measure -> function that gives the index of the best epoch, the first of equal ones."""
 
 
 def train(student: Classifier, phases: Sequence[Phase], make_term: MakeTerm, given: Given, name: str = "train") -> dict[str, Any]:
@@ -48,7 +48,7 @@ def train(student: Classifier, phases: Sequence[Phase], make_term: MakeTerm, giv
             if number < len(phases):
                 store(student, record, state)
         else:
-            log.info("%s: already done, going on after it", title)
+            log.info("%s: already done, continuing with the next", title)
         history.append(record)
     return {"phases": history, "precision": given.settings.precision}
 
@@ -56,7 +56,7 @@ def train(student: Classifier, phases: Sequence[Phase], make_term: MakeTerm, giv
 def _run(
     student: Classifier, phase: Phase, make_term: MakeTerm, given: Given, title: str, number: int, state: Path
 ) -> dict[str, Any]:
-    """One phase, from its seed to its record."""
+    """Train one phase and return its record."""
     seed = given.settings.seed + 1000 * number  # each phase has batches and dropout of its own
     set_seed(seed)
     model = Supervised(student, [(term.objective, term.weight, make_term(term)) for term in phase.terms])
@@ -89,7 +89,7 @@ def _run(
 
 
 def _arguments(phase: Phase, steps: int, seed: int, precision: str, state: Path) -> TrainingArguments:
-    """What Trainer is told. steps: of the whole phase."""
+    """The settings of transformers' Trainer. steps: number of updates in the whole phase."""
     evaluates = chooses_epoch(phase.terms)
     selects = evaluates and phase.keep != "last"
     return TrainingArguments(
@@ -122,7 +122,7 @@ def _arguments(phase: Phase, steps: int, seed: int, precision: str, state: Path)
 
 @contextmanager
 def dropout(model: nn.Module, p: float | None) -> Iterator[None]:
-    """Every dropout of `model` at probability `p` for a while; None: as it is."""
+    """Set every dropout of `model` to probability `p` inside the context. None: leave it unchanged."""
     before = {module: module.p for module in model.modules() if isinstance(module, nn.Dropout)}
     for module, usual in before.items():
         module.p = usual if p is None else p

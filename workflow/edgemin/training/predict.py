@@ -1,4 +1,4 @@
-"""What a model answers while it is trained."""
+"""The predictions of a model in training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A killed training goes on: after the last phase that is done, or at the last epoch of the one that was running."""
+"""Resume a killed training: after the last finished phase, or at the last complete epoch of the phase that was running."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edgemin.core.files import read_json, write_json
 from edgemin.encoders.blocks import Classifier
 
 DONE = "done"
-"""Folder of a phase that has come to its end."""
+"""Folder of a finished phase."""
 
 
 def store(student: Classifier, record: dict[str, Any], state: Path) -> None:
-    """Note in the folder `state` that a phase is done, with what came of it; its checkpoints go."""
+    """Save the student and the record of a finished phase in the folder `state`. The phase's checkpoints are deleted."""
     from safetensors.torch import save_file
 
     partial = state / f"{DONE}.partial"
@@ -28,7 +28,7 @@ def store(student: Classifier, record: dict[str, Any], state: Path) -> None:
 
 
 def restore(student: Classifier, state: Path) -> dict[str, Any] | None:
-    """What `store` noted, after filling `student` with it; None if the phase is not done."""
+    """Load the stored weights into `student` and return the stored record. None if the phase is not finished."""
     from safetensors.torch import load_file
 
     done = state / DONE
@@ -39,6 +39,6 @@ def restore(student: Classifier, state: Path) -> dict[str, Any] | None:
 
 
 def whole_checkpoint(state: Path) -> str | None:
-    """The newest checkpoint that was written to its end (Trainer writes its state file last)."""
-    found = [path for path in state.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return str(max(found, key=lambda path: int(path.name.split("-")[1]))) if found else None
+    """The newest complete checkpoint (Trainer writes its state file last)."""
+    whole = [path for path in state.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None

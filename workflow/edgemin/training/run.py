@@ -1,4 +1,4 @@
-"""What every training job does around its phases: examples, settings, scratch, and saving with provenance."""
+"""The frame of every training job: read the examples, resolve the settings, train, save with provenance."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from edgemin.training.settings import Given, MakeTerm, Settings
 
 @dataclass(frozen=True)
 class Files:
-    """Where a training job reads its texts, and where it writes."""
+    """Input and output paths of a training job."""
 
     tokens: Path
-    """Of the training split, or of a transfer set, by the trained model's tokenizer."""
+    """Tokens of the training split or a transfer set, by the trained model's tokenizer."""
     validation: Path
-    """Of the validation split, likewise."""
+    """Tokens of the validation split, by the same tokenizer."""
     out: Path
     scratch: Path
-    """For the resume state of a killed run; its key digests spec, parents and texts."""
+    """For the resume state of a killed run. Its key is a digest of spec, parents and texts."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """A training that has come to its end."""
+    """A finished training."""
 
     history: dict[str, Any]
     inputs: list[Path]
-    """Files that it was made from."""
+    """Files that the model was made from."""
     state: Path
-    """Its resume state, to be cleared away when the result stands."""
+    """Its resume state, to be deleted when the result is saved."""
 
 
 def train(
@@ -60,10 +60,10 @@ def train(
     signals: Callable[[Examples], Signals | None] = lambda examples: None,
     before: Callable[[Given], Mapping[str, Any]] | None = None,
 ) -> Done:
-    """Train `student` in place (no phases: leave it as it is).
+    """Train `student` in place (no phases: leave it unchanged).
 
-    spec: needs `metric`, `seed`, `precision`, `threads`. tokenizer: folder of the student's. signals: of the teacher, for the
-    examples given. before: training of another kind, done first; returns facts for the history.
+    spec: needs `metric`, `seed`, `precision`, `threads`. tokenizer: folder of the student's tokenizer. signals: function that
+    returns the teacher's outputs for the examples. before: training of another kind, run first; returns facts for the history.
     """
     torch.set_num_threads(spec["threads"])
     kind, precision = kind_of(spec), resolve(spec["precision"])
@@ -72,9 +72,9 @@ def train(
     state = files.scratch / digest([dict(spec), precision, [sha256(path) for path in inputs]])[:16]
     settings = Settings(spec["metric"], kind, spec["seed"], precision, state)
     given = Given(examples, validation, settings, signals(examples) if phases or before else None)
-    found = before(given) if before else {}
+    facts = before(given) if before else {}
     history = phase.train(student, phases, make_term, given, name)
-    return Done({**history, **found}, inputs, state)
+    return Done({**history, **facts}, inputs, state)
 
 
 def train_and_save(
@@ -88,7 +88,7 @@ def train_and_save(
     facts: Callable[[], Mapping[str, Any]] = dict,
     **more: Any,
 ) -> None:
-    """`train`, and write the checkpoint, history.json included, to `files.out`. facts: further entries of it, asked for at the end."""
+    """Train, then write the checkpoint with its history.json to `files.out`. facts: called at the end; gives more entries for the history."""
     done = train(student, phases, make_term, files=files, tokenizer=tokenizer, spec=spec, **more)
     with saving(files.out, tokenizer_from=tokenizer, spec=spec, parents=done.inputs) as partial:
         checkpoint.save(student.to("cpu"), partial)

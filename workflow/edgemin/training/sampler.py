@@ -1,4 +1,4 @@
-"""An order of batches that is a function of (seed, epoch) alone."""
+"""Batches whose order depends on (seed, epoch) only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training is run with."""
+"""Settings and data of one training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MakeTerm = Callable[[Any], nn.Module]
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for all phases of a training."""
+    """Settings shared by all phases of a training."""
 
     metric: str
     kind: Kind
@@ -26,12 +26,12 @@ class Settings:
     precision: str
     """`bf16` or `fp32`."""
     scratch: Path
-    """Folder of the resume state: its name must digest all that the result depends on."""
+    """Folder of the resume state. Its name must be a digest of everything that the result depends on."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a training job trains on."""
+    """The data and settings of a training job."""
 
     examples: Examples
     validation: Examples

@@ -1,4 +1,4 @@
-"""A student and the terms that it is trained on, as one module whose forward gives the loss."""
+"""A student and its training terms as one module. Its forward pass returns the loss."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Supervised(nn.Module):
         return {"loss": loss}
 
     def release(self) -> None:
-        """Take the terms' hooks off the student."""
+        """Remove the terms' hooks from the student."""
         for term in self.terms:
             capture: Any = getattr(term, "capture", None)
             if capture is not None:

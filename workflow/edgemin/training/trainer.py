@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class PhaseTrainer(Trainer):
-    """Of one phase."""
+    """The Trainer of one phase."""
 
     def __init__(self, *, given: Given, sampler: LengthGroupedSampler, name: str, **kwargs: Any) -> None:
         super().__init__(
@@ -59,15 +59,15 @@ class PhaseTrainer(Trainer):
 
 
 class Progress(TrainerCallback):
-    """Lines with an ETA, and the epoch told to the sampler (which a resumed Trainer forgets)."""
+    """Log progress with an ETA, and set the sampler's epoch (a resumed Trainer does not)."""
 
     def __init__(self, name: str, sampler: LengthGroupedSampler, every: float = 15.0) -> None:
         self.name, self.sampler, self.every = name, sampler, every
-        self.started = self.shown = time.monotonic()
+        self.started = self.logged = time.monotonic()
         self.first_step = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.started = self.shown = time.monotonic()
+        self.started = self.logged = time.monotonic()
         self.first_step = state.global_step
         if state.global_step:
             log.info("%s: resumed at step %d of %d", self.name, state.global_step, state.max_steps)
@@ -77,9 +77,9 @@ class Progress(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         now = time.monotonic()
-        if now - self.shown < self.every:
+        if now - self.logged < self.every:
             return
-        self.shown = now
+        self.logged = now
         pace = (now - self.started) / (state.global_step - self.first_step)
         left = pace * (state.max_steps - state.global_step)
         line = "%s: step %d of %d, %.2f s a step, %d:%02d left"

@@ -16,7 +16,7 @@ CLASSES = "class_names"
 """A table's attribute: by column, the names of its classes in their own order; the values are names then."""
 
 _END = b"\xff\xff\xff\xff\0\0\0\0"
-"""The last bytes of a stream of Arrow's; without them one that is cut off between its parts would be read as a shorter one."""
+"""The last bytes of an Arrow stream. Without this check, a stream truncated between its parts would read as a shorter one."""
 
 
 def read_parquet(data: bytes) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def _plain(table: pa.Table) -> pd.DataFrame:
 
 
 def _class_names(table: pa.Table) -> dict[str, list[str]]:
-    """By column, what the numbers in it stand for, as Hugging Face `datasets` notes it. Names that are the numbers again tell nothing."""
+    """Per column, the class names of its numbers, from the metadata of Hugging Face `datasets`. Names equal to the numbers are ignored."""
     try:
         noted = json.loads((table.schema.metadata or {})[b"huggingface"])["info"]["features"].items()
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -1,7 +1,7 @@
-"""What is wrong with the content of a file."""
+"""Errors in the content of a file."""
 
 from __future__ import annotations
 
 
 class ContentError(Exception):
-    """In words that need only the file's name before them: what was found; what to do."""
+    """A problem in a file's content. The message lacks only the file's name: what was found; what to do."""

@@ -23,30 +23,30 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written. quoting: whether quotation marks quote; columns: names for a file without a header; said: which of
-    `separator` and `quoting` the study says, so that no other way to read the file is thought of."""
+    """How a file is written. quoting: whether quotation marks quote. columns: names for a file without a header. configured: the
+    keys (`separator`, `quoting`) that the study sets; for these, no other value is suggested."""
 
     form: str
     separator: str
     quoting: bool
     columns: tuple[str, ...] | None = None
-    said: frozenset[str] = frozenset()
+    configured: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, form: str, separator: str | None, quoting: bool | None, columns: list[str] | None) -> Dialect:
-        """What the study says of a CSV or TSV file; what it does not say is the format's own: in TSV no mark quotes."""
-        said = {name for name, value in (("separator", separator), ("quoting", quoting)) if value is not None}
+        """The dialect of a CSV or TSV file: the study's settings, else the defaults of the format (in TSV, quotation marks do not quote)."""
+        configured = {name for name, value in (("separator", separator), ("quoting", quoting)) if value is not None}
         return cls(
             form,
             separator or ("\t" if form == "tsv" else ","),
             form == "csv" if quoting is None else quoting,
             tuple(columns) if columns else None,
-            frozenset(said),
+            frozenset(configured),
         )
 
     @property
     def marks(self) -> Literal[0, 3]:
-        """As the csv module says it."""
+        """The constant of the csv module."""
         return csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE
 
 
@@ -70,9 +70,9 @@ def read_delimited(text: str, dialect: Dialect) -> pd.DataFrame:
     _check_header(text, dialect, records.cells[0])
     names = list(dialect.columns or records.cells[0])
     _check_widths(text, dialect, records, len(names))
-    if "quoting" not in dialect.said and dialect.quoting:
+    if "quoting" not in dialect.configured and dialect.quoting:
         swallowed(text, dialect.separator, records.cells, records.lines, dialect.columns is None)
-    if "quoting" not in dialect.said and not dialect.quoting:
+    if "quoting" not in dialect.configured and not dialect.quoting:
         _warn_of_marks(records.cells)
     table = pd.DataFrame(records.cells, dtype="str")
     _check_twice(text, dialect, table)
@@ -87,32 +87,32 @@ def _records(text: str, dialect: Dialect) -> Records:
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # else a text of 131,073 characters is an error
     lines = io.StringIO(text, newline="\n" if "\n" in text else "\r")
     reader = csv.reader(lines, delimiter=dialect.separator, quoting=dialect.marks, strict=True)
-    found, last = Records([], []), 0
+    records, last = Records([], []), 0
     try:
         for cells in reader:
             if cells:
-                found.cells.append(cells)
-                found.lines.append((last + 1, reader.line_num))
+                records.cells.append(cells)
+                records.lines.append((last + 1, reader.line_num))
             last = reader.line_num
     except csv.Error as error:
         raise csv.Error(f"{error}, in the row of line {last + 1}") from None
-    return found
+    return records
 
 
 def _check_start(text: str, dialect: Dialect) -> None:
     """Raises ContentError for JSON, and for the line that Excel puts in front."""
     if dialect.columns is None and re.match(r'\s*(\[\s*)?\{\s*"', text):
         raise _error(dialect, "it holds JSON", "name it .json or .jsonl")
-    if found := re.match(r'"?sep=(.)"?[\r\n]', text):
-        raise _error(dialect, f"its first line, {found[0].strip()!r}, is Excel's", "remove it, and say `separator` in the study")
+    if match := re.match(r'"?sep=(.)"?[\r\n]', text):
+        raise _error(dialect, f"its first line, {match[0].strip()!r}, is Excel's", "remove it, and say `separator` in the study")
 
 
 def _check_header(text: str, dialect: Dialect, first: list[str]) -> None:
-    """Raises ContentError for a header that another separator takes apart, and for one in a file of which the study gives the columns."""
+    """Raises ContentError if another separator splits the header, or if there is a header although the study gives the columns."""
     if dialect.columns is not None:
         if sorted(cell.strip() for cell in first) == sorted(dialect.columns):
             raise _error(dialect, "its first line is a header", "take `columns` out of the study")
-    elif len(first) == 1 and "separator" not in dialect.said:
+    elif len(first) == 1 and "separator" not in dialect.configured:
         for separator in SEPARATORS:
             names = _first(text, replace(dialect, separator=separator))
             if len(names) > 1:
@@ -125,8 +125,8 @@ def _check_header(text: str, dialect: Dialect, first: list[str]) -> None:
 def _first(text: str, dialect: Dialect) -> list[str]:
     """The cells of the first line that is not empty."""
     try:
-        found = re.search(r"[^\r\n]+", text)
-        return _records(found[0], dialect).cells[0] if found else []
+        match = re.search(r"[^\r\n]+", text)
+        return _records(match[0], dialect).cells[0] if match else []
     except csv.Error:
         return []
 
@@ -142,8 +142,8 @@ def _check_widths(text: str, dialect: Dialect, records: Records, width: int) -> 
 
 def _other_way(text: str, dialect: Dialect, width: int) -> str | None:
     """What to say in the study, if every row has the same number of values that way."""
-    marks = [dialect.quoting] if "quoting" in dialect.said else [dialect.quoting, not dialect.quoting]
-    separators = [dialect.separator, *([] if "separator" in dialect.said else SEPARATORS)]
+    marks = [dialect.quoting] if "quoting" in dialect.configured else [dialect.quoting, not dialect.quoting]
+    separators = [dialect.separator, *([] if "separator" in dialect.configured else SEPARATORS)]
     for quoting in marks:
         for separator in separators:
             other = replace(dialect, quoting=quoting, separator=separator)
@@ -159,7 +159,7 @@ def _other_way(text: str, dialect: Dialect, width: int) -> str | None:
 
 
 def _warn_of_marks(cells: list[list[str]]) -> None:
-    """What is between marks, with marks in it twice, was perhaps written by a program that quotes; it is read as it stands all the same."""
+    """Warn of values in quotation marks with doubled marks inside: a program that quotes may have written them. They are read literally."""
     quoted = sum(_QUOTED.fullmatch(cell) is not None for row in cells for cell in row if cell[:1] == '"')
     if quoted:
         log.warning(

@@ -33,8 +33,8 @@ def unpack(data: bytes, packing: str) -> bytes:
                 return bytes(stream.read())
         return _all_streams(data, _STREAMS[packing])
     except _BROKEN as error:
-        said = str(error) or type(error).__name__
-        raise ContentError(f"not readable as {packing} ({said.splitlines()[0]}); fetch or pack it again") from None
+        reason = str(error) or type(error).__name__
+        raise ContentError(f"not readable as {packing} ({reason.splitlines()[0]}); fetch or pack it again") from None
 
 
 def _all_streams(data: bytes, make: Callable[[], Any]) -> bytes:

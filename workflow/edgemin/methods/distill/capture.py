@@ -1,6 +1,6 @@
-"""Hidden states, raw attention scores, queries, keys and values of a forward pass, caught by hooks.
+"""Hooks capture hidden states, raw attention scores, queries, keys and values of a forward pass.
 
-`outputs.attentions` will not do: those are probabilities after dropout, already masked, without the position bias told apart.
+`outputs.attentions` is not enough: it holds masked probabilities after dropout, with the position bias already added.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def layer_number(model: Classifier, layer: int | str, key: str) -> int:
 
 
 class Capture:
-    """Hooks on the Q, K and V projections of `layers`, and on what enters and leaves every layer if `hidden` is asked for.
+    """Hooks on the Q, K and V projections of `layers`. With `hidden`, also on the inputs and outputs of every layer.
 
-    After a forward, `self[layer, "query"]` is (B, L, heads * d); `hidden(n)` and `scores(layer)` are what their names say.
+    After a forward pass, `self[layer, "query"]` is (B, L, heads * d). `hidden(n)` and `scores(layer)` give hidden states and scores.
     """
 
     def __init__(self, model: Classifier, layers: Iterable[int] = (), hidden: bool = False) -> None:

@@ -1,10 +1,10 @@
-"""What a frozen teacher says about every training example: computed once, stored in bf16, read memory-mapped.
+"""Outputs of a frozen teacher for every training example: computed once, stored in bf16, read memory-mapped.
 
-One file per need, which is what a term asks for by name:
+One file per need. A need is the name by which a term requests signals:
 `logits`; `qkv_<layer>`: queries, keys and values; `hidden_last`, `hidden_map<M>`: hidden states of the last layer, or of every
 M-th part of the teacher from its embeddings on; `scores_last`, `scores_map<M>`: raw attention scores, likewise.
-A file holds `logits` (N, K) float32 in any case, and for its need one bfloat16 tensor per layer and kind: per token (tokens,
-width), or per pair of tokens (pairs, heads) for scores. Its metadata digest teacher and texts, so that no other run reads it.
+Every file holds `logits` (N, K) in float32. For its need it adds one bfloat16 tensor per layer and kind: per token (tokens,
+width), or per pair of tokens (pairs, heads) for scores. Its metadata hold digests of teacher and texts: no other run can read it.
 """
 
 from __future__ import annotations
@@ -90,18 +90,18 @@ class LiveSignals:
         inputs = {name: values.to(device) for name, values in self.examples.collate(indices)["inputs"].items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
             logits = self.teacher(**inputs).logits
-        found = {"logits": logits.float().cpu()}
+        outputs = {"logits": logits.float().cpu()}
         mask = inputs["attention_mask"].bool()
         more = length - mask.shape[1]
         for name, signal in self.signals.items():
             real = (mask[:, :, None] & mask[:, None, :])[..., None] if signal.pairwise else mask[..., None]
             values = self._of(signal).to(torch.bfloat16).masked_fill(~real, 0).cpu()
-            found[name] = torch.nn.functional.pad(values, (0, 0, 0, more, 0, more) if signal.pairwise else (0, 0, 0, more))
-        return found
+            outputs[name] = torch.nn.functional.pad(values, (0, 0, 0, more, 0, more) if signal.pairwise else (0, 0, 0, more))
+        return outputs
 
 
 def bytes_of(teacher: Classifier, examples: Examples, need: str) -> int:
-    """How large the cache of one need will be."""
+    """The size in bytes of the cache of one need."""
     family, structure = family_of(teacher.config), Structure.of(teacher.config)
     lengths = np.asarray(examples.lengths)
     size = len(examples) * teacher.config.num_labels * 4
@@ -124,7 +124,7 @@ def write_cache(teacher: Classifier, examples: Examples, need: str, file: Path, 
     offsets, pair_offsets = _offsets(lengths), _offsets(lengths**2)
     tensors: dict[str, torch.Tensor] = {}
     order = np.argsort(lengths, kind="stable")
-    started = shown = time.monotonic()
+    started = logged = time.monotonic()
     for start in range(0, len(order), BATCH):
         indices = order[start : start + BATCH].tolist()
         for name, values in live.batch(indices, -(-int(lengths[indices].max()) // 8) * 8).items():
@@ -137,9 +137,9 @@ def write_cache(teacher: Classifier, examples: Examples, need: str, file: Path, 
             for row, index in enumerate(indices):
                 n = lengths[index]
                 stored[at[index] : at[index + 1]] = values[row, :n, :n].flatten(0, 1) if pairwise else values[row, :n]
-        if time.monotonic() - shown > 15:
-            shown = time.monotonic()
-            log.info("teacher signals: %d of %d examples, %.0f s", start + len(indices), len(order), shown - started)
+        if time.monotonic() - logged > 15:
+            logged = time.monotonic()
+            log.info("teacher signals: %d of %d examples, %.0f s", start + len(indices), len(order), logged - started)
     live.capture.remove()
     tensors["offsets"] = torch.from_numpy(offsets)
     with whole_file(file) as partial:
@@ -149,7 +149,7 @@ def write_cache(teacher: Classifier, examples: Examples, need: str, file: Path, 
 
 
 def _offsets(sizes: np.ndarray) -> np.ndarray:
-    """Where each example's rows begin, and the end: (N + 1)."""
+    """The first row of each example, and the end: (N + 1)."""
     return np.concatenate([[0], np.cumsum(sizes)])
 
 
@@ -185,7 +185,7 @@ class CachedSignals:
         self.slices.update({name: opened.get_slice(name) for name in per_token})
 
     def batch(self, indices: Sequence[int], length: int) -> dict[str, torch.Tensor]:
-        found = {} if self.logits is None else {"logits": self.logits[list(indices)]}
+        signals = {} if self.logits is None else {"logits": self.logits[list(indices)]}
         for name, stored in self.slices.items():
             pairwise = name.startswith("scores_")
             at, width = self.pair_offsets if pairwise else self.offsets, stored.get_shape()[1]
@@ -197,8 +197,8 @@ class CachedSignals:
                     padded[row, :n, :n] = values.unflatten(0, (n, n))
                 else:
                     padded[row, :n] = values
-            found[name] = padded
-        return found
+            signals[name] = padded
+        return signals
 
 
 class JoinedSignals:

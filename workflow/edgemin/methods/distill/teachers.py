@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Lessons:
-    """What a stage has of its teacher."""
+    """The inputs of a stage from its teacher."""
 
     teacher: Path
     """Folder of its checkpoint."""
@@ -35,7 +35,7 @@ class Lessons:
     """Manifests of its signals about them."""
 
     def facts(self) -> dict[str, str]:
-        """What a cache depends on."""
+        """Digests of everything that a cache depends on."""
         return {"teacher": sha256(self.teacher / "model.safetensors"), "data": sha256(self.tokens)}
 
     def read(self, spec: Mapping[str, Any]) -> tuple[Classifier, Examples]:
@@ -46,11 +46,11 @@ class Lessons:
 
 
 def cache(lessons: Lessons, need: str, manifest: Path, spec: Mapping[str, Any]) -> None:
-    """Run the teacher over the texts and write one need of them, or above the limit leave it to be run live.
+    """Run the teacher over the texts and write the signals of one need. Above the size limit, the teacher runs live instead.
 
-    manifest: the small JSON file that Snakemake tracks; the signal is beside it and may be deleted once every job
-    that reads it is done: whoever needs it later computes it again. (With the signal itself as a temporary output,
-    Snakemake would train all students again as soon as one new student wanted it.) spec: limit_gb, precision, threads, kind.
+    manifest: the small JSON file that Snakemake tracks. The signal file is beside it. It may be deleted when every job that
+    reads it is done; a later job computes it again. (If the signal itself were a temporary output, Snakemake would
+    train all students again as soon as one new student needs it.) spec: limit_gb, precision, threads, kind.
     """
     torch.set_num_threads(spec["threads"])
     model, texts = lessons.read(spec)
@@ -79,11 +79,11 @@ def signals(lessons: Lessons, tokenizer: Path, spec: Mapping[str, Any], examples
     """
     if not lessons.caches:
         return None
-    told = {manifest: read_json(manifest) for manifest in lessons.caches}
-    if any(record["need"] != "logits" for record in told.values()):
+    records = {manifest: read_json(manifest) for manifest in lessons.caches}
+    if any(record["need"] != "logits" for record in records.values()):
         _check_pieces(lessons, tokenizer, examples.tokens)
-    stored = [_signal_of(manifest) for manifest, record in told.items() if not record["live"]]
-    live = [record["need"] for record in told.values() if record["live"]]
+    stored = [_signal_of(manifest) for manifest, record in records.items() if not record["live"]]
+    live = [record["need"] for record in records.values() if record["live"]]
     missing = [file for file in stored if not file.exists()]
     if not (missing or live):
         return CachedSignals(stored, examples, lessons.facts())

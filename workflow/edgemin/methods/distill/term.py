@@ -1,4 +1,4 @@
-"""What objectives are made of: the teacher's shape, learned projections, means over real tokens, weighted sums."""
+"""Building blocks of objectives: the teacher's shape, learned projections, means over real tokens, weighted sums."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MASKED = torch.finfo(torch.float32).min / 2  # finite, so that a masked key's 0 
 
 @dataclass(frozen=True)
 class TeacherShape:
-    """What a term must know of the teacher before its first batch."""
+    """The properties of the teacher that a term needs before its first batch."""
 
     width: int
-    """Of its hidden states."""
+    """Width of its hidden states."""
     shape: Shape
 
     @classmethod
@@ -35,7 +35,7 @@ class TeacherShape:
 
 
 def shape_of(config: Any) -> Shape:
-    """Of an encoder that exists."""
+    """The properties of an existing encoder."""
     structure = Structure.of(config)
     return Shape(tuple(map(len, structure.heads)), structure.head_dim)
 
@@ -75,6 +75,6 @@ def hidden_mse(student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor)
 
 
 def weighted(term: Any, parts: dict[str, torch.Tensor], weights: dict[str, float]) -> torch.Tensor:
-    """The weighted sum; the parts' own sizes go into `term.parts`, for the log."""
+    """The weighted sum. The value of each part is stored in `term.parts`, for the log."""
     term.parts = {name: float(value.detach()) for name, value in parts.items()}
     return torch.stack([weights[name] * value for name, value in parts.items()]).sum()

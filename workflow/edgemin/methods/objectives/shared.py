@@ -1,4 +1,4 @@
-"""What the settings of several objectives share: relation heads, and how they fit a teacher and a student."""
+"""Settings shared by several objectives: relation heads, and the checks that they fit a teacher and a student."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from edgemin.methods.structures.units import Units
 
 
 def cut_units(variant: Units, given: Given) -> Cut:
-    """In `variant.iterations` steps, scoring anew before each; the facts hold the first scores, per layer."""
+    """Cut in `variant.iterations` steps, with new scores before each. The facts hold the first scores, per layer."""
     if not variant.ratio:
         return Cut()
     sample = given.sample(variant.sentences, variant.ranked_by.reads_data)
@@ -24,7 +24,7 @@ def cut_units(variant: Units, given: Given) -> Cut:
         scores = scores_of(variant, given.model, sample, given.seed)
         first = first or scores
         whole, left = sum(map(len, first)), sum(map(len, scores))
-        # as much of what is left as brings the cut to this step's share of the whole
+        # share of the remaining units that brings the total cut to this step's share of the whole
         ratio = max(0.0, (variant.ratio * whole * step / variant.iterations - (whole - left)) / left)
         keep_best(variant, given.model, scores, ratio, must_cut=step == variant.iterations and left == whole)
     return Cut({"scores": first})
@@ -32,10 +32,10 @@ def cut_units(variant: Units, given: Given) -> Cut:
 
 def scores_of(variant: Units, model: Classifier, sample: Sample, seed: int) -> list[list[float]]:
     """By the variant's criterion; a layer without units has no scores."""
-    found = variant.ranked_by.units(model, variant, sample, seed)
+    by_layer = variant.ranked_by.units(model, variant, sample, seed)
     if variant.normalise == "layer":
-        found = [layer / layer.norm().clamp(min=1e-20) for layer in found]
-    scores = iter(found)
+        by_layer = [layer / layer.norm().clamp(min=1e-20) for layer in by_layer]
+    scores = iter(by_layer)
     none = torch.empty(0, dtype=torch.float64)
     return [(next(scores) if count else none).tolist() for count in counts_of(model, variant.structure)]
 

@@ -1,4 +1,4 @@
-"""What a cut may look at, and what comes of it."""
+"""The inputs and the result of a cut."""
 
 from __future__ import annotations
 

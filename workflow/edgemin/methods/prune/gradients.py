@@ -22,8 +22,8 @@ def from_gradients(
         model.zero_grad()
         for batch in sample.batches:
             sample.loss(model, batch).backward()
-        found = []
+        scores = []
         for layer in units_of(model, structure):
-            found.append(score(zip(layer.weights(output_only), layer.gradients(output_only), strict=True)))
+            scores.append(score(zip(layer.weights(output_only), layer.gradients(output_only), strict=True)))
         model.zero_grad()
-    return [layer / len(sample) for layer in found]
+    return [layer / len(sample) for layer in scores]

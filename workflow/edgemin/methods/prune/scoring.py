@@ -1,4 +1,4 @@
-"""What criteria share: sentences to look at, gates on units, what the units hand on."""
+"""Shared by all criteria: a sample of sentences, gates on units, the outputs of units."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sample:
     mean_loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
     def __len__(self) -> int:
-        """How many sentences."""
+        """The number of sentences."""
         return sum(len(batch["labels"]) for batch in self.batches)
 
     def loss(self, model: Classifier, batch: dict[str, Any]) -> torch.Tensor:
@@ -34,7 +34,7 @@ class Sample:
 
 @contextmanager
 def masked(layer: LayerUnits, units: Sequence[int]) -> Iterator[None]:
-    """What these units hand on is zero for a while."""
+    """Set the outputs of these units to zero inside the context."""
     gate = torch.ones(layer.count)
     gate[list(units)] = 0
     gate = gate.repeat_interleave(layer.width)
@@ -47,7 +47,7 @@ def masked(layer: LayerUnits, units: Sequence[int]) -> Iterator[None]:
 
 @contextmanager
 def inputs_of(layers: Sequence[LayerUnits]) -> Iterator[list[torch.Tensor]]:
-    """What the layers' output projections read in the last forward, in the order of the layers."""
+    """The inputs of the layers' output projections in the last forward pass, in the order of the layers."""
     inputs: list[torch.Tensor] = [torch.empty(0)] * len(layers)
 
     def keep(number: int) -> Any:

@@ -1,7 +1,7 @@
-"""What can be cut one by one: attention heads and FFN neurons, seen alike.
+"""Prunable units: one interface for attention heads and FFN neurons.
 
-A unit feeds some columns of its layer's output projection; what it costs is the rows that make it and the columns that
-read it. Everything that scores units works through this, and knows neither heads nor neurons.
+A unit consists of the weight rows that compute it and the columns of the layer's output projection that read it.
+All scoring code uses this interface and does not distinguish heads from neurons.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class LayerUnits:
         """The gradients of `weights`, which must have been computed."""
         rows = [] if output_only else [linear.weight.grad for linear in self.made_by]
         assert self.read_by.weight.grad is not None
-        found = [*rows, self.read_by.weight.grad.T]
-        return [matrix.unflatten(0, (-1, self.width)) for matrix in found if matrix is not None]
+        matrices = [*rows, self.read_by.weight.grad.T]
+        return [matrix.unflatten(0, (-1, self.width)) for matrix in matrices if matrix is not None]
 
 
 def units_of(model: Classifier, structure: str) -> list[LayerUnits]:

@@ -13,5 +13,5 @@ from edgemin.training.data import Examples, sampled
 
 def sentences(tokens: Path, folder: Path, count: int, seed: int) -> list[dict[str, Any]]:
     """Batches of `count` sentences drawn by the seed, or of all if there are fewer. folder: of the model that reads them."""
-    found = Tokens.read(tokens, folder)
-    return sampled(Examples(found, np.zeros(len(found))), count, seed)
+    tokenised = Tokens.read(tokens, folder)
+    return sampled(Examples(tokenised, np.zeros(len(tokenised))), count, seed)

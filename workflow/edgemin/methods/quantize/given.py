@@ -1,4 +1,4 @@
-"""What a scheme may read, and where it writes."""
+"""The inputs and the output folder of a scheme."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ class Given:
     spec: Mapping[str, Any]
     """`variant`; `seed` for schemes that look at sentences; for those that train, what `training.run.train` needs."""
     tokens: Path | None = None
-    """Of the training split by the parent's tokenizer, for schemes that look at sentences."""
+    """Tokens of the training split by the parent's tokenizer, for schemes that read sentences."""
     training: tuple[Files, Lessons] | None = None
     """For schemes that train: their texts, and their teacher."""

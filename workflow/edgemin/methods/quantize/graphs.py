@@ -99,7 +99,7 @@ def embedding_tables(model: Any) -> list[Constant]:
 
 
 def skips(wanted: Sequence[str], module: str) -> bool:
-    """Whether a module is, or lies below, one of those named; a name may leave out what comes before it."""
+    """Whether a module is one of those named, or inside one. A name may omit its prefix."""
     return any(f".{name}." in f".{module}." for name in wanted)
 
 
@@ -120,10 +120,10 @@ def _constants(model: Any, op: str, position: int) -> Iterator[Constant]:
 
 
 def replace(model: Any, old: Constant, nodes: Sequence[Any], tensors: Sequence[Any]) -> None:
-    """Put `nodes` where the constant's node stood; `tensors` come, its matrix goes unless another node reads it."""
-    found = list(model.graph.node)
-    position = next(index for index, node in enumerate(found) if node is old.node or node == old.node)
-    _put(model, [*found[:position], *nodes, *found[position + 1 :]])
+    """Replace the constant's node by `nodes`. Add `tensors`; remove the constant's matrix unless another node reads it."""
+    before = list(model.graph.node)
+    position = next(index for index, node in enumerate(before) if node is old.node or node == old.node)
+    _put(model, [*before[:position], *nodes, *before[position + 1 :]])
     present = {tensor.name for tensor in model.graph.initializer}
     model.graph.initializer.extend(tensor for tensor in tensors if tensor.name not in present)
     if not any(old.weight in node.input for node in model.graph.node):

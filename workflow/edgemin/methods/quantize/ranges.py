@@ -1,4 +1,4 @@
-"""How far activations reach: what enters every linear layer over calibration sentences, and the range to quantize it by."""
+"""Activation ranges: the inputs of every linear layer over calibration sentences, and the range to quantize them by."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def input_ranges(model: Classifier, batches: Sequence[dict[str, Any]], config: I
     return {name: entropy_range(counts[name], extremes[name]) for name in extremes}
 
 
-def _watch(model: Classifier, batches: Sequence[dict[str, Any]], told: Any) -> None:
-    """told(name, values): the real positions of what each linear layer reads, for every batch."""
+def _watch(model: Classifier, batches: Sequence[dict[str, Any]], receive: Any) -> None:
+    """Call receive(name, values) for every batch and linear layer. values: the layer's inputs without padded positions."""
     mask = torch.empty(0)
 
     def hook(name: str) -> Any:
         def keep(module: nn.Module, arguments: Any) -> None:
             x = arguments[0]
-            told(name, x[mask] if x.dim() == 3 else x)
+            receive(name, x[mask] if x.dim() == 3 else x)
 
         return keep
 
@@ -67,7 +67,7 @@ def _watch(model: Classifier, batches: Sequence[dict[str, Any]], told: Any) -> N
 
 
 def percentile_range(counts: np.ndarray, extremes: Range, percent: float) -> Range:
-    """What holds `percent` of the values, as many being cut on either side; `counts` over equal bins from low to high."""
+    """The range that holds `percent` of the values, with equal shares cut on both sides. counts: over equal bins from low to high."""
     low, high = extremes
     edges = np.linspace(low, high, len(counts) + 1)
     share = np.concatenate([[0], np.cumsum(counts)]) / max(counts.sum(), 1)
@@ -76,8 +76,8 @@ def percentile_range(counts: np.ndarray, extremes: Range, percent: float) -> Ran
 
 
 def entropy_range(counts: np.ndarray, extremes: Range) -> Range:
-    """The share of the full range whose clipped and quantized values are distributed most like the values: least
-    KL(clipped || quantized). Migacz 2017's method (TensorRT), for a range that need not be symmetric."""
+    """The share of the full range with the least KL(clipped || quantized): quantized values are then distributed most like
+    the clipped ones. The method of Migacz 2017 (TensorRT), extended to asymmetric ranges."""
     low, high = extremes
     edges = np.linspace(low, high, len(counts) + 1)
     middles = (edges[:-1] + edges[1:]) / 2
@@ -106,5 +106,5 @@ def _divergence(counts: np.ndarray, middles: np.ndarray, low: float, high: float
     p, q = clipped / clipped.sum(), quantized / max(quantized.sum(), 1)
     if ((p > 0) & (q == 0)).any():
         return np.inf
-    found = p > 0
-    return float((p[found] * np.log(p[found] / q[found])).sum())
+    positive = p > 0
+    return float((p[positive] * np.log(p[positive] / q[positive])).sum())

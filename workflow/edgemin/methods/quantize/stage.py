@@ -1,4 +1,4 @@
-"""The quantize stage: the scheme of the variant does it."""
+"""The quantize stage: it calls the scheme of the variant."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from edgemin.study.variants import quantize_variant
 
 
 def quantize(given: Given) -> None:
-    """given.spec["variant"]: of a quantize variant."""
+    """given.spec["variant"]: settings of a quantize variant."""
     quantize_variant(given.spec["variant"]).quantize(given)

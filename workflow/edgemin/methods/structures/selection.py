@@ -18,9 +18,9 @@ def select(
 ) -> list[list[int]]:
     """Per layer, the positions to keep after cutting round(ratio * number) of the lowest scores.
 
-    scope: `global` ranks all layers together, `per_layer` cuts the same share in each. floor: units that a layer keeps
-    in any case; global ranking then takes the next lowest elsewhere. multiple: every layer then keeps the nearest multiple of
-    so many (as many as it has at most, and no less than the floor). Ties go by position.
+    scope: `global` ranks all layers together, `per_layer` cuts the same share in each. floor: the least number of units of a
+    layer; global ranking then takes the next lowest elsewhere. multiple: every layer keeps the nearest multiple of this
+    number (at most what it has, at least the floor). Ties go by position.
     Raises EdgeminError if the floor cannot be met, or if nothing would be cut, unless `must_cut` is false.
     """
     counts = [len(layer) for layer in scores]
@@ -68,11 +68,11 @@ def _global_cuts(scores: Sequence[Sequence[float]], total: int, floor: int, rati
 
 
 def kept_layers(count: int, drop: int, strategy: str, similarity: Sequence[float] = ()) -> list[int]:
-    """Layers, counted from 0, that stay when `drop` of `count` go.
+    """Layers, counted from 0, that are kept when `drop` of `count` are dropped.
 
-    `top`: the last ones go; `bottom`: the first; `symmetric`: those in the middle (the upper of two middles first);
-    `alternate`: every other one from the last but one down, then what is left from the top; `contribution`: those whose output
-    is most like their input, by `similarity` (Sajjad et al. 2020, arXiv 2004.03844). Raises EdgeminError if none would stay.
+    `top` drops the last layers, `bottom` the first. `symmetric` drops the middle ones (the upper of two middles first).
+    `alternate` drops every other one from the last but one down, then the rest from the top. `contribution` drops those whose output
+    is most like their input, by `similarity` (Sajjad et al. 2020, arXiv 2004.03844). Raises EdgeminError if none would be kept.
     """
     if drop >= count:
         raise EdgeminError(f"drop: {drop} of {count} layers would leave none; lower it")
@@ -87,10 +87,10 @@ def kept_layers(count: int, drop: int, strategy: str, similarity: Sequence[float
 
 
 def layers_that_keep(has: Sequence[object], drop: int, strategy: str, similarity: Sequence[float]) -> list[int]:
-    """Layers that keep a part when `drop` of them lose it, chosen by `kept_layers` among those that have it.
+    """Layers that keep a part (attention or FFN) when `drop` of them lose it. `kept_layers` chooses among those that have it.
 
-    has: per layer, something true if it has the part. similarity: of every layer.
+    has: per layer, a true value if it has the part. similarity: of every layer.
     """
-    present = [layer for layer, found in enumerate(has) if found]
+    present = [layer for layer, part in enumerate(has) if part]
     similar = [similarity[layer] for layer in present] if similarity else []
     return [present[position] for position in kept_layers(len(present), drop, strategy, similar)]

@@ -1,4 +1,4 @@
-"""What cuts of heads and of neurons share: units of each layer, ranked by a criterion."""
+"""Shared settings for cuts of heads and of neurons: units of each layer, ranked by a criterion."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Units(Pruning):
     floor: Annotated[int, Field(ge=1)] = 1
     """Units that every layer keeps."""
     iterations: Annotated[int, Field(ge=1)] = 1
-    """Cut in so many equal steps, scoring anew before each."""
+    """Number of equal steps; scores are computed anew before each."""
 
     @property
     def ranked_by(self) -> Criterion:
@@ -45,7 +45,7 @@ class Units(Pruning):
 
     @property
     def whole(self) -> int:
-        """Every layer keeps a multiple of so many units."""
+        """Every layer keeps a multiple of this number of units."""
         return 1
 
     @property
@@ -59,7 +59,7 @@ class Units(Pruning):
         return self
 
     def left(self, counts: Sequence[int]) -> list[int]:
-        """How many units each layer keeps of `counts`, if all have the same score; of a cut across layers only their sum is sure.
+        """The number of units that each layer keeps of `counts`, if all scores are equal. For a global cut only the sum is exact.
 
         Raises EdgeminError for a cut that cannot work, whatever the scores.
         """
@@ -85,7 +85,7 @@ class Units(Pruning):
         return cuts.cut_units(self, given)
 
     def scores(self, given: Given) -> list[list[float]]:
-        """Of every unit, per layer: for a sweep."""
+        """The scores of every unit, per layer, for a sweep."""
         from edgemin.methods.prune import cuts
 
         return cuts.scores_of(self, given.model, given.sample(self.sentences, self.ranked_by.reads_data), given.seed)

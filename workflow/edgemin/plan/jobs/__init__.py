@@ -76,13 +76,13 @@ class Jobs:
         self.record_seeds, self.take_seeds = jobs_of(plan, records)
 
     def all(self) -> Iterator[Job]:
-        """Of every rule."""
-        for found in vars(self).values():
-            jobs = found.values() if isinstance(found, dict) else [found]
+        """The jobs of every rule."""
+        for value in vars(self).values():
+            jobs = value.values() if isinstance(value, dict) else [value]
             yield from (job for job in jobs if isinstance(job, Job))
 
     def reports(self) -> Iterator[Report]:
-        """Those that are made by default: the page with its tables and plots, and what else is."""
+        """The jobs that are made by default: the page with its tables and plots, and other default targets."""
         yield self.collect_results
         yield self.page
         study = self.page.study

@@ -85,8 +85,8 @@ class Job:
 
     def judged(self, task: str) -> dict[str, Any]:
         """How answers are judged; the kind of task only where it does not follow from the metric."""
-        said = self.study.tasks[task]
-        return {"metric": said.metric, **({"kind": said.kind} if said.kind else {})}
+        settings = self.study.tasks[task]
+        return {"metric": settings.metric, **({"kind": settings.kind} if settings.kind else {})}
 
     def kind(self, task: str) -> str:
         """Module of the kind of task."""

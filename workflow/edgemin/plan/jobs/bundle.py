@@ -95,7 +95,7 @@ class MakeBundle(Job):
         }
 
     def _sources(self, task: str, cell: str) -> dict[str, Any]:
-        """What a model is made of, in words -> source."""
+        """Description of each origin of a model -> source."""
         study, chain = self.study, self.study.chain(cell)
         sources: dict[str, Any] = {"teacher": study.teacher.source, f"data of task {task}": study.tasks[task].source}
         for link in chain.prefixes[1:]:
@@ -120,7 +120,7 @@ class MakeBundle(Job):
 
     @property
     def why(self) -> str:
-        """Those cells."""
+        """The reason why these cells are bundled."""
         return "named under `deploy`" if self.study.deploy else "the last row of the stage-wise table in ONNX Runtime"
 
     @property

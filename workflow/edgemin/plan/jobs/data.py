@@ -27,7 +27,7 @@ def inputs_of(sources: Iterable[DataSource]) -> Inputs:
 
 
 def folders_of(sources: Iterable[DataSource]) -> list[str | None]:
-    """Where each source was fetched to; None for local files."""
+    """The download folder of each source; None for local files."""
     return [download(pins[0].name) if (pins := pins_of(source)) else None for source in sources]
 
 
@@ -42,7 +42,7 @@ def model_files(folder: Path) -> list[str]:
 
 
 class DownloadSource(Job):
-    """What is fetched is pinned, so no code is in its spec."""
+    """Downloads are pinned, so their spec contains no code digest."""
 
     rule = "download_source"
     place = "download/{pin}"
@@ -60,7 +60,7 @@ class DownloadSource(Job):
 
 
 class OnTask(Job):
-    """Of a job on the data of a task."""
+    """The base of jobs on the data of a task."""
 
     timed = False
 
@@ -108,7 +108,7 @@ class PrepareTransfer(OnTask):
     @property
     def outputs(self) -> dict[str, str]:
         folder = f"{self.paths.root}/transfer/{{task}}"
-        return {"rows": f"{folder}/{{transfer}}.arrow", "told": f"{folder}/{{transfer}}.json"}
+        return {"rows": f"{folder}/{{transfer}}.arrow", "report": f"{folder}/{{transfer}}.json"}
 
     def sources(self, at: Any) -> list[DataSource]:
         """The task's own first, for the rows of its dead zone."""

@@ -13,7 +13,7 @@ from edgemin.study.chains import Chain
 
 
 class Measuring(Job):
-    """Of a chain in a runtime."""
+    """A measurement of a chain in a runtime."""
 
     def model(self, at: Any) -> list[str]:
         return self.plan.artefact(at.task, at.seed, Chain.parse(at.chain), at.runtime)
@@ -32,7 +32,7 @@ class Measuring(Job):
 
 
 class MeasureQuality(Measuring):
-    """What it answers on validation and test."""
+    """Predictions on validation and test."""
 
     rule = "measure_quality"
     place = "measurements/{task}/seed{seed}/{chain}/{runtime}/quality"
@@ -159,7 +159,7 @@ class MeasureLatency(Measuring):
         return [f"{self.paths.measured('{task}', '{seed}', '{chain}', '{runtime}')}/latency.json"]
 
     def inputs(self, at: Any) -> Inputs:
-        """The teacher's own latency is what other cells' times are told by."""
+        """The times of other cells are computed from the teacher's own latency."""
         numbers = range(1, self.study.latency.rounds + 1)
         folders = [self.paths.round(at.task, at.seed, at.chain, at.runtime, number) for number in numbers]
         files: Inputs = {name: [f"{folder}/{file}" for folder in folders] for name, file in _OF_ROUNDS.items()}

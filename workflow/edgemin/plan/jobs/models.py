@@ -16,10 +16,10 @@ from edgemin.study.runtime import CHECKPOINT, GRAPH
 
 
 class Training(Job):
-    """What trainings have in common."""
+    """Shared parts of all trainings."""
 
     def training(self, at: Any) -> dict[str, Any]:
-        """In the spec of all that trains."""
+        """Entries in the spec of every training."""
         return {
             "seed": int(at.seed),
             **self.judged(at.task),
@@ -70,7 +70,7 @@ class TrainTeacher(Training):
 
 
 class CacheTeacher(Job):
-    """What a frozen teacher says, once for all students that read it: a manifest, and beside it the signals."""
+    """Outputs of a frozen teacher, computed once for all its students: a manifest, with the signals beside it."""
 
     rule = "cache_teacher"
     place = "caches/{task}/seed{seed}/{texts}/{parent}/{need}"
@@ -86,7 +86,7 @@ class CacheTeacher(Job):
         }
 
     def about(self, at: Any) -> dict[str, Any]:
-        """Of how answers are judged the kind of task alone: another metric of it changes nothing that is said."""
+        """Only the kind of task matters here: another metric of the same kind does not change the teacher's outputs."""
         study = self.study
         return {
             "need": at.need,
@@ -126,7 +126,7 @@ class Stage(Training):
         return {"variant": _without_families(spec_of(self.variant(at))), **self.training(at)}
 
     def lessons(self, at: Any) -> Inputs:
-        """What a training reads: its parent, its texts, its teacher and what that said of them."""
+        """What a training reads: its parent, its texts, its teacher and the teacher's outputs for them."""
         chain = self.chain(at)
         teacher, texts = self.plan.teacher_of(chain), self.plan.trained_on(chain)
         return {
@@ -215,8 +215,8 @@ class QuantizeModel(Stage):
         return inside(f"{self.paths.root}/{self.place}", names)
 
     def variants(self) -> list[str]:
-        found = self.study.quantize.items()
-        return [name for name, one in found if (one.backend, one.trains) == (self.runtime.name, self.trained)]
+        schemes = self.study.quantize.items()
+        return [name for name, one in schemes if (one.backend, one.trains) == (self.runtime.name, self.trained)]
 
     def inputs(self, at: Any) -> Inputs:
         sentences = [self.plan.tokens(at.task, Chain.parse(at.parent), "train")]
@@ -240,7 +240,7 @@ class QuantizeModel(Stage):
         return super().settings(at) if self.trained else ()
 
     def without(self, at: Any) -> tuple[str, ...]:
-        """What its scheme does in other runtimes."""
+        """Modules of its scheme for other runtimes."""
         scheme = registry.SCHEMES.module(self.variant(at).scheme)
         return tuple(f"{scheme}.in_{name}" for name in registry.RUNTIMES.names() if name != self.runtime.name)
 

@@ -24,7 +24,7 @@ class OfSeed(Job):
 
 
 class RecordSeed(OfSeed):
-    """What the study needs of a seed, packed into the files of its record."""
+    """Pack the files that the study needs of a seed into its record."""
 
     @property
     def script(self) -> str:
@@ -45,8 +45,8 @@ class RecordSeed(OfSeed):
 
 
 class TakeSeed(OfSeed):
-    """The files of a seed that are on record, unpacked. The record is no input, since `RecordSeed` may add to it: what is wanted of it is said by
-    digests."""
+    """Unpack the files of a seed from the record. The record is not an input, because `RecordSeed` may add to it. Digests identify the
+    needed files."""
 
     @property
     def script(self) -> str:
@@ -75,7 +75,7 @@ class TakeSeed(OfSeed):
 
 
 def jobs_of(plan: Plan, records: Records) -> tuple[dict[int, RecordSeed], dict[int, TakeSeed]]:
-    """Of a study with the key `record`: seeds that this machine makes, in full or in part; seeds of which something is taken."""
+    """For a study with the key `record`: seeds that this machine computes, in full or in part, and seeds with files from the record."""
     if not plan.study.record:
         return {}, {}
     here = machine_class()

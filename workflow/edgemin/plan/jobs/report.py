@@ -28,12 +28,12 @@ class WriteStudy(Job):
         return {}
 
     def spec(self, wildcards: Any) -> dict[str, Any]:
-        found: dict[str, Any] = spec_of(self.study)
-        return found
+        spec: dict[str, Any] = spec_of(self.study)
+        return spec
 
 
 class Report(Job):
-    """Of measurements, which are made here or taken from a record."""
+    """A job that reads measurements, which are made here or taken from a record."""
 
     timed = False
 
@@ -42,23 +42,23 @@ class Report(Job):
         self.records = records
 
     def read(self) -> Inputs:
-        """Its input files where this study would make them."""
+        """Its input files, at the paths where this study would make them."""
         raise NotImplementedError
 
-    def told(self) -> dict[str, Any]:
-        """What its result depends on, likewise."""
+    def contents(self) -> dict[str, Any]:
+        """The settings that its result depends on, with the same paths."""
         raise NotImplementedError
 
     def inputs(self, at: Any) -> Inputs:
-        found: Inputs = self._placed(self.read())
-        return found
+        inputs: Inputs = self._placed(self.read())
+        return inputs
 
     def about(self, at: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._placed(self.told())
-        return found
+        contents: dict[str, Any] = self._placed(self.contents())
+        return contents
 
     def _placed(self, value: Any) -> Any:
-        """As it is if some file is not on record: within a seed nothing is compared with what was made elsewhere."""
+        """Replace paths by those of the record; unchanged if a file is not on record, since results of one seed must come from one place."""
         return self.records.placed(value) if self.records.hold(self.read()) else value
 
 
@@ -75,7 +75,7 @@ class CollectResults(Report):
     def read(self) -> Inputs:
         return {"measured": [file for row in rows.result_rows(self.plan) for file in measured_files(row)]}
 
-    def told(self) -> dict[str, Any]:
+    def contents(self) -> dict[str, Any]:
         return {"rows": rows.result_rows(self.plan)}
 
     def settings(self, at: Any) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class WriteTable(Report):
         seeds = [seed for row in rows_of(self.table.spec(self.plan)) for seed in row["seeds"]]
         return {"measured": list(dict.fromkeys(file for seed in seeds for file in self.table.needs(seed)))}
 
-    def told(self) -> dict[str, Any]:
+    def contents(self) -> dict[str, Any]:
         return {"table": self.table.name, **self.table.spec(self.plan)}
 
     def roots(self, at: Any) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ class DrawPlot(Report):
     def read(self) -> Inputs:
         return {"files": self.plot.files(self.plan)}
 
-    def told(self) -> dict[str, Any]:
+    def contents(self) -> dict[str, Any]:
         return {"plot": self.plot.name, **self.plot.spec(self.plan)}
 
     def roots(self, at: Any) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ class WritePage(Report):
     def read(self) -> Inputs:
         return page.files(self.plan)
 
-    def told(self) -> dict[str, Any]:
+    def contents(self) -> dict[str, Any]:
         return {**page.spec(self.plan), "templates": page.templates()}
 
     def roots(self, at: Any) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ def nonzero(file: Path, sizes: Mapping[str, int]) -> dict[str, int]:
     counts = {}
     for name, size in sizes.items():
         for form in (name, f"{name}.T", f"{name}_Transposed"):
-            if (found := _of(tensors, form, size)) is not None:
-                counts[name] = found
+            if (count := _of(tensors, form, size)) is not None:
+                counts[name] = count
     return counts
 
 

@@ -15,7 +15,7 @@ def openvino() -> Any:
 
 
 def nncf() -> Any:
-    """The package nncf, likewise, and without its advertisements on the terminal."""
+    """Import the package nncf in the same way, without its advertisements on the terminal."""
     openvino()
     import nncf
 

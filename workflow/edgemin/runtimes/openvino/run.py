@@ -38,12 +38,12 @@ def read(file: Path) -> Any:
 
 
 def open_folder(folder: Path, threads: int) -> Run:
-    """In float32 where the graph is not quantized: OpenVINO would compute in bfloat16 on CPUs that can."""
+    """Compute in float32 if the graph is not quantized. By default OpenVINO uses bfloat16 on CPUs that support it."""
     return compiled(read(graph_of(folder)), threads)
 
 
 def compiled(model: Any, threads: int) -> Run:
-    """A model in memory, with exactly so many threads."""
+    """Compile a model in memory, with exactly `threads` threads."""
     settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     with own_signal_stack():
         program = openvino().Core().compile_model(model, "CPU", settings)
@@ -57,15 +57,15 @@ def compiled(model: Any, threads: int) -> Run:
 
 @contextmanager
 def own_signal_stack() -> Iterator[None]:
-    """OpenVINO gives the thread another stack for signals, and gives back what it found when a program goes. Of two programs that go in the
-    order in which they came the second would leave the stack of the first, which is no more: the next signal would end the process."""
+    """Restore the thread's signal stack afterwards. OpenVINO replaces it for each compiled model and restores the previous one when the
+    model is deleted. If two models are deleted in the order of creation, the stack of a deleted one is left: the next signal would crash."""
     if sys.platform == "win32":
         yield
         return
-    found = ctypes.create_string_buffer(64)  # a stack_t is smaller
+    previous = ctypes.create_string_buffer(64)  # a stack_t is smaller
     sigaltstack = ctypes.CDLL(None).sigaltstack
-    sigaltstack(None, found)
+    sigaltstack(None, previous)
     try:
         yield
     finally:
-        sigaltstack(found, None)
+        sigaltstack(previous, None)

@@ -41,7 +41,7 @@ def load(folder: Path | str) -> Classifier:
 
 
 def open_folder(folder: Path, threads: int) -> Run:
-    """With exactly so many threads."""
+    """Load a model folder, to run with exactly `threads` threads."""
     torch.set_num_threads(threads)
     model = load(folder)
     wanted = family_of(model.config).inputs

@@ -1,4 +1,4 @@
-"""What a bundle answers: `predict.py` takes this function along, so it needs NumPy alone."""
+"""The answer of a bundle. This function is copied into `predict.py`, so it needs only NumPy."""
 
 from __future__ import annotations
 

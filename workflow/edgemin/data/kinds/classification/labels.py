@@ -10,8 +10,7 @@ import pandas as pd
 from datasets import ClassLabel
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.messages import found as shown
-from edgemin.core.messages import line
+from edgemin.core.messages import excerpt, line
 from edgemin.data.values import called, each, refusal
 from edgemin.study.names import spelt, written
 from edgemin.study.task import SignOf, Task
@@ -35,8 +34,8 @@ def read(values: pd.Series, where: str, column: str) -> pd.Series:
     for row, sort in enumerate(sorts):
         if sort != sorts[0]:
             raise EdgeminError(
-                f"{where}: column '{column}': data row {row + 1} holds {sort} ({shown(values[row])}), the rows before {sorts[0]}s "
-                f"({shown(values[0])}); write all labels alike"
+                f"{where}: column '{column}': data row {row + 1} holds {sort} ({excerpt(values[row])}), the rows before {sorts[0]}s "
+                f"({excerpt(values[0])}); write all labels alike"
             )
     return pd.Series(texts, index=values.index, dtype=object)
 
@@ -50,13 +49,13 @@ def _class_name(value: Any) -> str:
     return spelt(text)
 
 
-def names(task: Task, found: pd.Series) -> list[str]:
-    """Those of the study; else the sorted values. Raises EdgeminError for one value only, or far too many."""
+def names(task: Task, labels: pd.Series) -> list[str]:
+    """The label names of the study; else the sorted values. Raises EdgeminError for only one value, or far too many."""
     if task.label_names:
         return list(task.label_names)
     if isinstance(task.label, SignOf):
         return ["negative", "positive"]
-    values = sorted(set(found), key=_by_number)
+    values = sorted(set(labels), key=_by_number)
     if len(values) < 2:
         raise EdgeminError(f"train split: one label value only ({line(str(values))[:80]}); a classifier needs two")
     if len(values) > _MOST:
@@ -91,7 +90,7 @@ def encode(values: pd.Series, names: list[str], by_name: bool, where: str) -> pd
     outside = sorted(set(values) - set(known))
     if outside:
         raise EdgeminError(
-            f"{where}: label {shown(outside[0])} is neither one of the label_names ({', '.join(names)}) "
+            f"{where}: label {excerpt(outside[0])} is neither one of the label_names ({', '.join(names)}) "
             f"nor an index below {len(names)}, as the training split's labels are; correct label_names in the study"
         )
     return values.map(known).astype(int)

@@ -1,4 +1,4 @@
-"""What a bundle answers: `predict.py` takes this function along."""
+"""The answer of a bundle: this function is copied into `predict.py`."""
 
 from __future__ import annotations
 

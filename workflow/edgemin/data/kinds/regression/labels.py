@@ -13,7 +13,7 @@ def read(values: pd.Series, where: str, column: str) -> pd.Series:
     return numbers_of(values, where, column)
 
 
-def names(task: Task, found: pd.Series) -> None:
+def names(task: Task, labels: pd.Series) -> None:
     return None
 
 

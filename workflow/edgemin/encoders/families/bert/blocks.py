@@ -6,4 +6,4 @@ from edgemin.encoders.blocks import Blocks
 
 
 class BertBlocks(Blocks):
-    """Nothing of its own."""
+    """Blocks of BERT: no differences from the base."""

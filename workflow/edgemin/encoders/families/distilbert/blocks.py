@@ -6,6 +6,6 @@ from edgemin.encoders.blocks import Blocks
 
 
 class DistilBertBlocks(Blocks):
-    """With `n_heads`."""
+    """Blocks of DistilBERT: the number of heads is `n_heads`."""
 
     counts = ("n_heads",)

@@ -11,7 +11,7 @@ PROJECTION = "embeddings_project"
 
 
 class ElectraBlocks(Blocks):
-    """With that projection."""
+    """Blocks of ELECTRA, with its embedding projection."""
 
     def _projected(self, model: Classifier) -> bool:
         return hasattr(getattr(model, self.family.base), PROJECTION)

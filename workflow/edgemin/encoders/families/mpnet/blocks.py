@@ -12,13 +12,13 @@ from edgemin.encoders.blocks import Blocks
 
 
 class MPNetBlocks(Blocks):
-    """With that bias."""
+    """Blocks of MPNet, with its position bias."""
 
     adds_bias = True
 
     def bias(self, arguments: Any, named: Any) -> torch.Tensor:
-        found: torch.Tensor = named["position_bias"] if "position_bias" in named else arguments[2]
-        return found
+        position_bias: torch.Tensor = named["position_bias"] if "position_bias" in named else arguments[2]
+        return position_bias
 
     def bind(self, layer: nn.Module, heads: Sequence[int], head_dim: int) -> None:
         super().bind(layer, heads, head_dim)

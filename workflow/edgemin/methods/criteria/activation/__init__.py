@@ -1,4 +1,4 @@
-"""The size of what a unit hands on, or of a dimension of the hidden states."""
+"""The size of a unit's output, or of a dimension of the hidden states."""
 
 from __future__ import annotations
 

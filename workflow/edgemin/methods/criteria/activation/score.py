@@ -13,7 +13,7 @@ from edgemin.study.family import hidden_width
 
 @torch.no_grad()
 def units(model: Classifier, structure: str, sample: Sample) -> Scores:
-    """The mean norm of what a unit hands on."""
+    """The mean norm of each unit's output."""
     layers = units_of(model, structure)
     sums, tokens = [torch.zeros(layer.count, dtype=torch.float64) for layer in layers], 0.0
     with evaluating(model), inputs_of(layers) as inputs:

@@ -10,7 +10,7 @@ from edgemin.methods.prune.scoring import Sample, Scores
 
 
 def units(model: Classifier, structure: str, sample: Sample, output_only: bool = False) -> Scores:
-    """Of the mean loss over the examples."""
+    """The gradient norm of the mean loss over the examples."""
     return from_gradients(model, structure, sample, output_only, _norm)
 
 

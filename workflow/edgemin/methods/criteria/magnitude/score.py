@@ -13,7 +13,7 @@ from edgemin.study.family import hidden_width
 
 @torch.no_grad()
 def units(model: Classifier, structure: str, p: int, output_only: bool = False) -> Scores:
-    """The p-norm of all of a unit's weights, or of those that read it; for a head
+    """The p-norm of all weights of a unit, or only of those that read its output. For a head:
 
     s_h = (|W_Q,h|_p^p + |W_K,h|_p^p + |W_V,h|_p^p + |W_O,h|_p^p) ^ (1/p).
     """
@@ -24,13 +24,13 @@ def units(model: Classifier, structure: str, p: int, output_only: bool = False) 
 
 
 def weights(weight: torch.Tensor) -> torch.Tensor:
-    """The size of each."""
+    """The absolute value of each weight."""
     return weight.abs()
 
 
 @torch.no_grad()
 def width(model: Classifier) -> torch.Tensor:
-    """(width,): the 2-norm of all weights that a dimension's removal takes along."""
+    """(width,): the 2-norm of all weights that are removed with a dimension."""
     total = torch.zeros(hidden_width(model.config), dtype=torch.float64)
     for owner, attribute, side in hidden_slices(model):
         weight = getattr(owner, attribute).weight.double().square()

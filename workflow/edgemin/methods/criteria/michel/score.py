@@ -10,13 +10,13 @@ from edgemin.methods.prune.units import units_of
 
 
 def units(model: Classifier, structure: str, sample: Sample) -> Scores:
-    """The gradient by a gate is the sum over tokens of output times gradient."""
+    """The gradient with respect to a gate is the sum over tokens of output times gradient."""
     layers = units_of(model, structure)
     sums = [torch.zeros(layer.count, dtype=torch.float64) for layer in layers]
     with evaluating(model), inputs_of(layers) as inputs:
         for batch in sample.batches:
-            found = torch.autograd.grad(sample.loss(model, batch), inputs)
+            gradients = torch.autograd.grad(sample.loss(model, batch), inputs)
             for number, layer in enumerate(layers):
-                x, gradient = (y.detach().double().unflatten(-1, (-1, layer.width)) for y in (inputs[number], found[number]))
+                x, gradient = (y.detach().double().unflatten(-1, (-1, layer.width)) for y in (inputs[number], gradients[number]))
                 sums[number] += (x * gradient).sum((1, 3)).abs().sum(0)
     return [layer / float(len(sample)) for layer in sums]

@@ -1,4 +1,4 @@
-"""The rise of the loss without the unit: what the other criteria estimate."""
+"""The increase of the loss without the unit. The other criteria estimate it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One unit at a time is masked."""
+"""Mask one unit at a time and measure the loss."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from edgemin.methods.prune.units import units_of
 
 @torch.no_grad()
 def units(model: Classifier, structure: str, sample: Sample) -> Scores:
-    """The rise of the mean loss when the unit alone is masked."""
+    """The increase of the mean loss when only this unit is masked."""
 
     def loss() -> float:
         return sum(float(sample.loss(model, batch)) for batch in sample.batches) / len(sample)
 
     with evaluating(model):
-        whole, found = loss(), []
+        whole, scores = loss(), []
         for layer in units_of(model, structure):
             rises = []
             for unit in range(layer.count):
                 with masked(layer, [unit]):
                     rises.append(loss() - whole)
-            found.append(torch.tensor(rises, dtype=torch.float64))
-    return found
+            scores.append(torch.tensor(rises, dtype=torch.float64))
+    return scores

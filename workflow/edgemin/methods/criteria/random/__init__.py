@@ -1,4 +1,4 @@
-"""Chance: the floor of every comparison."""
+"""Random scores: the baseline of every comparison."""
 
 from __future__ import annotations
 

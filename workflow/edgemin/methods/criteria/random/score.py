@@ -1,4 +1,4 @@
-"""Uniform numbers by a seed."""
+"""Uniform random scores from a seed."""
 
 from __future__ import annotations
 

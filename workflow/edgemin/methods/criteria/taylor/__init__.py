@@ -1,4 +1,4 @@
-"""The first-order change of the loss if the weights went."""
+"""The first-order change of the loss if the weights were removed."""
 
 from __future__ import annotations
 

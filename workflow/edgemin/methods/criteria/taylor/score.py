@@ -10,7 +10,7 @@ from edgemin.methods.prune.scoring import Sample, Scores
 
 
 def units(model: Classifier, structure: str, sample: Sample, output_only: bool = False) -> Scores:
-    """The first-order change of the mean loss if the weights went."""
+    """The first-order change of the mean loss if the weights were removed."""
     return from_gradients(model, structure, sample, output_only, _change)
 
 

@@ -29,7 +29,7 @@ def rising_match(errors: torch.Tensor) -> list[int]:
 
 
 class CofiLayersTerm(nn.Module):
-    """The layer map is found anew for every batch."""
+    """The layer map is computed anew for every batch."""
 
     def __init__(self, config: CofiLayers, student: Classifier, teacher: TeacherShape) -> None:
         super().__init__()

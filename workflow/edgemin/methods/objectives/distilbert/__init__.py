@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class DistilBert(Term):
     """Sanh et al. 2019 (arXiv 1910.01108), for a task: tempered logits, gold labels in place of masked words, and the
-    cosine of the last hidden states. Where the widths differ, a learned projection takes the student's to the teacher's."""
+    cosine of the last hidden states. If the widths differ, a learned projection maps the student's states to the teacher's width."""
 
     predicts: ClassVar[bool] = True
     objective: Literal["distilbert"]

@@ -17,7 +17,7 @@ _SMALLEST = 1e-3  # a student that begins as its own teacher has first sizes of 
 
 
 class FeatureRelationTerm(nn.Module):
-    """Each part is divided by its size at the first step, which is kept as a buffer: a resumed run goes on with it."""
+    """Each part is divided by its size at the first step. That size is a buffer, so a resumed run uses the same one."""
 
     first: torch.Tensor
 

@@ -23,7 +23,7 @@ def attention_kl(student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tenso
 
 
 class MiniLMTerm(nn.Module):
-    """Of the last layer."""
+    """The relations of the last layer."""
 
     def __init__(self, student: Classifier) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""No quantization, but the control that any of it must beat."""
+"""No quantization: the control that every quantization must beat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class BFloat16(Quantizing):
 
     scheme: Literal["bf16"]
     backend: Literal["torch"]
-    """Who runs it."""
+    """The runtime of the result."""
 
     def quantize(self, given: Given) -> None:
         from . import in_torch

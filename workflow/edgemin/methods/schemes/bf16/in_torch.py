@@ -1,4 +1,4 @@
-"""bfloat16 in PyTorch: no quantization, but the control that any of it must beat."""
+"""bfloat16 in PyTorch: no quantization, but the control that every quantization must beat."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgemin.methods.schemes.bf16 import BFloat16
 
 
 def quantize_folder(config: BFloat16, given: Given) -> None:
-    """Reads the parent's model.safetensors; writes the same in bfloat16."""
+    """Read the parent's model.safetensors; write its weights in bfloat16."""
     model = checkpoint.load(given.parent)
     with saving(given.out, tokenizer_from=given.parent, spec=given.spec, parents=[given.parent / "model.safetensors"]) as partial:
         weights = {name: _halved(tensor).contiguous() for name, tensor in model.state_dict().items()}

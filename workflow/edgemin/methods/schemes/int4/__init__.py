@@ -24,11 +24,11 @@ class Int4(Quantizing):
 
     scheme: Literal["int4"]
     backend: Literal["onnxruntime"]
-    """Who runs it."""
+    """The runtime of the result."""
     linear: Bits = 4
     """Bits of linear layers; 8: as in `int8_dynamic`; 32: floats."""
     embeddings: Bits = 4
-    """Bits of embedding tables, likewise."""
+    """Bits of embedding tables, with the same meaning."""
     block_size: Literal[16, 32, 64, 128] = 32
     """Neighbours that share a scale."""
 

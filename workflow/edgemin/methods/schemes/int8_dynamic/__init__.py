@@ -18,11 +18,11 @@ class Int8Dynamic(Quantizing):
 
     scheme: Literal["int8_dynamic"] = "int8_dynamic"
     backend: Literal["onnxruntime", "torch"]
-    """Who quantizes and runs it."""
+    """The library that quantizes and runs the model."""
     per_channel: bool = True
     """One scale per output channel. `onnxruntime`: of MatMul weights; `torch`: of Linear weights."""
     embeddings: bool | None = None
-    """Quantize the embedding tables too; unless said otherwise, onnxruntime does. torch.ao cannot."""
+    """Quantize the embedding tables too. By default onnxruntime does; torch.ao cannot."""
     skip: list[str] = []
     """`onnxruntime`: modules whose linear layers stay in fp32, by name or by what it ends in or has inside, such as `layer.5.output`."""
 

@@ -18,9 +18,9 @@ class Int8Nncf(Quantizing):
     reads_data: ClassVar[bool] = True
     scheme: Literal["int8_nncf"]
     backend: Literal["openvino"] = "openvino"
-    """Who runs it."""
+    """The runtime of the result."""
     sentences: Annotated[int, Field(ge=8)] = 300
-    """How many training sentences are read, or all if there are fewer, as the log then says; 300 is NNCF's own default."""
+    """Number of training sentences to read. If there are fewer, all are read, with a line in the log. 300 is NNCF's own default."""
 
     def quantize(self, given: Given) -> None:
         from . import in_openvino

@@ -25,7 +25,7 @@ def quantize_folder(config: Int8Nncf, given: Given) -> None:
     assert given.tokens is not None
     tokens = Tokens.read(given.tokens, given.parent)
     if config.sentences > len(tokens):
-        log.info("sentences: %d asked for, there are %d: all of them are read", config.sentences, len(tokens))
+        log.info("sentences: %d requested, %d available: all of them are read", config.sentences, len(tokens))
     chosen = np.random.default_rng(given.spec["seed"]).permutation(len(tokens))[: config.sentences].tolist()
     with quantizing(given, given.tokens, name="model.xml") as target:
         model = quantized(read(given.parent / "model.onnx"), [tokens.batch([index]) for index in chosen])
@@ -48,7 +48,7 @@ def quantized(model: Any, examples: Sequence[Mapping[str, np.ndarray]]) -> Any:
 
 
 def _read_by(model: Any) -> Iterator[tuple[Any, str]]:
-    """Tables of numbers, each with the name of what multiplies by it or looks up in it; NNCF makes tables anew, and keeps that name."""
+    """Weight tables, each with the name of the operation that reads it. NNCF rebuilds the tables but keeps that name."""
     for constant in model.get_ops():
         if constant.get_type_name() == "Constant" and len(constant.shape) == 2:
             node = constant

@@ -22,13 +22,13 @@ class FakeQuantTerm(Term):
 
 
 class Int8Qat(Quantizing):
-    """Quantization-aware training: the parent goes on training with weights and activations rounded as INT8 will round them, and
-    rounding passed over by the gradient (Zafrir et al. 2019, arXiv 1910.06188); written as static INT8."""
+    """Quantization-aware training: the parent trains on with weights and activations rounded as in INT8. The gradient ignores
+    the rounding (Zafrir et al. 2019, arXiv 1910.06188). The result is written as static INT8."""
 
     trains: ClassVar[bool] = True
     scheme: Literal["int8_qat"]
     backend: Literal["onnxruntime"]
-    """Who runs it."""
+    """The runtime of the result."""
     learn: Phase
     """The training; its terms as for distillation."""
     teacher: Literal["root", "parent"] = "parent"
@@ -36,11 +36,11 @@ class Int8Qat(Quantizing):
     transfer: Name | None = None
     """Train on this transfer set in place of the training split."""
     ranges: Literal["ema", "learned"] = "ema"
-    """Of activations: a moving average of what was seen, or learned with the weights."""
+    """Ranges of activations: a moving average of the observed ranges, or learned with the weights."""
     range_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
-    """Of learned ranges; rises and falls with the phase's own."""
+    """Learning rate of learned ranges; it follows the schedule of the phase."""
     momentum: Annotated[float, Field(gt=0, lt=1)] = 0.99
-    """Of the moving average, per batch."""
+    """Momentum of the moving average, per batch."""
     per_channel: bool = True
     """One scale per output channel of a weight matrix, else one per matrix."""
     embeddings: bool = True

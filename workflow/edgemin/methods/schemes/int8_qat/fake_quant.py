@@ -1,4 +1,4 @@
-"""Rounding as INT8 will round, inside the training loop, with a gradient that passes over it (straight-through).
+"""INT8 rounding inside the training loop. The gradient ignores the rounding (straight-through estimator).
 
 x -> (clip(round(x / s) + z, 0, 255) - z) s        what a linear layer reads, s and z from a range
 w -> round(w / s) s,  s = max|w| / 127             its weights, per output channel or per matrix
@@ -29,7 +29,7 @@ def fake_quant_weight(weight: torch.Tensor, per_channel: bool) -> torch.Tensor:
 
 
 def fake_quant_activation(x: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-    """x as uint8 holds it for the range [low, high] around 0. The gradient passes inside, is zero outside, and there goes to
+    """x rounded as uint8 in the range [low, high] around 0. Inside the range the gradient passes. Outside it is zero; it goes to
     the end that was exceeded, if it is learned."""
     low, high = low.clamp(max=0), high.clamp(min=0)
     scale = (high - low).clamp(min=1e-8) / 255
@@ -39,7 +39,7 @@ def fake_quant_activation(x: torch.Tensor, low: torch.Tensor, high: torch.Tensor
 
 
 class FakeQuant(nn.Module):
-    """A term of a phase that quantizes the linear layers of the student's encoder while it stands, and costs nothing.
+    """A term that quantizes the linear layers of the student's encoder during a phase. Its loss is 0.
 
     ranges: what each linear layer reads at first, by its dotted name.
     """

@@ -21,7 +21,7 @@ from edgemin.methods.schemes.int8_static.in_onnxruntime import quantize
 from edgemin.study.kind import kind_of
 from edgemin.training.run import train
 
-_FIRST = 64  # training sentences that the first ranges are found on
+_FIRST = 64  # training sentences for the first ranges
 
 
 def quantize_aware(variant: Int8Qat, given: Given) -> None:

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class Int8Static(Quantizing):
-    """Static INT8: activations too have ranges that were found ahead, on sentences of the training split."""
+    """Static INT8: activation ranges are fixed ahead too, by calibration on sentences of the training split."""
 
     reads_data: ClassVar[bool] = True
     scheme: Literal["int8_static"]
     backend: Literal["onnxruntime"]
-    """Who quantizes and runs it."""
+    """The library that quantizes and runs the model."""
     calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
-    """How far a range goes. `minmax`: to the largest value that was seen; `percentile`: as wide as holds this share of the values;
-    `entropy`: as wide as changes their distribution least (KL)."""
+    """How wide a range is. `minmax`: up to the extreme values. `percentile`: wide enough for this share of the values.
+    `entropy`: the width that changes the distribution of the values least (KL)."""
     percentile: Annotated[float, Field(gt=50, lt=100)] = 99.99
     """The share of the values that `percentile` holds."""
     sentences: Annotated[int, Field(ge=8)] = 256
-    """How many training sentences are read, or all if there are fewer; the log says so."""
+    """Number of training sentences to read. If there are fewer, all are read, with a line in the log."""
     per_channel: bool = True
     """One scale per output channel of a weight matrix, else one per matrix."""
     embeddings: bool = True

@@ -1,8 +1,8 @@
-"""Static INT8 for ONNX Runtime: weights and the ranges of what each linear layer reads are fixed ahead.
+"""Static INT8 for ONNX Runtime: the weights and the input range of each linear layer are fixed ahead.
 
-Written as QuantizeLinear and DequantizeLinear around the matrix product, which the runtime makes integer kernels of. Weights are
-symmetric, max|w| / 127 per output column or per matrix; activations are uint8 with zero exactly representable. The classifier's
-head (Gemm: one token a sentence) is dynamic INT8, since the runtime has no integer kernel for it in this form.
+The graph has QuantizeLinear and DequantizeLinear around each matrix product; the runtime fuses them into integer kernels. Weights
+are symmetric, max|w| / 127 per output column or per matrix. Activations are uint8; zero is exactly representable. The classifier's
+head (Gemm: one token a sentence) is dynamic INT8, because the runtime has no integer kernel for it in this form.
 """
 
 from __future__ import annotations

@@ -27,21 +27,21 @@ class MaskTerm(Term):
 
 
 class Cofi(Pruning):
-    """Masks on attention and FFN blocks, heads, neurons and hidden dimensions, learned together with the weights until the model
-    is as sparse as asked for; then it is cut by them (Xia et al. 2022, arXiv 2204.00408)."""
+    """Masks on attention and FFN blocks, heads, neurons and hidden dimensions. They are learned together with the weights, up to
+    the target sparsity. Then the model is cut by the masks (Xia et al. 2022, arXiv 2204.00408)."""
 
     learns: ClassVar[bool] = True
     structure: Literal["cofi"]
     sparsity: Annotated[float, Field(gt=0, lt=1)]
     """Share of the parameters to cut."""
     accounting: Literal["prunable", "model"] = "prunable"
-    """Of which parameters: `prunable`: CoFi's own count, attention and FFN alone; `model`: all, embeddings too."""
+    """Which parameters count: `prunable`: CoFi's own count, attention and FFN only. `model`: all, embeddings too."""
     learn: Phase = Phase(epochs=10, learning_rate=5e-5, terms=[Logits(objective="logits", temperature=2.0)])
     """The phase in which masks and weights are learned; embedding tables are frozen in it."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.3
     """Share of its updates over which the wanted sparsity rises."""
     mask_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """Of masks and Lagrange multipliers; rises and falls with the phase's own rate."""
+    """Learning rate of masks and Lagrange multipliers; it follows the schedule of the phase."""
     masks: Annotated[list[Mask], Field(min_length=1)] = ["layers", "heads", "neurons", "hidden"]
     """What may be cut; `layers`: whole attention and FFN blocks."""
     multiple: Annotated[int, Field(ge=1)] = 8

@@ -1,7 +1,7 @@
-"""How many parameters gates leave: CoFi's own count, and all that the model has.
+"""The number of parameters that the gates keep: by CoFi's own count, and of the whole model.
 
-Both are polynomials of the gates, so that probabilities of being open give an expected size that gradients can pass, and
-zeros and ones the size of the model that is cut by them.
+Both counts are polynomials of the gates. With probabilities of being open they give a differentiable expected size.
+With zeros and ones they give the size of the cut model.
 """
 
 from __future__ import annotations

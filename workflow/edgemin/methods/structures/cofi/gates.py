@@ -1,6 +1,6 @@
-"""Gates on everything that CoFi can cut: what they multiply in a forward pass, and how they are made weights again.
+"""Gates on everything that CoFi can cut: how they act in a forward pass, and how they are folded into the weights.
 
-Xia et al. 2022 (arXiv 2204.00408). Gates stand on attention blocks, FFN blocks, heads, neurons and dimensions of the hidden
+Xia et al. 2022 (arXiv 2204.00408). There are gates on attention blocks, FFN blocks, heads, neurons and dimensions of the hidden
 states. A hidden gate scales LayerNorm's output. LayerNorm uses only dimensions with open gates. So the gated model and the cut model, into whose
 weights the gates are folded, compute the same function.
 """
@@ -24,7 +24,7 @@ from edgemin.study.structure import Structure
 
 @dataclass(frozen=True)
 class Gates:
-    """One value per thing; of the layers only those that have an attention, or an FFN."""
+    """One value per prunable part. Layers without an attention (or an FFN) have none."""
 
     attention: torch.Tensor
     heads: list[torch.Tensor]
@@ -104,7 +104,7 @@ class Gated:
 
 @torch.no_grad()
 def cut_by_gates(model: Classifier, gates: Gates) -> None:
-    """Multiply the gates into the weights of `model` and cut what is closed, in place. A block goes with the last of its units."""
+    """Multiply the gates into the weights of `model` and remove closed parts, in place. A block without units is removed."""
     for kind, units, blocks in (("heads", gates.heads, gates.attention), ("ffn", gates.neurons, gates.ffn)):
         for layer, gate, block in zip(units_of(model, kind), units, blocks, strict=True):
             layer.read_by.weight.mul_(gate.repeat_interleave(layer.width)).mul_(block)

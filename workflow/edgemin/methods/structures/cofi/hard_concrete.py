@@ -30,9 +30,9 @@ def sample(log_alpha: torch.Tensor) -> torch.Tensor:
 
 
 def settled(log_alpha: torch.Tensor, multiple: int = 1, least: int = 0) -> torch.Tensor:
-    """Gates without chance: sigmoid(0.8 log_alpha / beta), and 0 for the lowest, so many as are expected to be closed.
+    """Deterministic gates: sigmoid(0.8 log_alpha / beta). The lowest are 0, as many as are expected to be closed.
 
-    multiple: the number of those that stay open is the nearest multiple of so many, at least `least`, at most all.
+    multiple: the number of open gates is the nearest multiple of it, at least `least`, at most all.
     """
     expected = float(open_probability(log_alpha).sum())
     kept = min(max(round(expected / multiple) * multiple, least), len(log_alpha))

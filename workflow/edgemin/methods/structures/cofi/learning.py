@@ -28,16 +28,16 @@ _NEAR = 0.01  # of a target: CoFi's own tolerance
 
 
 def cut(variant: Cofi, given: Given) -> Cut:
-    """To be done by a training that comes before the recovery."""
+    """A cut that `learn_and_cut` does in training, before the recovery."""
     assert given.make_term is not None
     return Cut(before=partial(learn_and_cut, given.model, variant, given.make_term))
 
 
 def learn_and_cut(model: Classifier, variant: Cofi, make_term: MakeTerm, given: settings.Given) -> dict[str, Any]:
-    """Train `model` and its masks, fold them in and cut, in place; returns what was reached, for the history.
+    """Train `model` and its masks, fold the masks into the weights and cut, in place. Returns the results for the history.
 
-    Embedding tables are frozen meanwhile. What was learned is kept in the scratch folder: a run that is killed later, while
-    it recovers, does not learn it again.
+    Embedding tables are frozen meanwhile. The learned state is kept in the scratch folder: a run that is killed later, during
+    recovery, does not learn it again.
     """
     done = given.settings.scratch / "masks"
     if not (done / "student.safetensors").is_file():  # the last of its files to be moved there

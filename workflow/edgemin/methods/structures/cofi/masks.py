@@ -24,13 +24,13 @@ log = logging.getLogger(__name__)
 
 
 class Masks(nn.Module):
-    """A term of a phase: gates on the student, drawn anew at every training step, and the price of being too large.
+    """A term of a phase: gates on the student, sampled at every training step, and a penalty on the model's size.
 
         lambda_1 (s - t) + lambda_2 (s - t)^2,   s = 1 - E[size] / size,
 
-    where the target t rises over the warm-up, from the sparsity that is expected at first. Gates descend on it, the lambdas
-    ascend. One optimiser serves all, whose steps have the size of its learning rate: gates and lambdas are stored divided by
-    `scale`, so that theirs are larger. A student in eval mode gets the gates that it would be cut by.
+    The target t rises over the warm-up, from the initial expected sparsity. The gates minimise the penalty; the lambdas maximise
+    it. One optimiser trains everything with one learning rate. Gates and lambdas are stored divided by `scale`, so that they
+    move faster. In eval mode the student uses the final gates, by which it would be cut.
     """
 
     step: torch.Tensor
@@ -84,11 +84,11 @@ class Masks(nn.Module):
 
     @torch.no_grad()
     def settled(self) -> Gates:
-        """Without chance: what the model is cut by."""
+        """The deterministic gates, by which the model is cut."""
         return self._gates(settled).closing_empty()
 
     def sparsity(self, gates: Gates) -> torch.Tensor:
-        """Share of the size, in the variant's accounting, that gates (or probabilities of being open) leave out."""
+        """The share of the size that gates (or probabilities of being open) remove, in the variant's accounting."""
         return 1 - self._size(gates) / self.full_size
 
     def _expected(self) -> torch.Tensor:
@@ -98,14 +98,14 @@ class Masks(nn.Module):
         rising = self.config.warmup * self.steps
         progress = min(1.0, int(self.step) / rising) if rising else 1.0
         target = self.first + (self.config.sparsity - self.first) * progress
-        found = self._expected()
+        expected = self._expected()
         if self.training:
             self.step += 1
             if int(self.step) % max(1, self.steps // 10) == 0:
-                log.info("sparsity expected %.3f, target %.3f", float(found.detach()), target)
-        self.parts = {"sparsity": float(found.detach()), "target": target}
+                log.info("sparsity expected %.3f, target %.3f", float(expected.detach()), target)
+        self.parts = {"sparsity": float(expected.detach()), "target": target}
         first, second = reversed_gradient(scaled(self.multipliers, self.scale))
-        return first * (found - target) + second * (found - target).square()
+        return first * (expected - target) + second * (expected - target).square()
 
     def remove(self) -> None:
         """Take the hooks off the student."""

@@ -23,12 +23,12 @@ class Layers(Pruning):
 
     structure: Literal["layers"]
     strategy: Literal["top", "bottom", "alternate", "symmetric", "contribution"] = "top"
-    """Which go: the last, the first, every other one from above, those in the middle, or those that change the first token's
-    hidden state least (measured on training sentences)."""
+    """Which layers are dropped: the last, the first, every other one from above, the middle ones, or those that change the first
+    token's hidden state least (measured on training sentences)."""
     drop: Annotated[int, Field(ge=1)]
-    """How many go."""
+    """Number of layers to drop."""
     part: Literal["layer", "attention", "ffn"] = "layer"
-    """`attention`, `ffn`: only that block of each goes, and the LayerNorm after it stays."""
+    """`attention`, `ffn`: drop only that block of each layer; the LayerNorm after it is kept."""
 
     @property
     def told(self) -> tuple[str, str | None]:
@@ -53,7 +53,7 @@ class Layers(Pruning):
         return replace(parent, heads=heads, exact=parent.exact and not measured)
 
     def _without(self, neurons: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        """What each layer's FFN has when those that go are gone. Raises EdgeminError if all would go."""
+        """FFN width of each layer after the drop. Raises EdgeminError if all would be dropped."""
         if neurons is None:
             return None
         try:

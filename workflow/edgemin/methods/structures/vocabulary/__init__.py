@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class Vocabulary(Pruning):
-    """Word pieces that neither the training split uses nor the transfer set, if one is named, as far as `max_length` lets the model read;
-    single characters stay, so that any text still tokenizes. Texts that use kept pieces alone get the same logits as before."""
+    """Removes word pieces that are used neither in the training split nor in the transfer set (if one is named), up to `max_length`.
+    Single characters are kept, so any text still tokenizes. Texts of kept pieces only get the same logits as before."""
 
     cuts_tokenizer: ClassVar[bool] = True
     structure: Literal["vocabulary"]

@@ -1,4 +1,4 @@
-"""The rows of the word embeddings that go with the pieces."""
+"""Remove the rows of the word embeddings of the removed pieces."""
 
 from __future__ import annotations
 

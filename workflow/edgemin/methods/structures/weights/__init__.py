@@ -22,7 +22,7 @@ class Weights(Pruning):
 
     structure: Literal["weights"]
     criterion: WeightCriterion = "magnitude"
-    """What ranks the weights; `magnitude`: the least go."""
+    """Criterion that ranks the weights; `magnitude`: the smallest become zero."""
     ratio: Annotated[float, Field(gt=0, lt=1)]
     """Share of the weights."""
     scope: Scope = "global"
@@ -38,7 +38,7 @@ class Weights(Pruning):
         return cut.cut(self, given)
 
     def scores(self, given: Given) -> list[list[float]]:
-        """None that could be told: there are as many as weights."""
+        """No scores are recorded: there would be as many as weights."""
         return []
 
     def cut_share(self, model: Any, scores: list[list[float]], ratio: float, seed: int) -> None:

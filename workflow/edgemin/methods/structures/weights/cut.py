@@ -51,7 +51,7 @@ def _zero_lowest(weights: Sequence[torch.Tensor], scores: Sequence[torch.Tensor]
 
 
 def freeze_zeros(model: Classifier) -> None:
-    """Weights of the linear layers that are zero now get no gradient, and so stay zero in training (AdamW decays 0 to 0)."""
+    """Zero weights of the linear layers get no gradient, so they stay zero in training (AdamW decays 0 to 0)."""
     for weight in linear_weights(model):
         alive = weight.detach() != 0
         weight.register_hook(lambda gradient, alive=alive: gradient * alive.to(gradient.device))
