@@ -40,7 +40,7 @@ class Pruning(Strict):
         return self.recovery
 
     @property
-    def told(self) -> tuple[str, str | None]:
+    def description(self) -> tuple[str, str | None]:
         """A short description of the cut and its criterion: `50 %`, `michel`."""
         raise NotImplementedError
 

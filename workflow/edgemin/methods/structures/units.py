@@ -49,7 +49,7 @@ class Units(Pruning):
         return 1
 
     @property
-    def told(self) -> tuple[str, str | None]:
+    def description(self) -> tuple[str, str | None]:
         return per_cent(self.ratio), self.criterion if self.ratio else None
 
     @model_validator(mode="after")

@@ -96,7 +96,7 @@ def _about(variant: Any) -> dict[str, Any]:
     """What the last link cut, in words."""
     if variant is None:
         return {"structure": None, "cut": None, "criterion": None, "recovered": None}
-    cut, by = variant.told
+    cut, by = variant.description
     return {"structure": variant.structure, "cut": cut, "criterion": by, "recovered": bool(variant.recovery)}
 
 

@@ -52,7 +52,7 @@ class Cofi(Pruning):
         return [self.learn, *self.recovery]
 
     @property
-    def told(self) -> tuple[str, str | None]:
+    def description(self) -> tuple[str, str | None]:
         return per_cent(self.sparsity), "learned masks"
 
     def shape(self, parent: Shape) -> Shape:

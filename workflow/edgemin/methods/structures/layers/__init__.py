@@ -31,7 +31,7 @@ class Layers(Pruning):
     """`attention`, `ffn`: drop only that block of each layer; the LayerNorm after it is kept."""
 
     @property
-    def told(self) -> tuple[str, str | None]:
+    def description(self) -> tuple[str, str | None]:
         words = _WORDS[self.part] if self.drop == 1 else f"{_WORDS[self.part]}s"
         return f"{self.drop} {words}", self.strategy
 

@@ -23,7 +23,7 @@ class Vocabulary(Pruning):
     structure: Literal["vocabulary"]
 
     @property
-    def told(self) -> tuple[str, str | None]:
+    def description(self) -> tuple[str, str | None]:
         return "unused", None
 
     def shape(self, parent: Shape) -> Shape:

@@ -29,7 +29,7 @@ class Weights(Pruning):
     """Rank all matrices together, or each by itself."""
 
     @property
-    def told(self) -> tuple[str, str | None]:
+    def description(self) -> tuple[str, str | None]:
         return per_cent(self.ratio), self.criterion
 
     def cut(self, given: Given) -> Cut:

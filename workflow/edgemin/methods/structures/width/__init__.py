@@ -35,7 +35,7 @@ class Width(Pruning):
     """See `ratio`."""
 
     @property
-    def told(self) -> tuple[str, str | None]:
+    def description(self) -> tuple[str, str | None]:
         return per_cent(self.ratio), self.criterion
 
     def shape(self, parent: Shape) -> Shape:
