@@ -135,10 +135,16 @@ def made(plan: Plan) -> set[str]:
 
 
 def test_everything_is_what_the_study_declares_anything_for(plan):
-    """The ladder of the smoke study keeps its sweeps and scans; three names of tables are always there."""
+    """The ladder of the smoke study keeps its sweeps and scans; four names of tables are always there."""
     names = ("stagewise", "pareto_latency", "pareto_size", "sensitivity", "head_importance", "layer_sensitivity")
     first = made(plan())
-    assert first == {"tables/stagewise.md", "tables/literature.md", "tables/latency.md", *(f"plots/{name}.png" for name in names)}
+    assert first == {
+        "tables/stagewise.md",
+        "tables/cells.md",
+        "tables/literature.md",
+        "tables/latency.md",
+        *(f"plots/{name}.png" for name in names),
+    }
     more = plan({"tables.quantization": {"kd_prune": ["edgemin"]}, "recommend": {"max_bytes": 9}, "sensitivity": None})
     names = ("tables/quantization.md", "tables/parameters.md", "tables/recommendation.md", "plots/quantization.png")
     assert made(more) - first == set(names)
@@ -146,7 +152,7 @@ def test_everything_is_what_the_study_declares_anything_for(plan):
 
 
 def test_by_default_the_ladder_is_shown(plan):
-    assert [name for name, table in registry.TABLES.all().items() if table.by_default] == ["stagewise"]
+    assert [name for name, table in registry.TABLES.all().items() if table.by_default] == ["cells", "stagewise"]
     by_default = [name for name, plot in registry.PLOTS.all().items() if plot.by_default]
     assert by_default == ["pareto_latency", "pareto_size", "stagewise"]
 

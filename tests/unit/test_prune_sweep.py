@@ -126,4 +126,4 @@ def test_the_plots_say_what_the_files_say(tmp_path):
         text in svg for text in ("attention heads", "FFN neurons", "oracle", "magnitude", "random", "validation accuracy %")
     )
     PLOTS["head_importance"].draw({}, [sweep["file"] for sweep in sweeps[:2]], [str(tmp_path / "h.svg")])
-    assert "magnitude: ρ = -1.00" in (tmp_path / "h.svg").read_text()
+    assert "magnitude: ρ = −1.00" in (tmp_path / "h.svg").read_text()

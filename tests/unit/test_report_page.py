@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pages import SHA, written
+from scipy.stats import t
 
 from edgemin.core.errors import EdgeminError
 from edgemin.plan import page
 from edgemin.plan.plan import Plan
 from edgemin.report.page import render
 from edgemin.report.page.links import chains_of, machines_of
-from edgemin.report.page.points import points_of, shown
+from edgemin.report.page.points import points_of
 from edgemin.report.page.summary import summaries
 from edgemin.report.page.tables import read_table
 from edgemin.study.read import parse_study
@@ -31,27 +33,35 @@ def tables(spec):
     return Path(spec["root"]) / "tables"
 
 
-def test_points_by_hand(spec, tables):
+def test_points_by_hand(tables):
     """28 of 40 sentences are 70 %, 20 points below the teacher's 36; 32 are answered alike."""
-    points = {point["id"]: point for point in points_of(spec, tables)}
+    points = {point["id"]: point for point in points_of(tables)}
     assert len(points) == 4 + 4
     kd = points["snippets/kd/onnxruntime"]
     figures = {"quality": 70.0, "change": -20.0, "validation": 50.0, "agreement": 80.0, "mb": 2.0, "smaller": 2.0, "logical": 1.0}
     figures |= {"p50": 2.0, "p50_low": 1.8, "p90": 3.0, "speedup": 4.0, "speedup_high": 4.4}
     assert {name: kd["values"][name] for name in figures} == pytest.approx(figures)
     assert kd["values"]["quality_low"] < 70 < kd["values"]["quality_high"]
-    assert (kd["texts"]["p50"], kd["texts"]["change"], kd["texts"]["smaller"]) == ("2.00 [1.80, 2.20]", "−20.00", "2.0×")
+    # Eight of 40 are lost and none is won: the paired differences have the variance 0.2 * 0.8 * 40 / 39.
+    half = t.ppf(0.975, 39) * np.sqrt(0.2 * 0.8 / 39) * 100
+    low, high = (kd["values"][f"change_{end}"] for end in ("low", "high"))
+    assert (low, high) == pytest.approx((-20 - half, -20 + half))
+    assert (kd["texts"]["p50"], kd["texts"]["change"], kd["texts"]["smaller"]) == (
+        "2.00 [1.80, 2.20]",
+        f"−20.00 [{low:.2f}, {high:.2f}]".replace("-", "−"),
+        "2.0×",
+    )
     assert (kd["last"], kd["stages"], kd["variants"]) == ("distill", ["distill"], ["distill-minilmv2"])
     assert points["snippets/kd/torch"]["values"]["p50"] == 4.0
 
 
-def test_what_is_missing_is_a_dash_and_null(spec, tables):
-    points = points_of(spec, tables)
+def test_what_is_missing_is_a_dash_and_null(tables):
+    points = points_of(tables)
     silent = next(point for point in points if point["cell"] == "edgemin_torch")
     assert silent["values"]["p50"] is None
     assert silent["texts"]["p50"] == "–"
     assert silent["values"]["quality"] == 67.5
-    row = next(row for row in shown(points).content()["rows"] if row["cell"] == "edgemin_torch")
+    row = next(row for row in read_table(tables, "cells")["rows"] if row["cell"] == "edgemin_torch")
     assert [cell["number"] for cell in row["cells"] if cell["text"] == "–"] == [None] * 3  # p50, p90, speed-up
     quality = row["cells"][2]
     assert quality["text"].startswith("67.50 [")
@@ -173,7 +183,7 @@ def test_the_page_reads_each_file_once_and_graphs_only_where_they_are_run(change
 def test_of_each_table_the_page_reads_its_numbers_and_what_it_shows(changed):
     study = parse_study(changed({"page": ["sensitivity", "recommendation"], "sensitivity": {"cell": "kd"}}))
     files = page.files(Plan(study))["tables"]
-    tables = ("results.csv", "sensitivity.csv", "sensitivity.json", "recommendation.csv", "recommendation.md")
+    tables = ("cells.csv", "cells.json", "sensitivity.csv", "sensitivity.json", "recommendation.csv", "recommendation.md")
     assert files == [f"results/smoke/tables/{name}" for name in tables]
 
 

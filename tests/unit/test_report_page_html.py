@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from pages import HOSTILE, SHA, written
+from pages import FOUND, HOSTILE, SHA, written
 
 import edgemin
 from edgemin.core.errors import EdgeminError
@@ -142,3 +142,10 @@ def test_every_text_is_there_for_people(html):
     assert "<h3>Recommendation: smoke</h3>" in html
     assert "&lt;/script&gt;&lt;script&gt;" in html
     assert HOSTILE not in html
+
+
+def test_every_figure_says_what_it_shows_and_what_to_look_for(html):
+    """The first from the plot's own file, in which it is escaped; the second from its settings."""
+    for name in render.PLOTS:
+        assert f"<strong>{FOUND} &lt; {name}</strong> {render.registry.PLOTS[name].caption[:40]}" in html
+        assert f'alt="{render.registry.PLOTS[name].label.capitalize()}: {FOUND} &lt; {name}"' in html

@@ -51,7 +51,7 @@ def figure(tables, monkeypatch):
 
     def draw(plot, table=None):
         monkeypatch.setattr(f"{MODULES[plot]}.save", lambda figure, files: found.append(figure))
-        own = tables / f"{'results' if plot.startswith('pareto') else plot}.csv"
+        own = tables / f"{'cells' if plot.startswith('pareto') else plot}.csv"
         registry.PLOTS[plot].draw({}, [str(table or own)], [])
         found[-1].draw_without_rendering()
         return found[-1]
@@ -140,9 +140,9 @@ def test_without_any_change_the_axis_is_not_of_rounding_errors(tables, figure, t
     assert (low, high) == pytest.approx((-1, 1))
 
 
-def test_points_of_a_third_runtime(spec, tables):
+def test_points_of_a_third_runtime(tables):
     """26 of 40 right, 10 fewer than the teacher; 30 of 40 answers as the teacher's; 1.5 times the latencies by hand."""
-    points = {point["id"]: point for point in points_of(spec, tables)}
+    points = {point["id"]: point for point in points_of(tables)}
     assert len(points) == 3 * 4
     found = points["snippets/edgemin_nncf/openvino"]
     figures = {"quality": 65.0, "change": -25.0, "agreement": 75.0, "mb": 0.8, "smaller": 5.0, "p50": 0.75, "speedup": 16.0}

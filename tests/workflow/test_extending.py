@@ -12,6 +12,7 @@ from examples import EXAMPLES, merged
 MEASURED = {"measure_quality", "measure_size", "measure_latency"}
 COLLECTED = {
     "collect_results",
+    "table_cells",
     "write_study",
     "page",
     "plot_stagewise",

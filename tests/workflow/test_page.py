@@ -117,6 +117,44 @@ def test_a_point_for_everything_that_was_measured(page: Page) -> None:
     assert "change to the teacher, accuracy %: −20.00" in kd
 
 
+def _names(page: Page) -> list[str]:
+    """The names beside points, each drawn twice: its halo and itself."""
+    found = page.locator("#chart .mark-text.role-mark text")
+    return sorted(text for text in found.all_text_contents() if text)[::2]
+
+
+def test_a_line_for_each_runtime_says_how_many_are_on_it(page: Page) -> None:
+    """kd_prune costs as much as kd and is as good: it beats nothing. kd in PyTorch costs 4 ms, in ONNX Runtime 2, and is on its line."""
+    lines = page.locator("#chart path[aria-roledescription='line mark']")
+    assert lines.count() == 2
+    assert len({line.get_attribute("stroke-dasharray") for line in lines.all()}) == 2
+    assert page.locator("#finding").inner_text() == "On the line: 3 of 4 in ONNX Runtime, 2 of 3 in PyTorch."
+    page.uncheck("input[name=runtime][value=torch]")
+    _until(page, f"document.querySelectorAll('{POINT}').length === 4")
+    assert lines.count() == 1
+    assert page.locator("#finding").inner_text() == "On the line: 3 of 4 in ONNX Runtime."
+
+
+def test_names_cover_no_other_name(page: Page) -> None:
+    """On the lines; what is chosen instead, if anything is; all axes, also where runtimes coincide."""
+    for across in ("p50", "mb"):
+        page.select_option("#axis-x", across)
+        page.wait_for_timeout(300)
+        boxes = (
+            page.locator("#chart .mark-text.role-mark")
+            .last.locator("text")
+            .evaluate_all(
+                "texts => texts.filter(text => text.textContent).map(text => text.getBoundingClientRect()).map(box => [box.left, box.top, box.right, box.bottom])"
+            )
+        )
+        assert len(boxes) >= 3
+        pairs = [(a, b) for at, a in enumerate(boxes) for b in boxes[at + 1 :]]
+        assert not [(a, b) for a, b in pairs if a[0] < b[2] and b[0] < a[2] and a[1] + 2 < b[3] and b[1] + 2 < a[3]]
+    page.locator(".table[data-table=stagewise] tr[data-cell=kd_prune][data-runtime=torch] .pick").click()
+    page.wait_for_timeout(300)
+    assert _names(page) == ["kd_prune"]
+
+
 def test_every_pair_of_axes_is_drawn(page: Page) -> None:
     for across in page.locator("#axis-x option:enabled").evaluate_all("found => found.map(one => one.value)"):
         for up in page.locator("#axis-y option:enabled").evaluate_all("found => found.map(one => one.value)"):
@@ -218,9 +256,9 @@ def test_rows_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    assert _marked(page) == ["kd/onnxruntime"]
+    assert _marked(page) == ["kd_prune/onnxruntime"]
     page.keyboard.press("ArrowUp")
-    assert page.evaluate("document.activeElement.closest('tr').dataset.cell") == "teacher"
+    assert page.evaluate("document.activeElement.closest('tr').dataset.cell") == "kd"
 
 
 def test_the_first_stop_skips_to_the_content(page: Page) -> None:

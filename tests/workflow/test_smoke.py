@@ -164,6 +164,7 @@ def test_a_second_run_does_nothing(finished: Copy) -> None:
 PRUNE_AND_AFTER = {"prune_structured", "quantize_model_onnxruntime", "quantize_model_torch", "export_onnx"}
 REPORT = {
     "collect_results",
+    "table_cells",
     "table_stagewise",
     "table_recommendation",
     "plot_stagewise",

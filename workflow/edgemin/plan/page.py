@@ -14,6 +14,8 @@ from edgemin.study.rows import result_rows
 
 TEMPLATES = PACKAGE / "report/page/templates"
 PLOTS = ("stagewise", "pareto_latency", "pareto_size")
+CELLS = "cells"
+"""The table that every page has, below its plot."""
 
 
 def spec(plan: Plan) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def spec(plan: Plan) -> dict[str, Any]:
     return {
         "study": study.study,
         "root": plan.root,
-        "tables": {name: registry.TABLES[name].runtime(study) for name in study.page},
+        "tables": {name: registry.TABLES[name].runtime(study) for name in study.page if name != CELLS},
         "metrics": {task: settings.metric for task, settings in study.tasks.items()},
         "kinds": {task: settings.asks.name for task, settings in study.tasks.items()},
         "threads": spec_of(study.threads),
@@ -66,7 +68,7 @@ def files(plan: Plan) -> dict[str, Any]:
     ]
     tables = [plan.paths.table(name, form) for name in contents["tables"] for form in ("csv", registry.TABLES[name].shown_as)]
     return {
-        "tables": [plan.paths.table("results"), *tables],
+        "tables": [*(plan.paths.table(CELLS, form) for form in ("csv", "json")), *tables],
         "plots": [plan.paths.plot(name, "svg") for name in PLOTS],
         "measurements": [
             f"{row['folder']}/{name}" for row in contents["rows"] for name in ("predictions.parquet", "latency.json")

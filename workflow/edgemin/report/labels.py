@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.text import Text
+
+from edgemin.report.drawing import NAMES
 
 
 def frontier(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -23,53 +24,95 @@ def frontier(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 CROWD = 30
-"""Points of which every one gets a name."""
-_PLACES = [
-    (radius * np.cos(angle), radius * np.sin(angle))
-    for radius in (11, 18, 27, 38, 52, 70)
-    for angle in np.arange(0.25, 2.25, 0.25) * np.pi
-]
+"""From so many points on, those on no line get a name only right beside them, and far enough from all others that it is plain whose it is."""
+_APART = 14
+"""So far, in points."""
+_RADII = (11, 18, 27, 38, 52, 70, 90)
+_ANGLES = np.arange(0.25, 2.25, 0.25) * np.pi
 
 
-def label_points(figure: Any, axis: Any, points: pd.DataFrame) -> None:
-    """Name each point, at the first place around it where the name covers no point, no other name and not the line; those on the
-    line first. In a crowd, points without such a place stay without a name: the page tells them.
+def label_points(
+    figure: Any, axis: Any, points: pd.DataFrame, lines: Sequence[np.ndarray], bars: Sequence[np.ndarray] = ()
+) -> None:
+    """Name each point, at the first place around it where the name covers no mark, no other name and no line, and no bar if that can be.
 
-    A cell whose points coincide (the same size in two runtimes) is named once. points: x, y, cell, and the size `ms` of its mark.
+    Those on a line come first. A point without such a place stays without a name: the page tells it. A cell whose points coincide (the same
+    size in two runtimes) is named once.
+
+    points: x, y, cell, and the size `ms` of its mark; lines: indices of the points that each joins; bars: (2, 2) ends of each, in data.
     """
-    first = frontier(points["x"].to_numpy(), points["y"].to_numpy())
-    points = points.iloc[[*first, *sorted(set(range(len(points))) - set(first))]]
-    renderer = figure.canvas.get_renderer()
+    renderer, scale = figure.canvas.get_renderer(), figure.dpi / 72
     at = axis.transData.transform(points[["x", "y"]].to_numpy())
-    halves = points["ms"].to_numpy() * figure.dpi / 144 + 1
-    boxes = [
-        matplotlib.transforms.Bbox.from_extents(px - h, py - h, px + h, py + h) for (px, py), h in zip(at, halves, strict=True)
-    ]
-    taken = boxes + _along(at[: len(first)])
-    frame = axis.get_window_extent(renderer)
-    named: list[tuple[str, Any]] = []
-    for number, (cell, x, y, own) in enumerate(zip(points["cell"], points["x"], points["y"], boxes, strict=True)):
-        if any(cell == other and own.overlaps(box) for other, box in named):
+    half = points["ms"].to_numpy()[:, None] * scale / 2 + 1
+    marks = np.hstack([at - half, at + half])
+    taken = np.vstack([marks, *(_along(at[line]) for line in lines)])
+    crossed = np.vstack([np.empty((0, 4)), *(_along(axis.transData.transform(bar)) for bar in bars)])
+    frame = axis.get_window_extent(renderer).extents
+    first = dict.fromkeys(int(index) for line in lines for index in line)
+    done: dict[str, list[np.ndarray]] = {}
+    for number in dict.fromkeys([*first, *range(len(points))]):
+        cell, own = points["cell"].iloc[number], marks[number]
+        if any(_meets(own, box[None]) for box in done.get(cell, ())):
             continue
-        named.append((cell, own))
-        anyhow = [(11.0, 0.0)] if number < len(first) or len(points) <= CROWD else []
-        for dx, dy in _PLACES + anyhow:
-            side = {
-                "ha": "left" if dx > 2 else "right" if dx < -2 else "center",
-                "va": "bottom" if dy > 2 else "top" if dy < -2 else "center",
-            }
-            arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkB": 3} if np.hypot(dx, dy) > 15 else None
-            text = axis.annotate(cell, (x, y), (dx, dy), textcoords="offset points", fontsize=8, arrowprops=arrow, **side)
-            text.update_positions(renderer)
-            box = Text.get_window_extent(text, renderer).padded(1)  # without the arrow, which may cross others
-            inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
-            if (dx, dy) in anyhow or (inside and not any(box.overlaps(other) for other in taken if other is not own)):
-                taken.append(box)
-                break
-            text.remove()
+        done.setdefault(cell, []).append(own)
+        alone = number not in first and len(points) > CROWD
+        others = np.delete(taken, number, axis=0)
+        far = others + np.array([-1, -1, 1, 1]) * scale * (_APART if alone else 0)
+        places = _places(at[number], _extent(figure, renderer, cell), _RADII[:1] if alone else _RADII, scale)
+        free = [(offset, box) for offset, box in places if _within(box, frame) and not _meets(box, far)]
+        clear = [(offset, box) for offset, box in free if not _meets(box, crossed)]
+        if free:
+            offset, box = (clear or free)[0]
+            _annotate(axis, cell, tuple(points[["x", "y"]].iloc[number]), *offset)
+            taken = np.vstack([taken, box])
 
 
-def _along(corners: np.ndarray) -> list[Any]:
-    """Small boxes along a line, in pixels."""
-    places = [start + (end - start) * share for start, end in pairwise(corners) for share in np.linspace(0.05, 0.95, 40)]
-    return [matplotlib.transforms.Bbox.from_bounds(x - 1, y - 1, 2, 2) for x, y in places]
+def _places(
+    at: np.ndarray, extent: tuple[float, float], radii: Sequence[int], scale: float
+) -> Iterator[tuple[tuple[float, float], np.ndarray]]:
+    """Offsets in points, nearest first, with the box in pixels (left, bottom, right, top) that a name of that extent would fill."""
+    width, height = extent
+    for radius in radii:
+        for angle in _ANGLES:
+            dx, dy = radius * np.cos(angle), radius * np.sin(angle)
+            x, y = at[0] + dx * scale, at[1] + dy * scale
+            left = {"left": x, "right": x - width, "center": x - width / 2}[_sides(dx, dy)["ha"]]
+            bottom = {"bottom": y, "top": y - height, "center": y - height / 2}[_sides(dx, dy)["va"]]
+            yield (dx, dy), np.array([left - 1, bottom - 1, left + width + 1, bottom + height + 1])
+
+
+def _sides(dx: float, dy: float) -> dict[str, str]:
+    """The side of a name that is towards its point."""
+    return {
+        "ha": "left" if dx > 2 else "right" if dx < -2 else "center",
+        "va": "bottom" if dy > 2 else "top" if dy < -2 else "center",
+    }
+
+
+def _annotate(axis: Any, name: str, point: tuple[float, float], dx: float, dy: float) -> None:
+    arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkB": 3} if np.hypot(dx, dy) > 15 else None
+    axis.annotate(name, point, (dx, dy), textcoords="offset points", fontsize=NAMES, arrowprops=arrow, zorder=5, **_sides(dx, dy))
+
+
+def _extent(figure: Any, renderer: Any, name: str) -> tuple[float, float]:
+    """Width and height of a name in pixels."""
+    text = figure.text(0, 0, name, fontsize=NAMES)
+    box = text.get_window_extent(renderer)
+    text.remove()
+    return box.width, box.height
+
+
+def _meets(box: np.ndarray, others: np.ndarray) -> bool:
+    """Whether a box (4,) overlaps any of others (N, 4)."""
+    return bool(((box[:2] < others[:, 2:]) & (others[:, :2] < box[2:])).all(axis=1).any())
+
+
+def _within(box: np.ndarray, frame: np.ndarray) -> bool:
+    return bool((box[:2] >= frame[:2]).all() and (box[2:] <= frame[2:]).all())
+
+
+def _along(corners: np.ndarray) -> np.ndarray:
+    """(N, 4) small boxes along a line, in pixels."""
+    parts = [start + (end - start) * np.linspace(0.05, 0.95, 40)[:, None] for start, end in pairwise(corners)]
+    places = np.vstack([np.empty((0, 2)), *parts])
+    return np.hstack([places - 1, places + 1])

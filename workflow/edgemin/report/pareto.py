@@ -1,4 +1,4 @@
-"""Quality against a cost, one point per cell and runtime."""
+"""Quality against a cost, one point per cell and runtime, a line per runtime."""
 
 from __future__ import annotations
 
@@ -6,60 +6,113 @@ from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
-from edgemin.report.drawing import SETTINGS, save
-from edgemin.report.labels import frontier, label_points
+from edgemin.report.drawing import GREY, INTERVAL, SETTINGS, WIDTH, dash_of, headline, legend, save
+from edgemin.report.labels import CROWD, frontier, label_points
 from edgemin.report.number import scale_of
 from edgemin.study import registry
 
+_AXES = {
+    "latency": ("p50", 1.0, "latency p50, ms (batch 1, log scale)"),
+    "size": ("bytes", 1e-6, "size, MB (all files needed, log scale)"),
+}
+"""Name -> column of cells.csv, what it is multiplied by, and what the axis says."""
+_ENDS = ("x_low", "x_high", "y_low", "y_high")
 
-def draw(results_file: str, axis_name: str, files: Iterable[str]) -> None:
-    """Test quality against latency or size, one point per cell and runtime; the line joins what nothing else beats."""
-    results = pd.read_csv(results_file)
-    metric, scenario, label = {
-        "latency": ("p50", "single_stream", "latency p50, ms (batch 1, log scale)"),
-        "size": ("bytes", None, "size, MB (all files needed, log scale)"),
-    }[axis_name]
-    cost = results[
-        (results["metric"] == metric) & ((results["scenario"] == scenario) if scenario else results["scenario"].isna())
-    ]
-    quality = results[(results["split"] == "test") & (results["metric"] != "examples")]
-    keys = ["task", "cell", "runtime"]
-    scale = quality["metric"].map(lambda name: scale_of(name).value.factor)
-    points = (quality["value"] * scale).groupby([quality[key] for key in keys], sort=False).mean().to_frame("y")
-    points["x"] = cost.groupby(keys, sort=False)["value"].mean() * (1e-6 if axis_name == "size" else 1)
-    points = points.dropna().reset_index()
-    # A float model is as large in all runtimes: smaller marks lie on larger ones.
-    layers = [name for name in registry.RUNTIMES.names() if name in set(points["runtime"])]
-    points["ms"] = points["runtime"].map(lambda name: 5 + 3 * layers.index(name))
+
+def draw(table_file: str, axis_name: str, files: Iterable[str]) -> None:
+    """table_file: tables/cells.csv. Test quality against latency or size; a line per runtime joins what no other cell in it beats."""
+    points = _points(pd.read_csv(table_file), axis_name)
     tasks = list(points["task"].unique())
     with plt.rc_context(SETTINGS):
-        figure, axes = plt.subplots(1, len(tasks), figsize=(7.2 * len(tasks), 5), squeeze=False, layout="constrained")
-        for axis, task in zip(axes[0], tasks, strict=True):
-            _pareto(axis, points[points["task"] == task].reset_index(drop=True), task if len(tasks) > 1 else "")
-            axis.set_xlabel(label)
-            axis.set_ylabel(f"test {scale_of(quality[quality['task'] == task]['metric'].iloc[0]).label}")
-        handles, labels = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        figure, axes = plt.subplots(len(tasks), 1, figsize=(WIDTH, 5.6 * len(tasks)), squeeze=False, layout="constrained")
+        panels = [
+            (axis, points[points["task"] == task].reset_index(drop=True)) for axis, task in zip(axes[:, 0], tasks, strict=True)
+        ]
+        lines = [_panel(axis, rows) for axis, rows in panels]
+        for (axis, rows), task in zip(panels, tasks, strict=True):
+            axis.set_xlabel(_AXES[axis_name][2])
+            axis.set_ylabel(f"test {scale_of(rows['metric'].iloc[0]).label}")
+            axis.set_title(task if len(tasks) > 1 else "")
+        headline(figure, _finding([rows for _, rows in panels], lines))
+        _legend(figure, points)
         figure.draw_without_rendering()
-        for axis, task in zip(axes[0], tasks, strict=True):
-            label_points(figure, axis, points[points["task"] == task])
+        for (axis, rows), edges in zip(panels, lines, strict=True):
+            label_points(figure, axis, rows, list(edges.values()), _bars(rows))
         save(figure, files)
 
 
-def _pareto(axis: Any, points: pd.DataFrame, title: str) -> None:
-    x, y = points["x"].to_numpy(), points["y"].to_numpy()
-    edge = frontier(x, y)
-    axis.plot(x[edge], y[edge], color="#999999", lw=1, zorder=1, label="not beaten by any other")
+def _points(table: pd.DataFrame, axis_name: str) -> pd.DataFrame:
+    """task, cell, runtime, metric; x, y and the ends of their intervals as they are shown, NaN without one; ms, the size of the mark."""
+    column, factor, _ = _AXES[axis_name]
+    points = table[["task", "cell", "runtime", "metric"]].copy()
+    quality = table["metric"].map(lambda name: scale_of(name).value.factor)
+    for end in ("", "_low", "_high"):
+        points[f"x{end}"] = table.get(f"{column}{end}", np.nan) * factor
+        points[f"y{end}"] = table.get(f"quality{end}", np.nan) * quality
+    points = points.dropna(subset=["x", "y"]).reset_index(drop=True)
+    # A float model is as large in all runtimes: smaller marks lie on larger ones.
+    layers = [name for name in registry.RUNTIMES.names() if name in set(points["runtime"])]
+    points["ms"] = points["runtime"].map(lambda name: (5 + 3 * layers.index(name)) * (1 if len(points) <= CROWD else 0.7))
+    return points
+
+
+def _panel(axis: Any, points: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Draw the points of a task; returns the indices of those on the line of each runtime."""
+    lines = {}
     for runtime, rows in points.groupby("runtime", sort=False):
-        look = registry.RUNTIMES[str(runtime)]
-        size = rows["ms"].iloc[0]
+        look, size = registry.RUNTIMES[str(runtime)], rows["ms"].iloc[0]
+        edge = rows.index.to_numpy()[frontier(rows["x"].to_numpy(), rows["y"].to_numpy())]
+        line = points.loc[edge]
+        # As marks do, thinner lines lie on thicker ones: two that coincide are both seen.
+        axis.plot(line["x"], line["y"], color=look.color, ls=dash_of(str(runtime)), lw=size / 6 + 0.3, zorder=2.5 - size / 20)
+        _intervals(axis, rows, look.color, 0.5 if len(points) <= CROWD else 0.22)
         axis.plot(rows["x"], rows["y"], look.marker, color=look.color, ls="none", label=look.label, ms=size, zorder=3 - size / 20)
+        lines[str(runtime)] = edge
     axis.set_xscale("log")
-    low, high = x.min(), x.max()
+    low, high = points["x"].min(), points["x"].max()
     ticks = [t * 10.0**e for e in range(-3, 6) for t in (1, 2, 5) if low * 0.7 <= t * 10.0**e <= high * 1.4]
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.set_xticks([], minor=True)
-    axis.margins(x=0.15, y=0.15)
-    axis.set_title(title, loc="left")
+    axis.margins(x=0.08, y=0.08)
+    return lines
+
+
+def _intervals(axis: Any, rows: pd.DataFrame, color: str, alpha: float) -> None:
+    """Thin bars behind the marks, where both ends are known."""
+    x, y = ([rows[name] - rows[f"{name}_low"], rows[f"{name}_high"] - rows[name]] for name in ("x", "y"))
+    errors = {f"{name}err": np.nan_to_num(np.clip(ends, 0, None)) for name, ends in (("x", x), ("y", y))}
+    axis.errorbar(rows["x"], rows["y"], fmt="none", ecolor=color, elinewidth=0.8, alpha=alpha, zorder=1, **errors)
+
+
+def _bars(rows: pd.DataFrame) -> list[np.ndarray]:
+    """(2, 2) ends of every bar, in data."""
+    found = []
+    for x, y, left, right, low, high in rows[["x", "y", *_ENDS]].to_numpy():
+        found += [np.array(ends) for ends in ([[left, y], [right, y]], [[x, low], [x, high]])]
+    return [ends for ends in found if np.isfinite(ends).all()]
+
+
+def _legend(figure: Any, points: pd.DataFrame) -> None:
+    looks = [registry.RUNTIMES[name] for name in points["runtime"].unique()]
+    handles = [Line2D([], [], color=look.color, marker=look.marker, ls=dash_of(look.name), lw=1.1) for look in looks]
+    labels = [look.label for look in looks]
+    if points[list(_ENDS)].notna().any(axis=None):
+        handles.append(Line2D([], [], color=GREY, lw=0.8))
+        labels.append(INTERVAL)
+    legend(figure, handles, labels)
+
+
+def _finding(panels: list[pd.DataFrame], lines: list[dict[str, np.ndarray]]) -> str:
+    """How many cells are on each line, in a sentence a task."""
+    said = []
+    for rows, edges in zip(panels, lines, strict=True):
+        counts = [
+            f"{len(edge)} of {(rows['runtime'] == name).sum()} in {registry.RUNTIMES[name].label}" for name, edge in edges.items()
+        ]
+        task = f"{rows['task'].iloc[0]}: " if len(panels) > 1 else ""
+        said.append(f"{task}{', '.join(counts)}")
+    return f"Cells that no other of the same runtime beats in both: {'; '.join(said)}."

@@ -182,4 +182,5 @@ class WritePage(Report):
         return scores_of(self.plan)
 
     def settings(self, at: Any) -> tuple[str, ...]:
-        return *kinds_of(self.plan), *(registry.RUNTIMES.module(name) for name in measured_in(self.plan))
+        plots = (registry.PLOTS.module(name) for name in page.PLOTS)  # their captions
+        return *kinds_of(self.plan), *(registry.RUNTIMES.module(name) for name in measured_in(self.plan)), *plots

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -17,18 +19,16 @@ from markdown_it import MarkdownIt
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import whole_file
 from edgemin.report.page.links import chains_of, machines_of
-from edgemin.report.page.points import FIGURES, points_of, shown
+from edgemin.report.page.points import FIGURES, points_of
 from edgemin.report.page.summary import summaries
 from edgemin.report.page.tables import read_table
 from edgemin.report.statistics.adjust import speaks_of
 from edgemin.study import registry
 
 TEMPLATES = Path(__file__).with_name("templates")
-PLOTS = {
-    "stagewise": "Stage by stage: test quality with its 95 % interval, size, latency, parameters",
-    "pareto_latency": "Test quality against latency; the line joins what no other cell beats in both",
-    "pareto_size": "Test quality against size; the line joins what no other cell beats in both",
-}
+SCRIPTS = ("geometry.js", "page.js")
+"""In this order, as one script."""
+PLOTS = ("stagewise", "pareto_latency", "pareto_size")
 
 
 def write_page(spec: Mapping[str, Any], file: Path | str) -> None:
@@ -45,7 +45,7 @@ def render(spec: Mapping[str, Any]) -> str:
     """
     folder = Path(spec["root"]) / "tables"
     tables = [read_table(folder, name) for name in spec["tables"] if registry.TABLES[name].shown_as == "json"]
-    points = points_of(spec, folder)
+    points = points_of(folder)
     runtimes = [registry.RUNTIMES[name] for name in dict.fromkeys(point["runtime"] for point in points)]
     data = {
         "points": points,
@@ -53,7 +53,7 @@ def render(spec: Mapping[str, Any]) -> str:
         "scales": {point["task"]: point["scale"] for point in points},
         "runtimes": [{"name": one.name, "label": one.label, "shape": one.shape} for one in runtimes],
     }
-    vega, script = _vega(), (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    vega, script = _vega(), "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -75,9 +75,9 @@ def render(spec: Mapping[str, Any]) -> str:
         summaries=summaries(spec, folder),
         speaks=speaks_of(len({row["seed"] for row in spec["rows"]})),
         points=points,
-        overview=shown(points).content(),
+        overview=read_table(folder, "cells"),
         tables=tables,
-        plots={name: {"source": _plot(spec["root"], name), "words": words} for name, words in PLOTS.items()},
+        plots={name: _plot(Path(spec["root"], "plots", f"{name}.svg"), name) for name in PLOTS},
         chains=chains_of(spec),
         machines=machines_of(spec),
         runtimes=runtimes,
@@ -127,11 +127,19 @@ def _recommendation(folder: Path) -> str:
     for token in tokens:
         if token.type.startswith("heading_"):
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
-    html = reader.renderer.render(tokens, reader.options, {})
+    made = reader.renderer.render(tokens, reader.options, {})
     scrolling = '<div class="scroll" role="region" aria-label="The Pareto set" tabindex="0"><table>'
-    return html.replace("<table>", scrolling).replace("</table>", "</table></div>")
+    return made.replace("<table>", scrolling).replace("</table>", "</table></div>")
 
 
-def _plot(root: str, name: str) -> str:
-    """A plot as a data: address; as an image it can run no script."""
-    return "data:image/svg+xml;base64," + base64.b64encode(Path(root, "plots", f"{name}.svg").read_bytes()).decode()
+def _plot(file: Path, name: str) -> dict[str, str]:
+    """`source`, the plot as a data: address: as an image it can run no script. `label`; `caption`, what to look for; `finding`, what it shows."""
+    content = file.read_bytes()
+    described = re.search(r"<dc:description>(.*?)</dc:description>", content.decode("utf-8"), re.DOTALL)
+    plot = registry.PLOTS[name]
+    return {
+        "source": "data:image/svg+xml;base64," + base64.b64encode(content).decode(),
+        "label": plot.label.capitalize(),
+        "caption": plot.caption,
+        "finding": html.unescape(described[1]) if described else "",
+    }

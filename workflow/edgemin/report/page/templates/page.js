@@ -1,9 +1,9 @@
-"use strict";
 (() => {
   const { points, figures, scales, runtimes } = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const chosen = new Set();
+  const dashes = Object.fromEntries(runtimes.map(({ name }, at) => [name, DASHES[at % DASHES.length]]));
   let view = null;
 
   // -- which points are shown --------------------------------------------------------------------------------------
@@ -32,8 +32,7 @@
   function rows() {
     const { x, y, log } = axes();
     const found = shownPoints().filter(({ values }) => values[x] != null && values[y] != null && (!log || values[x] > 0));
-    const best = new Set(frontier(found, x, y).map((point) => point.id));
-    const crowded = found.length > 14 || byId("chart").clientWidth < 520;
+    const best = new Set(runtimes.flatMap(({ name }) => frontier(found.filter((point) => point.runtime === name), x, y, figures[x].less)).map((point) => point.id));
     return found.map((point) => {
       const one = point.values;
       const row = { id: point.id, cell: point.cell, runtime: point.runtime, last: point.last, recipe: point.recipe, x: one[x], y: one[y] };
@@ -43,23 +42,15 @@
         [row[`${axis}_low`], row[`${axis}_high`]] = drawn ? ends : [row[axis], row[axis]];
       }
       for (const name of Object.keys(figures)) row[`text_${name}`] = point.texts[name];
+      row.dash = dashes[point.runtime];
       row.best = best.has(point.id);
       row.chosen = chosen.has(point.id);
       row.faint = chosen.size > 0 && !row.chosen;
-      row.label = row.chosen || (chosen.size === 0 && (!crowded || row.best)) ? point.cell : "";
+      row.named = row.chosen || (chosen.size === 0 && row.best);
       return row;
     });
   }
 
-  /** The points that no other beats on both axes, from left to right. */
-  function frontier(found, x, y) {
-    const sign = figures[x].less ? 1 : -1;
-    const sorted = [...found].sort((a, b) => sign * (a.values[x] - b.values[x]) || b.values[y] - a.values[y]);
-    let best = -Infinity;
-    return sorted.filter(({ values }) => values[y] > best && ((best = values[y]), true));
-  }
-
-  const line = (found) => found.filter((row) => row.best);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
   function wordsOf(name) {
@@ -75,6 +66,7 @@
       y: { field: "y", type: "quantitative", title: wordsOf(y), scale: { zero: false, nice: true, padding: 24 }, axis: { tickCount: 6 } },
     };
     const narrow = byId("chart").clientWidth < 520;
+    const crowded = rows().length > 30;
     const stages = ["teacher", "distill", "prune", "quantize"].filter((stage) => points.some((point) => point.last === stage));
     const colours = { field: "last", type: "nominal", title: "last stage", scale: { domain: stages, range: stages.map(colour) } };
     const told = Object.keys(figures).filter((name) => points.some((point) => point.values[name] != null));
@@ -85,26 +77,31 @@
         ...place,
         [axis]: { ...place[axis], field: `${axis}_low` },
         [`${axis}2`]: { field: `${axis}_high` },
-        opacity: faint(0.45),
+        opacity: faint(crowded ? 0.25 : 0.45),
       },
     });
     const label = (look) => ({
-      mark: { type: "text", dy: -14, fontSize: 12, ...look },
-      encoding: { ...place, text: { field: "label", type: "nominal" } },
+      data: { name: "names" },
+      mark: { type: "text", fontSize: NAME_SIZE, dx: { expr: "datum.dx" }, dy: { expr: "datum.dy" }, align: { expr: "datum.align" }, baseline: "middle", ...look },
+      encoding: { ...place, text: { field: "name", type: "nominal" } },
     });
     return {
       width: "container",
       height: 400,
       autosize: { type: "fit-x", contains: "padding" },
-      datasets: { points: rows(), frontier: line(rows()) },
+      datasets: { points: rows(), frontier: line(rows()), names: unnamed(rows()) },
       data: { name: "points" },
       layer: [
-        { data: { name: "frontier" }, mark: { type: "line", strokeWidth: 1.5, color: colour("strong-line") }, encoding: { ...place, order: { field: "x" } } },
+        {
+          data: { name: "frontier" },
+          mark: { type: "line", strokeWidth: 1.5, strokeDash: { expr: "datum.dash" }, color: colour("quiet") },
+          encoding: { ...place, detail: { field: "runtime" }, order: { field: "x" }, opacity: { value: 0.75 } },
+        },
         rule("x"),
         rule("y"),
         {
           params: [{ name: "brush", select: { type: "interval", mark: { fill: colour("focus"), fillOpacity: 0.1, stroke: colour("focus") } } }],
-          mark: { type: "point", filled: true, size: 110, cursor: "pointer" },
+          mark: { type: "point", filled: true, size: crowded ? 60 : 110, cursor: "pointer" },
           encoding: {
             ...place,
             color: colours,
@@ -150,6 +147,8 @@
     if (mine !== drawing) return void result.finalize();
     view?.finalize();
     view = result.view;
+    view.addSignalListener("width", name);
+    name();
     let brushed = false;
     view.addSignalListener("brush", (_, box) => {
       const ends = Object.keys(box).length === 2 ? [box.x, box.y].map((pair) => [Math.min(...pair), Math.max(...pair)]) : null;
@@ -171,7 +170,17 @@
   function refresh() {
     if (!view) return;
     const found = rows();
-    view.data("points", found).data("frontier", line(found)).runAsync();
+    view.data("points", found).data("frontier", line(found)).data("names", unnamed(found)).runAsync().then(name);
+  }
+
+  /** Names beside points of the plot as it stands: their places depend on its width and scales. */
+  function name() {
+    const found = rows();
+    byId("finding").textContent = finding(found, runtimes);
+    const [left, down] = [view.scale("x"), view.scale("y")];
+    const drawn = found.map((row) => ({ ...row, left: left(row.x), down: down(row.y) }));
+    const font = `${NAME_SIZE}px ${getComputedStyle(document.body).fontFamily}`;
+    view.data("names", placed(drawn, view.width(), view.height(), font)).runAsync();
   }
 
   // -- the choice ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ class DistillationPlot(Plot):
     label = "distillation objectives"
     caption = (
         "Test quality of every objective (left; the band is the control's 95 % interval) and its paired difference to the "
-        "control (right)."
+        "control (right). Look on the right: a filled mark differs from the control beyond the interval, a hollow one is not shown to "
+        "differ. The figure says how many do."
     )
 
     def declared(self, study: Study) -> bool:

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from edgemin.report.drawing import BLUE, GREY, SETTINGS, save
+from edgemin.report.drawing import BAND, BLUE, GREY, SETTINGS, WIDTH, headline, legend, save
 from edgemin.report.number import scale_of
 
 
@@ -21,7 +21,7 @@ def draw(table_file: str, files: Iterable[str]) -> None:
         figure, axes = plt.subplots(
             len(panels),
             2,
-            figsize=(9.5, 0.9 + sum(0.34 * len(rows) + 0.7 for _, rows in panels)),
+            figsize=(WIDTH, 1.3 + sum(0.34 * len(rows) + 0.7 for _, rows in panels)),
             squeeze=False,
             layout="constrained",
             gridspec_kw={"height_ratios": [len(rows) + 1 for _, rows in panels]},
@@ -29,7 +29,8 @@ def draw(table_file: str, files: Iterable[str]) -> None:
         for (left, right), ((task, control), rows) in zip(axes, panels, strict=True):
             said = "as many updates as" if rows["updates"].nunique() == 1 else "against"
             _panel(left, right, rows.reset_index(drop=True), f"{task}: {said} {control}")
-        figure.legend(*axes[0][1].get_legend_handles_labels(), loc="outside lower right", ncols=2, frameon=False)
+        headline(figure, _finding(panels))
+        legend(figure, *axes[0][1].get_legend_handles_labels())
         save(figure, files)
 
 
@@ -39,16 +40,16 @@ def _panel(left: Any, right: Any, rows: pd.DataFrame, title: str) -> None:
     y = np.arange(len(rows))
     value, low, high = (rows[f"quality{end}"].to_numpy() * factor for end in ("", "_low", "_high"))
     colors = [GREY, *[BLUE] * (len(rows) - 1)]
-    left.hlines(y, low, high, color=colors, lw=1.5)
+    left.hlines(y, low, high, color=colors, lw=1.3)
     left.scatter(value, y, color=colors, s=28, marker="o", zorder=3)
-    left.axvspan(low[0], high[0], color="#f1f1f1", zorder=0)
+    left.axvspan(low[0], high[0], color=BAND, zorder=0)
     left.set_yticks(y, rows["cell"])
     left.set_xlabel(f"test {label}")
-    left.set_title(title, loc="left")
+    left.set_title(title)
     change, low, high = (rows[f"quality_change{end}"].to_numpy()[1:] * factor for end in ("", "_low", "_high"))
     beyond = (low > 0) | (high < 0)
-    right.hlines(y[1:], low, high, color=BLUE, lw=1.5)
-    for chosen, face, name in ((beyond, BLUE, "differs beyond the interval"), (~beyond, "white", "does not")):
+    right.hlines(y[1:], low, high, color=BLUE, lw=1.3)
+    for chosen, face, name in ((beyond, BLUE, "differs beyond the interval"), (~beyond, "white", "not shown to differ")):
         right.scatter(change[chosen], y[1:][chosen], facecolor=face, edgecolor=BLUE, s=34, zorder=3, label=name)
     right.axvline(0, color=GREY, lw=1)
     right.set_yticks(y, [""] * len(y))
@@ -59,3 +60,14 @@ def _panel(left: Any, right: Any, rows: pd.DataFrame, title: str) -> None:
         axis.set_ylim(len(rows) - 0.5, -0.5)
         axis.grid(axis="y", visible=False)
         axis.margins(x=0.08)
+
+
+def _finding(panels: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
+    """Of how many objectives a difference is shown."""
+    found = []
+    for (task, control), rows in panels:
+        change = rows.iloc[1:]
+        above, below = (change["quality_change_low"] > 0).sum(), (change["quality_change_high"] < 0).sum()
+        where = f"{task}: " if len(panels) > 1 else ""
+        found.append(f"{where}{above} of {len(change)} objectives above {control}, {below} below")
+    return f"Beyond the interval: {'; '.join(found)}."

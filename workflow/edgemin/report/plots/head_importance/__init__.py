@@ -16,8 +16,9 @@ class HeadImportance(Plot):
     name = "head_importance"
     label = "head importance"
     caption = (
-        "Ranks of the heads by each criterion, layers by heads, and each criterion's rank correlation with the oracle: the rise "
-        "of the loss on training sentences when a head alone is masked."
+        "Ranks of the heads by each criterion, layers by heads, and Spearman's rank correlation ρ of each criterion with the oracle: the rise "
+        "of the loss on training sentences when a head alone is masked. Look for panels that have light heads where the oracle has "
+        "them. The figure names the criterion that comes nearest."
     )
 
     def declared(self, study: Study) -> bool:

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
-from edgemin.report.drawing import SETTINGS, save
+from edgemin.report.drawing import SETTINGS, WIDTH, headline, save
 
 
 def draw(sweep_files: Sequence[str], files: Iterable[str]) -> None:
@@ -21,16 +21,20 @@ def draw(sweep_files: Sequence[str], files: Iterable[str]) -> None:
     found = {told["criterion"]: told["scores"] for told in map(read_json, sweep_files)}
     against = "oracle" if "oracle" in found else next(iter(found))
     with plt.rc_context({**SETTINGS, "axes.grid": False}):
-        columns = min(4, len(found))
-        lines = -(-len(found) // columns)
+        lines = -(-len(found) // 4)
+        columns = -(-len(found) // lines)
         deep = max(len(scores) for scores in found.values())
         figure, axes = plt.subplots(
-            lines, columns, figsize=(2.9 * columns, lines * (0.9 + 0.24 * deep)), squeeze=False, layout="constrained"
+            lines, columns, figsize=(WIDTH, 1.2 + lines * (0.9 + 0.24 * deep)), squeeze=False, layout="constrained"
         )
+        rho = {
+            criterion: float(spearmanr(np.concatenate(scores), np.concatenate(found[against])).statistic)
+            for criterion, scores in found.items()
+            if criterion != against
+        }
         for axis, (criterion, scores) in zip(axes.flat, found.items(), strict=False):
             image = _heat(axis, scores)
-            rho = spearmanr(np.concatenate(scores), np.concatenate(found[against])).statistic
-            axis.set_title(criterion if criterion == against else f"{criterion}: ρ = {rho:.2f}", loc="left")
+            axis.set_title(f"{criterion}: ρ = {_two(rho[criterion])}" if criterion in rho else criterion)
         for axis in axes.flat[len(found) :]:
             axis.set_axis_off()
         for axis in axes[:, 0]:
@@ -44,8 +48,22 @@ def draw(sweep_files: Sequence[str], files: Iterable[str]) -> None:
             aspect=40,
             shrink=0.5,
         )
-        figure.suptitle(f"Attention heads, by criterion; ρ: rank correlation with {against}", fontsize=9, x=0.01, ha="left")
+        headline(figure, _finding(rho, against))
         save(figure, files)
+
+
+def _finding(rho: dict[str, float], against: str) -> str:
+    """rho: of each criterion but `against`."""
+    said = f"ρ: Spearman's rank correlation of the heads' scores with {against}."
+    known = {criterion: value for criterion, value in rho.items() if np.isfinite(value)}
+    if not known:
+        return said
+    nearest = max(known, key=lambda criterion: known[criterion])
+    return f"{said} Nearest: {nearest} (ρ = {_two(known[nearest])})."
+
+
+def _two(rho: float) -> str:
+    return f"{rho:.2f}".replace("-", "−")
 
 
 def _heat(axis: Any, scores: Sequence[Sequence[float]]) -> Any:

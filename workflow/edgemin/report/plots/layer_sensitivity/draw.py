@@ -11,7 +11,7 @@ import numpy as np
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
-from edgemin.report.drawing import BLUE, GREY, SETTINGS, save
+from edgemin.report.drawing import BLUE, GREY, SETTINGS, WIDTH, headline, save, symlog
 from edgemin.report.number import scale_of
 from edgemin.study import registry
 from edgemin.study.kind import Kind
@@ -24,28 +24,41 @@ def draw(scans: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], files: It
     tasks = list(dict.fromkeys(scan["task"] for scan in scans))
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(
-            len(tasks), 2, figsize=(9, 4.4 * len(tasks)), squeeze=False, layout="constrained", sharey="row"
+            len(tasks), 2, figsize=(WIDTH, 5 * len(tasks)), squeeze=False, layout="constrained", sharey="row"
         )
+        said = []
         for (left, right), task in zip(axes, tasks, strict=True):
             found = [read_json(Path(scan["file"])) for scan in scans if scan["task"] == task]
-            _panels(left, right, task, registry.KINDS[kinds[task]], found)
+            most = _panels(left, right, task, registry.KINDS[kinds[task]], found)
+            said.append(f"{task}: {most}" if len(tasks) > 1 else most)
+        headline(figure, f"Moves the predictions most, alone in INT8: {'; '.join(said)}.")
         save(figure, files)
 
 
-def _panels(left: Any, right: Any, task: str, kind: Kind, found: Sequence[Mapping[str, Any]]) -> None:
+def _panels(left: Any, right: Any, task: str, kind: Kind, found: Sequence[Mapping[str, Any]]) -> str:
+    """Draw a task; returns the part that moves its predictions most."""
     scale = scale_of(found[0]["metric"])
     factor, label = scale.value.factor, scale.label
     parts = [point["part"] for point in found[0]["points"]]
     divergence = np.mean([[point["divergence"] for point in one["points"]] for one in found], axis=0)
     change = np.mean([[point["value"] - one["float"] for point in one["points"]] for one in found], axis=0) * factor
     y, colors = np.arange(len(parts)), [GREY if part == "all" else BLUE for part in parts]
-    left.barh(y, divergence, color=colors, height=0.7)
+    _dots(left, y, divergence, colors, f"divergence from the float model: {kind.divergence}")
+    _dots(right, y, change, colors, f"change of validation {label} ({found[0]['sentences']} sentences)")
     left.set_yticks(y, parts)
-    left.set_xlabel(f"divergence from the float model: {kind.divergence}")
-    left.set_title(f"{task}: dynamic INT8 of one part alone", loc="left")
-    right.barh(y, change, color=colors, height=0.7)
-    right.axvline(0, color=GREY, lw=1)
-    right.set_xlabel(f"change of validation {label} ({found[0]['sentences']} sentences)")
+    left.set_title(f"{task}: dynamic INT8 of one part alone")
     left.invert_yaxis()  # and with it the right one
-    for axis in (left, right):
-        axis.grid(axis="y", visible=False)
+    alone = {part: value for part, value in zip(parts, divergence, strict=True) if part != "all"}
+    most = max(alone, key=lambda part: alone[part])
+    whole = f", the whole model {divergence[parts.index('all')]:.2g}" if "all" in parts else ""
+    return f"{most} ({alone[most]:.2g}{whole})"
+
+
+def _dots(axis: Any, y: np.ndarray, values: np.ndarray, colors: Sequence[str], label: str) -> None:
+    """A mark for every value, 0 and negative ones too, with a line from 0."""
+    said = symlog(axis, values)
+    axis.hlines(y, 0, values, color=colors, lw=1.3)
+    axis.scatter(values, y, color=colors, s=28, zorder=3, clip_on=False)
+    axis.axvline(0, color=GREY, lw=1)
+    axis.set_xlabel(f"{label}\n({said})" if said else label)
+    axis.grid(axis="y", visible=False)

@@ -15,12 +15,14 @@ class ParetoSize(Plot):
     name = "pareto_size"
     label = "quality against size"
     caption = (
-        "Test quality against cost, one point per cell and runtime. The grey line joins the points that no other beats in both."
+        "Test quality against the size of all files, one point per cell and runtime. Look along the line of one runtime: it joins the cells that no other "
+        "cell of that runtime beats in both, and only these are worth their cost. Thin bars: 95 % intervals; where those of two cells "
+        "overlap widely, the table of all cells has the paired change. The figure says how many cells are on each line."
     )
     by_default = True
 
     def files(self, plan: Plan) -> list[str]:
-        return [plan.paths.table("results")]
+        return [plan.paths.table("cells")]
 
     def draw(self, spec: Mapping[str, Any], inputs: Sequence[str], outputs: Iterable[str]) -> None:
         from . import draw

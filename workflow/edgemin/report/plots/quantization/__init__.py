@@ -16,7 +16,8 @@ class QuantizationPlot(Plot):
     name = "quantization"
     label = "quantization schemes"
     caption = (
-        "Change of test quality, speed and size of each scheme against its float parent in the same runtime, with 95 % intervals."
+        "Change of test quality, speed and size of each scheme against its float parent in the same runtime, with 95 % intervals. Look "
+        "for a scheme that is right of 1 in speed and size while its interval of quality reaches 0. The figure says which are the fastest."
     )
 
     def declared(self, study: Study) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from edgemin.report.drawing import SETTINGS, save
+from edgemin.report.drawing import SETTINGS, WIDTH, headline, legend, save
 from edgemin.report.number import scale_of
 from edgemin.study import registry
 
@@ -20,9 +20,7 @@ def draw(table_file: str, files: Iterable[str]) -> None:
     rows = pd.read_csv(table_file)
     panels = list(rows.groupby(["task", "structure"], sort=False))
     with plt.rc_context(SETTINGS):
-        figure, axes = plt.subplots(
-            1, len(panels), figsize=(3.6 * len(panels) + 0.6, 3.6), squeeze=False, sharey=True, layout="constrained"
-        )
+        figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 4.4), squeeze=False, sharey=True, layout="constrained")
         shown: dict[str, Any] = {}
         for axis, ((task, structure), panel) in zip(axes[0], panels, strict=True):
             scale = scale_of(panel["metric"].iloc[0])
@@ -31,11 +29,24 @@ def draw(table_file: str, files: Iterable[str]) -> None:
                 line = group.groupby("ratio")["value"].mean() * factor
                 look = registry.CRITERIA[str(criterion)]
                 behind = 1 if criterion == "random" else 2
-                (shown[str(criterion)],) = axis.plot(
-                    line.index * 100, line, color=look.color, marker=look.marker, ms=4, lw=1.2, zorder=behind
-                )
-            axis.set_title(_TITLES[str(structure)] + (f", {task}" if rows["task"].nunique() > 1 else ""), loc="left")
+                (shown[str(criterion)],) = axis.plot(line.index * 100, line, color=look.color, marker=look.marker, zorder=behind)
+            axis.set_title(_TITLES[str(structure)] + (f", {task}" if rows["task"].nunique() > 1 else ""))
             axis.set_xlabel("cut, %")
         axes[0][0].set_ylabel(f"validation {label}, no recovery")
-        figure.legend(shown.values(), shown, loc="outside lower center", ncols=len(shown), frameon=False)
+        headline(figure, _finding(panels))
+        legend(figure, shown.values(), shown)
         save(figure, files)
+
+
+def _finding(panels: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
+    """The criterion of each panel with the highest mean over the shares that all of its criteria were measured at."""
+    several, found = len({task for (task, _), _ in panels}) > 1, []
+    for (task, structure), panel in panels:
+        means = panel.pivot_table(index="ratio", columns="criterion", values="value").dropna().mean()
+        if len(means) > 1 and means.notna().any():
+            scale = scale_of(panel["metric"].iloc[0])
+            where = f"{task}, " if several else ""
+            found.append(f"{where}{_TITLES[str(structure)]}: {means.idxmax()} ({scale.value.text(means.max())})")
+    return (
+        f"Keeps most on average over the shares: {'; '.join(found)}." if found else "One criterion: nothing to compare it with."
+    )

@@ -8,8 +8,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
-from edgemin.report.drawing import SETTINGS, save
+from edgemin.report.drawing import GREY, INTERVAL, NUMBERS, SETTINGS, WIDTH, headline, legend, save
 from edgemin.report.number import scale_of
 from edgemin.study import registry
 from edgemin.study.runtime import Runtime
@@ -25,15 +26,16 @@ def draw(table_file: str, files: Iterable[str]) -> None:
         figure, axes = plt.subplots(
             len(tasks),
             4,
-            figsize=(12.5, 1.6 + max(0.8, 0.4 * table["runtime"].nunique()) * sum(heights)),
+            figsize=(WIDTH, 1.9 + max(0.8, 0.4 * table["runtime"].nunique()) * sum(heights)),
             squeeze=False,
             layout="constrained",
             gridspec_kw={"height_ratios": heights},
         )
         for row, task in enumerate(tasks):
             _ladder(axes[row], ladder[task], task if len(tasks) > 1 else "")
+        headline(figure, _finding(table))
         handles, labels = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        legend(figure, [*handles, Line2D([], [], color=GREY, lw=1.3)], [*labels, f"{INTERVAL} (quality, latency)"])
         save(figure, files)
 
 
@@ -57,9 +59,9 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
         axis.margins(x=0.12 if axis is axes[0] else 0.2)
     for axis in axes[1:]:
         axis.set_xlim(left=0)
-    axes[0].set_title(title, loc="left")
+    axes[0].set_title(title)
     if axes[3].get_legend_handles_labels()[0]:
-        axes[3].legend(fontsize=7.5, frameon=False, loc="lower right")
+        axes[3].legend(fontsize=NUMBERS, loc="lower right")
 
 
 def _runtime(axes: Any, rows: pd.DataFrame, y: np.ndarray, runtime: Runtime) -> None:
@@ -79,12 +81,27 @@ def _points(axis: Any, rows: pd.DataFrame, name: str, scale: float, y: np.ndarra
     if f"{name}_low" in rows:
         ends = rows[f"{name}_high"].fillna(rows[name]) * scale
         errors = np.abs([values - rows[f"{name}_low"] * scale, ends - values])
-        axis.errorbar(values, y, xerr=errors, fmt="none", ecolor=runtime.color, capsize=2, lw=1)
+        axis.errorbar(values, y, xerr=errors, fmt="none", ecolor=runtime.color, lw=1.3)
     else:
         axis.hlines(y, 0, values, color=runtime.color, lw=1, alpha=0.5)
     first = name == "quality"
-    axis.plot(values, y, runtime.marker, color=runtime.color, ms=5, label=runtime.label if first else None)
+    axis.plot(values, y, runtime.marker, color=runtime.color, ms=5.5, label=runtime.label if first else None)
     above, beside = {"xytext": (0, 5), "ha": "center", "va": "bottom"}, {"xytext": (7, 0), "ha": "left", "va": "center"}
     for value, end, position in zip(values, ends, y, strict=True):
         at, place = (value, above) if first else (end, beside)
-        axis.annotate(text.format(value).rstrip("."), (at, position), textcoords="offset points", fontsize=7.5, **place)
+        axis.annotate(text.format(value).rstrip("."), (at, position), textcoords="offset points", fontsize=NUMBERS, **place)
+
+
+def _finding(table: pd.DataFrame) -> str:
+    """What the last row of each ladder has over its first."""
+    several, found = table["task"].nunique() > 1, []
+    for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
+        first, last = rows.iloc[0], rows.iloc[-1]
+        quality = scale_of(last["metric"])
+        parts = [f"{first['bytes'] / last['bytes']:.1f}× smaller"] if len(rows) > 1 else []
+        if parts and pd.notna(last.get("speedup_over_reference")):
+            parts.append(f"{last['speedup_over_reference']:.2f}× as fast as the teacher")
+        parts.append(f"test {quality.label} {quality.value.text(first['quality'])} → {quality.value.text(last['quality'])}")
+        where = f"{task}, " if several else ""
+        found.append(f"{where}{registry.RUNTIMES[str(runtime)].label}: {first['cell']} → {last['cell']}: {', '.join(parts)}")
+    return "\n".join(f"{text}." for text in found)
