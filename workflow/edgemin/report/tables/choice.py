@@ -177,4 +177,7 @@ def _counted(found: pd.DataFrame) -> Column:
 
     units = {"faster": "× faster", "smaller": " MB", "fewer": " million weights", "quality": ""}
     values = [1 / row["cost"] if row["by"] == "faster" else row["cost"] / 1e6 for _, row in found.iterrows()]
-    return replace(columns.numbers("counted", values, Format(2)), after=[units[by] for by in found["by"]], missing="")
+    forms = [Format(4 if by != "faster" and value < 0.1 else 2) for by, value in zip(found["by"], values, strict=True)]
+    return replace(
+        columns.numbers("counted", values, Format(2)), format=forms, after=[units[by] for by in found["by"]], missing=""
+    )
