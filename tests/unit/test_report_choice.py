@@ -49,7 +49,7 @@ def measured(folder: Path, cell: str, seed: int) -> None:
     ]
     pd.concat(splits).to_parquet(folder / "predictions.parquet")
     write_json(folder / "size.json", {"bytes": BYTES[cell], "logical": WEIGHTS[cell]})
-    speed = {"speedup_over_reference": {"value": SPEED[cell]}} if cell in SPEED else {}
+    speed = {"speedup_over_reference": {"value": SPEED[cell], "low": None, "high": None}} if cell in SPEED else {}
     write_json(folder / "latency.json", {"host": {"cpu": "one"}, "single_stream": speed})
 
 

@@ -57,7 +57,12 @@ def intervals(heading: str, found: pd.DataFrame, name: str, form: Format) -> Col
 
 def millions(heading: str, values: Iterable[Any]) -> Column:
     """Counts in millions: two decimals, more for a model of a few thousand parameters."""
-    found = [None if value is None else value / 1e6 for value in _numbers(values)]
+    return of_any_size(heading, (None if value is None else value / 1e6 for value in _numbers(values)))
+
+
+def of_any_size(heading: str, values: Iterable[Any]) -> Column:
+    """Positive numbers with two decimals, and four below 0.1."""
+    found = _numbers(values)
     return Column(heading, found, [Format(4 if value is not None and value < 0.1 else 2) for value in found])
 
 

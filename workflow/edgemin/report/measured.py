@@ -85,3 +85,23 @@ def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
             found[f"{metric}{end}"] = mean_of(rows, metric + end, "single_stream")
     found["sentences_per_second"] = mean_of(rows, "sentences_per_second", "throughput")
     return found
+
+
+def count_of(name: str, seeds: Sequence[Mapping[str, Any]]) -> float:
+    """Mean over seeds of a number of size.json."""
+    return float(np.mean([read_json(Path(seed["folder"]) / "size.json")[name] for seed in seeds]))
+
+
+def log_speed(seeds: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Log of how many times faster than the teacher, mean over seeds of one class of machine, and half the width of its interval; without one
+    (a single round) it is not a number."""
+    logs = []
+    for seed in of_one_machine(seeds):
+        ratio = read_json(Path(seed["folder"]) / "latency.json")["single_stream"].get("speedup_over_reference")
+        if ratio is None:
+            logs.append((0.0, 0.0))  # the teacher itself
+        else:
+            wide = np.nan if ratio["low"] is None else np.log(ratio["high"] / ratio["low"]) / 2
+            logs.append((np.log(ratio["value"]), wide))
+    middle, half = np.mean(logs, axis=0)
+    return float(middle), float(half)

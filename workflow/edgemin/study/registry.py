@@ -28,8 +28,8 @@ class Group:
     plural: str
     folder: str
     """The package whose parts they are."""
-    base: tuple[str, str]
-    """Module and name of the class that all of them are below."""
+    base: str
+    """The class that all of them are below, with its module. A name: its module imports this one."""
     tag: str | None = None
     """For settings models of a study: the key that names the thing. Else a thing is an object, with an attribute `name`."""
     files: bool = False
@@ -71,22 +71,22 @@ class Group:
 
 
 OBJECTIVES = Group(
-    "objective", "objectives", "edgemin.methods.objectives", ("edgemin.study.term", "Term"), tag="objective", halves=("loss",)
+    "objective", "objectives", "edgemin.methods.objectives", "edgemin.study.term.Term", tag="objective", halves=("loss",)
 )
-STRUCTURES = Group("structure", "structures", "edgemin.methods.structures", ("edgemin.study.pruning", "Pruning"), tag="structure")
-CRITERIA = Group("criterion", "criteria", "edgemin.methods.criteria", ("edgemin.study.criterion", "Criterion"), halves=("score",))
-SCHEMES = Group("scheme", "schemes", "edgemin.methods.schemes", ("edgemin.study.quantizing", "Quantizing"), tag="scheme")
-RUNTIMES = Group("runtime", "runtimes", "edgemin.runtimes", ("edgemin.study.runtime", "Runtime"), halves=("run", "stored"))
-FAMILIES = Group("family", "families", "edgemin.encoders.families", ("edgemin.study.family", "Family"), halves=("blocks",))
+STRUCTURES = Group("structure", "structures", "edgemin.methods.structures", "edgemin.study.pruning.Pruning", tag="structure")
+CRITERIA = Group("criterion", "criteria", "edgemin.methods.criteria", "edgemin.study.criterion.Criterion", halves=("score",))
+SCHEMES = Group("scheme", "schemes", "edgemin.methods.schemes", "edgemin.study.quantizing.Quantizing", tag="scheme")
+RUNTIMES = Group("runtime", "runtimes", "edgemin.runtimes", "edgemin.study.runtime.Runtime", halves=("run", "stored"))
+FAMILIES = Group("family", "families", "edgemin.encoders.families", "edgemin.study.family.Family", halves=("blocks",))
 KINDS = Group(
     "kind of task",
     "kinds of task",
     "edgemin.data.kinds",
-    ("edgemin.study.kind", "Kind"),
+    "edgemin.study.kind.Kind",
     halves=("labels", "scores", "losses", "answer"),
 )
-TABLES = Group("table", "tables", "edgemin.report.tables", ("edgemin.study.table", "Table"), files=True)
-PLOTS = Group("plot", "plots", "edgemin.report.plots", ("edgemin.study.table", "Plot"), halves=("draw",))
+TABLES = Group("table", "tables", "edgemin.report.tables", "edgemin.study.table.Table", files=True)
+PLOTS = Group("plot", "plots", "edgemin.report.plots", "edgemin.study.table.Plot", halves=("draw",))
 GROUPS = (OBJECTIVES, STRUCTURES, CRITERIA, SCHEMES, RUNTIMES, FAMILIES, KINDS, TABLES, PLOTS)
 
 
@@ -99,7 +99,6 @@ def settings_halves() -> set[str]:
 
 @cache
 def _all(group: Group) -> dict[str, Any]:
-    base = getattr(import_module(group.base[0]), group.base[1])
     things = {}
     for info in sorted(pkgutil.iter_modules(import_module(group.folder).__path__), key=lambda info: info.name):
         if info.ispkg == group.files:
@@ -108,13 +107,13 @@ def _all(group: Group) -> dict[str, Any]:
         classes = [
             one
             for one in vars(module).values()
-            if isinstance(one, type) and issubclass(one, base) and one.__module__ == module.__name__
+            if isinstance(one, type) and one.__module__ == module.__name__ and _is_below(one, group.base)
         ]
         where = f"{group.path}/{info.name}"
         if len(classes) != 1:
             raise EdgeminError(
                 f"{where}: has {len(classes) or 'no'} settings {'classes' if classes else 'half'}: write one class below "
-                f"{group.base[0]}.{group.base[1]} in its {'file' if group.files else '__init__.py'}, or delete it"
+                f"{group.base} in its {'file' if group.files else '__init__.py'}, or delete it"
             )
         if info.ispkg and (missing := _missing(group, module)):
             raise EdgeminError(f"{where}: has a settings half alone; write {missing} beside its __init__.py, or delete it")
@@ -125,6 +124,11 @@ def _all(group: Group) -> dict[str, Any]:
             )
         things[name] = thing
     return things
+
+
+def _is_below(one: type, base: str) -> bool:
+    """Whether a class derives from the class with this name."""
+    return any(f"{parent.__module__}.{parent.__qualname__}" == base for parent in one.__mro__)
 
 
 def _missing(group: Group, module: Any) -> str:

@@ -90,6 +90,8 @@ class Table:
         raise NotImplementedError
 
 
+COUNTED = {"smaller": "bytes", "fewer": "logical"}
+"""By what cells are compared -> what is counted of it in size.json."""
 MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", "latency.json")
 
 
@@ -101,6 +103,11 @@ def measured_files(row: Mapping[str, Any]) -> list[str]:
 def rows_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The cells of a table, whether it has blocks or not."""
     return [row for block in spec.get("blocks", [spec]) for row in block["rows"]]
+
+
+def seeds_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The seeds of all cells of a table."""
+    return [seed for row in rows_of(spec) for seed in row["seeds"]]
 
 
 class RuntimeTable(Table):
@@ -157,6 +164,15 @@ def common_runtime(study: Study, cells: Iterable[str]) -> str | None:
     chains = [study.chain(cell) for cell in cells]
     names = dict.fromkeys([*study.runtimes, *(name for chain in chains for name in study.runtimes_of(chain))])
     return next((name for name in names if all(name in study.runtimes_of(chain) for chain in chains)), None)
+
+
+@refuses
+def not_together(study: Study, key: str, cells: Sequence[str]) -> Iterator[str]:
+    """What keeps cells from being compared with each other: names of no cell, or no runtime in which all are measured. key: that names them."""
+    missing = [cell for cell in cells if cell not in study.cells]
+    yield from (study.no_cell(key, cell) for cell in missing)
+    if not missing and common_runtime(study, cells) is None:
+        yield f"{key}: cells {', '.join(cells)} are measured in no runtime together"
 
 
 @refuses

@@ -10,7 +10,7 @@ from edgemin.plan.plan import Plan
 from edgemin.plan.records import Records
 from edgemin.study import registry, rows
 from edgemin.study.base import spec_of
-from edgemin.study.table import Plot, Table, measured_files, rows_of
+from edgemin.study.table import Plot, Table, measured_files, seeds_of
 
 
 class WriteStudy(Job):
@@ -109,7 +109,7 @@ class WriteTable(Report):
         return {form: self.paths.table(self.table.name, form) for form in self.table.forms}
 
     def read(self) -> Inputs:
-        seeds = [seed for row in rows_of(self.table.spec(self.plan)) for seed in row["seeds"]]
+        seeds = seeds_of(self.table.spec(self.plan))
         return {"measured": list(dict.fromkeys(file for seed in seeds for file in self.table.needs(seed)))}
 
     def contents(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgemin.study.chains import ROOT
 from edgemin.study.rows import block
-from edgemin.study.table import Table, rows_of
+from edgemin.study.table import Table, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +58,7 @@ class CellsTable(Table):
         from edgemin.report.statistics.adjust import said
 
         found = frame(spec)
-        measured = [seed for row in rows_of(spec) for seed in row["seeds"]]
-        write_table(self, spec, folder, found, shown(found), f"{NOTE} {latency_said(measured)} {said(found)}")
+        write_table(self, spec, folder, found, shown(found), f"{NOTE} {latency_said(seeds_of(spec))} {said(found)}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:

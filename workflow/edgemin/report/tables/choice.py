@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgemin.study.base import refuses
 from edgemin.study.choice import Choice
 from edgemin.study.rows import judged, row_in
-from edgemin.study.table import Table, common_runtime
+from edgemin.study.table import COUNTED, Table, common_runtime, not_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +42,7 @@ class Choices(Table):
     @refuses
     def problems(self, study: Study) -> Iterator[str]:
         for number, one in enumerate(self.said(study)):
-            key = f"tables.choice.{number}"
-            missing = [cell for cell in one.cells if cell not in study.cells]
-            yield from (study.no_cell(key, cell) for cell in missing)
-            if not missing and common_runtime(study, one.cells) is None:
-                yield f"{key}: cells {', '.join(one.cells)} are measured in no runtime together"
+            yield from not_together(study, f"tables.choice.{number}", one.cells)
 
     def spec(self, plan: Plan) -> dict[str, Any]:
         stages = []
@@ -128,18 +124,13 @@ def winner(stage: Mapping[str, Any], means: Mapping[str, float], costs: Mapping[
 
 def _cost(by: str, seeds: Sequence[Mapping[str, Any]]) -> float:
     """Mean over seeds of what is to be low: bytes, weights, or the share of the teacher's time. Not a number where quality alone counts."""
-    import numpy as np
+    from math import exp, nan
 
-    from edgemin.core.files import read_json
-    from edgemin.report.measured import of_one_machine
+    from edgemin.report.measured import count_of, log_speed
 
     if by == "quality":
-        return float("nan")
-    if by == "faster":
-        timed = [read_json(Path(seed["folder"]) / "latency.json")["single_stream"] for seed in of_one_machine(seeds)]
-        return float(np.exp(np.mean([-np.log(one.get("speedup_over_reference", {"value": 1})["value"]) for one in timed])))
-    count = {"smaller": "bytes", "fewer": "logical"}[by]
-    return float(np.mean([read_json(Path(seed["folder"]) / "size.json")[count] for seed in seeds]))
+        return nan
+    return exp(-log_speed(seeds)[0]) if by == "faster" else count_of(COUNTED[by], seeds)
 
 
 def shown(found: pd.DataFrame) -> list[Column]:
@@ -173,11 +164,7 @@ def _rule(row: pd.Series, factor: float) -> str:
 def _counted(found: pd.DataFrame) -> Column:
     """What is to be low, in the unit of each row's rule; of time how many times faster than the teacher."""
     from edgemin.report import columns
-    from edgemin.report.number import Format
 
     units = {"faster": "× faster", "smaller": " MB", "fewer": " million weights", "quality": ""}
-    values = [1 / row["cost"] if row["by"] == "faster" else row["cost"] / 1e6 for _, row in found.iterrows()]
-    forms = [Format(4 if by != "faster" and value < 0.1 else 2) for by, value in zip(found["by"], values, strict=True)]
-    return replace(
-        columns.numbers("counted", values, Format(2)), format=forms, after=[units[by] for by in found["by"]], missing=""
-    )
+    values = (1 / found["cost"]).where(found["by"] == "faster", found["cost"] / 1e6)
+    return replace(columns.of_any_size("counted", values), after=[units[by] for by in found["by"]], missing="")

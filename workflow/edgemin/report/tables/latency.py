@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study.rows import row_in
-from edgemin.study.table import Table, rows_of
+from edgemin.study.table import Table, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,8 +62,7 @@ class LatencyTable(Table):
         from edgemin.report.measured import latency_said
 
         found = frame(spec)
-        seeds = [seed for row in rows_of(spec) for seed in row["seeds"]]
-        write_table(self, spec, folder, found, shown(found), f"{NOTE} {latency_said(seeds)}")
+        write_table(self, spec, folder, found, shown(found), f"{NOTE} {latency_said(seeds_of(spec))}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from edgemin.study.base import refuses
 from edgemin.study.chains import Chain
 from edgemin.study.rows import judged as judged_by
 from edgemin.study.rows import row
-from edgemin.study.table import BlockTable, rows_of
+from edgemin.study.table import BlockTable, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ class Quantization(BlockTable):
         from edgemin.report.statistics.adjust import said
 
         found = frame(spec)
-        seeds = [seed for one in rows_of(spec) for seed in one["seeds"]]
+        seeds = seeds_of(spec)
         hosts = [read_json(Path(seed["folder"]) / "latency.json")["host"] for seed in seeds]
         note = f"{NOTE} {latency_said(seeds)} {said(found)}"
         if not all(_DOT_PRODUCTS & set(host["flags"]) for host in hosts):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgemin.study.chains import STAGES
 from edgemin.study.rows import block
-from edgemin.study.table import RuntimeTable, rows_of
+from edgemin.study.table import RuntimeTable, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,8 +80,7 @@ def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, ref
     from edgemin.report.statistics.adjust import said
 
     found = frame_of(spec["blocks"], stepwise=reference == "the row above")
-    measured = [seed for row in rows_of(spec) for seed in row["seeds"]]
-    note = f"{NOTE.format(reference=reference)} {latency_said(measured)} {said(found)}"
+    note = f"{NOTE.format(reference=reference)} {latency_said(seeds_of(spec))} {said(found)}"
     write_table(table, spec, folder, found, shown(found, stages=table.name == "subsets"), note)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgemin.study.base import refuses
 from edgemin.study.rows import judged, row_in
 from edgemin.study.statements import Statement
-from edgemin.study.table import Table, common_runtime
+from edgemin.study.table import COUNTED, Table, common_runtime, not_together, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +29,6 @@ NOTE = (
     "each against the teacher's in the same jobs. Holds: the whole 95 % interval is on the side that the statement is on; does not hold: it is "
     "on the other side; else not shown. A statement holds if all its lines do, and does not if one does not."
 )
-EXACT = {"smaller": "bytes", "fewer": "logical"}
-"""What is counted of a comparison, in size.json."""
 FEW = "these checkpoints"
 """Of what a verdict on quality speaks below four seeds."""
 
@@ -50,11 +48,7 @@ class Statements(Table):
     def problems(self, study: Study) -> Iterator[str]:
         for number, one in enumerate(self.said(study)):
             for which, shown in enumerate(one.shows):
-                key = f"tables.statements.{number}.shows.{which}"
-                missing = [cell for cell in (shown.cell, *shown.than) if cell not in study.cells]
-                yield from (study.no_cell(key, cell) for cell in missing)
-                if not missing and common_runtime(study, [shown.cell, *shown.than]) is None:
-                    yield f"{key}: cells {shown.cell}, {', '.join(shown.than)} are measured in no runtime together"
+                yield from not_together(study, f"tables.statements.{number}.shows.{which}", [shown.cell, *shown.than])
 
     def spec(self, plan: Plan) -> dict[str, Any]:
         study, rows, statements = plan.study, {}, []
@@ -78,8 +72,7 @@ class Statements(Table):
         from edgemin.report.statistics.adjust import speaks_of
 
         found = frame(spec)
-        seeds = [seed for row in spec["rows"] for seed in row["seeds"]]
-        note = f"{NOTE} {latency_said(seeds)} {speaks_of(max(len(row['seeds']) for row in spec['rows']))}"
+        note = f"{NOTE} {latency_said(seeds_of(spec))} {speaks_of(max(len(row['seeds']) for row in spec['rows']))}"
         write_table(self, spec, folder, found, shown(found), note)
 
 
@@ -117,7 +110,7 @@ def _line(statement: Mapping[str, Any], shown: Mapping[str, Any], rows: Mapping[
 def _measured(by: str, statement: Mapping[str, Any], ours: Seeds, theirs: Seeds) -> Interval:
     if by == "quality":
         return _quality(statement, ours, theirs)
-    return _exact(EXACT[by], ours, theirs) if by in EXACT else _faster(ours, theirs)
+    return _exact(COUNTED[by], ours, theirs) if by in COUNTED else _faster(ours, theirs)
 
 
 def verdict_on(interval: Interval, bound: float, side: int) -> str:
@@ -148,13 +141,10 @@ def _quality(statement: Mapping[str, Any], ours: Seeds, theirs: Seeds) -> Interv
 
 def _exact(name: str, ours: Seeds, theirs: Seeds) -> Interval:
     """Counts are known exactly."""
-    import numpy as np
-
-    from edgemin.core.files import read_json
     from edgemin.measure.blocks import Interval
+    from edgemin.report.measured import count_of
 
-    one, other = (np.mean([read_json(Path(seed["folder"]) / "size.json")[name] for seed in seeds]) for seeds in (ours, theirs))
-    return Interval(*[float(other / one)] * 3)
+    return Interval(*[count_of(name, theirs) / count_of(name, ours)] * 3)
 
 
 def _faster(ours: Seeds, theirs: Seeds) -> Interval:
@@ -162,30 +152,11 @@ def _faster(ours: Seeds, theirs: Seeds) -> Interval:
     import numpy as np
 
     from edgemin.measure.blocks import Interval
+    from edgemin.report.measured import log_speed
 
-    (one, half), (other, wide) = _log_speed(ours), _log_speed(theirs)
+    (one, half), (other, wide) = log_speed(ours), log_speed(theirs)
     middle, reach = one - other, float(np.hypot(half, wide))
     return Interval(*(float(np.exp(end)) for end in (middle, middle - reach, middle + reach)))
-
-
-def _log_speed(seeds: Seeds) -> tuple[float, float]:
-    """Log of how many times faster than the teacher, mean over seeds of one class of machine, and half the width of its interval; without one
-    (a single round) it is not a number."""
-    import numpy as np
-
-    from edgemin.core.files import read_json
-    from edgemin.report.measured import of_one_machine
-
-    found = []
-    for seed in of_one_machine(seeds):
-        ratio = read_json(Path(seed["folder"]) / "latency.json")["single_stream"].get("speedup_over_reference")
-        if ratio is None:
-            found.append((0.0, 0.0))  # the teacher itself
-        else:
-            wide = np.nan if ratio["low"] is None else np.log(ratio["high"] / ratio["low"]) / 2
-            found.append((np.log(ratio["value"]), wide))
-    middle, half = np.mean(found, axis=0)
-    return float(middle), float(half)
 
 
 def shown(found: pd.DataFrame) -> list[Column]:
@@ -218,4 +189,4 @@ def shown(found: pd.DataFrame) -> list[Column]:
 
 def _ends(found: pd.DataFrame) -> dict[str, pd.Series]:
     """Ends of the intervals; counts are known exactly, and have none."""
-    return {f"value_{end}": found[end].where(~found["by"].isin(EXACT)) for end in ("low", "high")}
+    return {f"value_{end}": found[end].where(~found["by"].isin(COUNTED)) for end in ("low", "high")}
