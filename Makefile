@@ -48,7 +48,7 @@ quantization: .venv/ready ## which precision, which scheme; and what PyTorch's p
 latency: .venv/ready ## tails, from text to answer, by length, the first answer and memory, of the ladder
 	$(RUN) -- table_latency
 
-choice: .venv/ready ## how the ladder `best` was chosen on validation, stage by stage
+choice: .venv/ready ## which alternative wins on validation, stage by stage, in a study that lists them
 	$(RUN) -- table_choice
 
 statements: .venv/ready ## sentences of the literature that the study can test: which hold

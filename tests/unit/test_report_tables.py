@@ -222,6 +222,12 @@ def test_with_one_round_a_ratio_has_no_interval_and_the_table_says_so(spec, tmp_
             "tables.combinations: the study has none; add a first cell and others (config/README.md)",
         ),
         ("orders", {"blocks": []}, "tables.orders: the study has none; add a first cell and others (config/README.md)"),
+        ("choice", {"blocks": []}, "tables.choice: the study has none; add stages and their alternatives (config/README.md)"),
+        (
+            "statements",
+            {"rows": [], "of": [], "statements": []},
+            "tables.statements: the study has none; add statements and comparisons (config/README.md)",
+        ),
         (
             "sensitivity",
             {"rows": [{"seeds": []}]},

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgemin.core.errors import EdgeminError
 from edgemin.study.base import refuses
 from edgemin.study.choice import Choice
 from edgemin.study.rows import judged, row_in
@@ -31,7 +32,7 @@ READS = {"quality": [], "smaller": ["size.json"], "fewer": ["size.json"], "faste
 class Choices(Table):
     name = "choice"
     title = "Choices"
-    caption = "What was chosen on validation for each stage of the best ladder, by which rule, and the alternatives that lost."
+    caption = "What was chosen on validation for each stage of a ladder, by which rule, and the alternatives that lost."
     key = list[Choice]
     default = []
     meaning = "stages of a ladder, their alternatives, and which was chosen. Made by the target `table_choice`"
@@ -72,6 +73,8 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     """One row for each alternative, numbers unrounded; a cell that is there to be compared with alone has no `taken`."""
     import pandas as pd
 
+    if not spec["blocks"]:
+        raise EdgeminError("tables.choice: the study has none; add stages and their alternatives (config/README.md)")
     return pd.DataFrame([row for stage in spec["blocks"] for row in _rows(stage)])
 
 

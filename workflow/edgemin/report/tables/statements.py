@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgemin.core.errors import EdgeminError
 from edgemin.study.base import refuses
 from edgemin.study.rows import judged, row_in
 from edgemin.study.statements import Statement
@@ -80,6 +81,8 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     """One row for each comparison, numbers unrounded; `verdict` of the comparison, `overall` of its statement."""
     import pandas as pd
 
+    if not spec["statements"]:
+        raise EdgeminError("tables.statements: the study has none; add statements and comparisons (config/README.md)")
     rows = dict(zip(spec["of"], spec["rows"], strict=True))
     found = []
     for one in spec["statements"]:
