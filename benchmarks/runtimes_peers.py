@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from edgemin import load
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.schemes.int8_dynamic.in_torch import pack
 from edgemin.methods.schemes.int8_nncf import Int8Nncf
 from edgemin.study import registry
@@ -32,7 +32,7 @@ class Nncf(Runtime):
 
     def open(self, folder: Path, threads: int) -> Run:
         variant = Int8Nncf(scheme="int8_nncf")
-        variant.quantize(Given(folder, self.scratch, {"variant": variant.model_dump(), "seed": 0}, self.train))
+        variant.quantize(QuantizeInputs(folder, self.scratch, {"variant": variant.model_dump(), "seed": 0}, self.train))
         return registry.RUNTIMES[variant.backend].open(self.scratch, threads)
 
 

@@ -33,7 +33,7 @@ from edgemin.study.term import needs_of
 from edgemin.training.data import Examples, Signals
 from edgemin.training.phase import train
 from edgemin.training.precision import resolve
-from edgemin.training.settings import Given, Settings
+from edgemin.training.settings import Settings, TrainingInputs
 from edgemin.training.supervised import Supervised
 
 BATCH = 32
@@ -180,7 +180,7 @@ def ours(bench: Bench, phase: Phase, seed: int, last: int, folder: Path) -> Watc
     signals = CachedSignals(list(files.values()), examples, TAUGHT) if files else None
     settings = Settings(METRIC, kind_of({"metric": METRIC}), seed, precision, folder / "scratch")
     with watch.running():
-        train(student, [phase], lambda _: term, Given(examples, examples, settings, signals))
+        train(student, [phase], lambda _: term, TrainingInputs(examples, examples, settings, signals))
     return watch
 
 

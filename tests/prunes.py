@@ -7,7 +7,7 @@ from typing import Any
 
 from edgemin.core.files import read_json
 from edgemin.encoders import checkpoint
-from edgemin.methods.distill.teachers import Lessons
+from edgemin.methods.distill.teachers import TeacherFiles
 from edgemin.methods.prune.stage import prune
 from edgemin.study.structure import Structure
 from edgemin.training.run import Files
@@ -22,19 +22,19 @@ def prune_into(
     variant: dict,
     texts: Path | None = None,
     tokenizer: Path | None = None,
-    lessons: Lessons | None = None,
+    teacher_files: TeacherFiles | None = None,
 ) -> dict[str, Any]:
     """Run the job; returns its history.
 
     tokens: folder of those of the splits. texts: what the recovery reads, by the tokenizer that the model gets; the training
-    split, if nothing is said. tokenizer: folder of that tokenizer; the parent's. lessons: of the parent, without signals.
+    split, if nothing is said. tokenizer: folder of that tokenizer; the parent's. teacher_files: of the parent, without signals.
     """
     texts = texts or tokens / "train.arrow"
     prune(
         parent,
         tokenizer or parent,
         sentences=tokens / "train.arrow",
-        lessons=lessons or Lessons(parent, texts),
+        teacher_files=teacher_files or TeacherFiles(parent, texts),
         files=Files(texts, tokens / "validation.arrow", out, out.parent / "scratch"),
         spec={**SPEC, "variant": variant},
     )

@@ -17,7 +17,7 @@ from edgemin.data.tokenizing import write_tokens
 from edgemin.data.tokens import Tokens
 from edgemin.encoders.onnx_export import export_checkpoint
 from edgemin.measure import host
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.plan.plan import Plan
 from edgemin.study.read import read_study
 from edgemin.study.runtime import Runtime
@@ -73,7 +73,7 @@ def finished(plan, source, trained, save, data, tokens) -> None:
     save(trained, floats)
     export_checkpoint(floats, spec={})
     variant = plan.study.quantize["int8_dynamic_ort"]
-    variant.quantize(Given(floats, quantized, {"variant": variant.model_dump()}))
+    variant.quantize(QuantizeInputs(floats, quantized, {"variant": variant.model_dump()}))
     for split in ("train", "test"):
         rows = store.read_split(data, split).assign(label=answers(trained, tokens / f"{split}.arrow"))
         assert 0.3 < rows["label"].mean() < 0.7

@@ -23,7 +23,7 @@ from edgemin.deploy.bundle import make_bundle, predict_script
 from edgemin.encoders import checkpoint
 from edgemin.measure.host import host
 from edgemin.measure.quality import predict as predict_all
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize
 from edgemin.plan.paths import BUNDLE
 from edgemin.study.pins import described
@@ -59,7 +59,7 @@ def measured(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(exported, measured, data, tmp_path_factory):
     model, out = tmp_path_factory.mktemp("int8"), tmp_path_factory.mktemp("bundle")
-    quantize(Given(exported, model, {"variant": {"backend": "onnxruntime"}}))
+    quantize(QuantizeInputs(exported, model, {"variant": {"backend": "onnxruntime"}}))
     make_bundle(model, measured, data, out, SPEC)
     return out
 
@@ -194,12 +194,12 @@ def test_load_gives_the_pytorch_model_where_there_is_one(exported, tmp_path):
         "token_type_ids": np.zeros((1, 3), np.int64),
     }
     for backend, scheme in (("torch", "int8_dynamic"), ("torch", "bf16")):
-        quantize(Given(exported, tmp_path / scheme, {"variant": {"backend": backend, "scheme": scheme}}))
+        quantize(QuantizeInputs(exported, tmp_path / scheme, {"variant": {"backend": backend, "scheme": scheme}}))
         with torch.inference_mode():
             found = edgemin.load(tmp_path / scheme)(**{name: torch.from_numpy(x) for name, x in inputs.items()}).logits
         assert np.array_equal(found.float().numpy(), open_model(tmp_path / scheme, "torch", 1)(inputs))
     assert edgemin.load(exported).config.to_dict() == checkpoint.load(exported).config.to_dict()
-    quantize(Given(exported, tmp_path / "onnx", {"variant": {"backend": "onnxruntime"}}))
+    quantize(QuantizeInputs(exported, tmp_path / "onnx", {"variant": {"backend": "onnxruntime"}}))
     with pytest.raises(EdgeminError, match=r"holds a model for ONNX Runtime alone; open model\.onnx"):
         edgemin.load(tmp_path / "onnx")
 
@@ -219,7 +219,7 @@ def test_load_says_who_opens_what_is_for_another_runtime(tmp_path, variant, word
 
 
 def test_a_config_that_was_changed_is_named_before_its_scheme_is_read(exported, tmp_path):
-    quantize(Given(exported, tmp_path, {"variant": {"backend": "torch", "scheme": "bf16"}}))
+    quantize(QuantizeInputs(exported, tmp_path, {"variant": {"backend": "torch", "scheme": "bf16"}}))
     write_json(tmp_path / "config.json", {**read_json(tmp_path / "config.json"), "edgemin_quantization": {"scheme": "none"}})
     with pytest.raises(EdgeminError, match=f"^{tmp_path}/config.json: its sha256 differs"):
         edgemin.load(tmp_path)

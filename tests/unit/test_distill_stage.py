@@ -97,33 +97,33 @@ def test_a_student_of_its_own_starts_from_the_layers_that_are_named(parent, sour
 
 
 @pytest.fixture
-def lessons(parent, tokens, tmp_path):
-    """lessons(limit_gb): cache what a teacher says; where it is."""
+def teacher_files(parent, tokens, tmp_path):
+    """teacher_files(limit_gb): cache what a teacher says; where it is."""
 
-    def make(limit_gb: float = 8.0, needs=("logits", "qkv_last"), texts=tokens / "train.arrow") -> teachers.Lessons:
+    def make(limit_gb: float = 8.0, needs=("logits", "qkv_last"), texts=tokens / "train.arrow") -> teachers.TeacherFiles:
         for need in needs:
             spec = {**SPEC, "limit_gb": limit_gb}
-            teachers.cache(teachers.Lessons(parent, texts), need, tmp_path / f"{need}.json", spec)
-        return teachers.Lessons(parent, texts, [tmp_path / f"{need}.json" for need in needs])
+            teachers.cache(teachers.TeacherFiles(parent, texts), need, tmp_path / f"{need}.json", spec)
+        return teachers.TeacherFiles(parent, texts, [tmp_path / f"{need}.json" for need in needs])
 
     return make
 
 
-def test_a_manifest_says_what_was_stored_and_what_it_was_made_from(lessons, parent, tokens, tmp_path):
+def test_a_manifest_says_what_was_stored_and_what_it_was_made_from(teacher_files, parent, tokens, tmp_path):
     """Four bytes for each of 96 texts' two logits, beside a header; too much for a limit of 767."""
-    [manifest] = lessons(needs=["logits"]).caches
+    [manifest] = teacher_files(needs=["logits"]).caches
     told = read_json(manifest)
     made_from = {"teacher": sha256(parent / "model.safetensors"), "data": sha256(tokens / "train.arrow")}
     assert told.pop("seconds") > 0
     assert told == {"need": "logits", "live": False, "bytes": 768, **made_from}
     assert manifest.with_suffix(".safetensors").stat().st_size > 768
     manifest.with_suffix(".safetensors").unlink()
-    [manifest] = lessons(767e-9, needs=["logits"]).caches
+    [manifest] = teacher_files(767e-9, needs=["logits"]).caches
     assert read_json(manifest) == {"need": "logits", "live": True, "bytes": 768, "seconds": 0, **made_from}
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_signals_are_the_same_from_a_cache_a_lost_cache_or_a_live_teacher(parent, tokens, train, lessons, tmp_path, caplog):
+def test_signals_are_the_same_from_a_cache_a_lost_cache_or_a_live_teacher(parent, tokens, train, teacher_files, tmp_path, caplog):
     """Above the limit nothing is stored: 96 sentences of two logits are 768 bytes, Q, K and V are more."""
     caplog.set_level(logging.INFO)
     indices = np.argsort(train.lengths, kind="stable")[:64].tolist()  # the batch that the cache is computed in
@@ -132,7 +132,7 @@ def test_signals_are_the_same_from_a_cache_a_lost_cache_or_a_live_teacher(parent
     for limit, lose in ((8.0, False), (8.0, True), (768e-9, False), (0.0, False)):
         for path in tmp_path.glob("*.safetensors"):
             path.unlink()
-        found = lessons(limit)
+        found = teacher_files(limit)
         stored = {path.stem: path for path in tmp_path.glob("*.safetensors")}
         assert set(stored) == {file.stem for file in found.caches if not read_json(file)["live"]}
         assert [read_json(file)["live"] for file in found.caches] == [limit == 0, limit < 8]
@@ -145,24 +145,26 @@ def test_signals_are_the_same_from_a_cache_a_lost_cache_or_a_live_teacher(parent
     for batch in batches[1:]:
         assert batch.keys() == batches[0].keys()
         assert all(torch.equal(batch[name], batches[0][name]) for name in batch)
-    assert teachers.signals(teachers.Lessons(parent, tokens / "train.arrow"), parent, SPEC, train) is None
+    assert teachers.signals(teachers.TeacherFiles(parent, tokens / "train.arrow"), parent, SPEC, train) is None
 
 
 @pytest.fixture
 def job(parent, tokens, tmp_path):
-    """job(variant, lessons, out): run it; its phases, as the history tells them."""
+    """job(variant, teacher_files, out): run it; its phases, as the history tells them."""
 
-    def run(variant: Distill, lessons: teachers.Lessons, out="out", texts=tokens / "train.arrow", **changes) -> list[dict]:
+    def run(
+        variant: Distill, teacher_files: teachers.TeacherFiles, out="out", texts=tokens / "train.arrow", **changes
+    ) -> list[dict]:
         files = Files(texts, tokens / "validation.arrow", tmp_path / out, tmp_path / "scratch")
-        distill(parent, None, lessons, files, {**SPEC, "variant": variant.model_dump(mode="json"), **changes})
+        distill(parent, None, teacher_files, files, {**SPEC, "variant": variant.model_dump(mode="json"), **changes})
         return read_json(tmp_path / out / "history.json")["phases"]
 
     return run
 
 
-def test_a_distill_job_from_caches_to_checkpoint(parent, tokens, lessons, job, tmp_path):
+def test_a_distill_job_from_caches_to_checkpoint(parent, tokens, teacher_files, job, tmp_path):
     """96 sentences in batches of 32 are three updates; the student keeps the one head of its parent's second layer."""
-    [phase] = job(variant({"layers": [1]}), lessons())
+    [phase] = job(variant({"layers": [1]}), teacher_files())
     assert Structure.of(checkpoint.load(tmp_path / "out").config).heads == ((1,),)
     assert phase["updates"] == 3
     assert set(phase["last_terms"]) == {"logits", "minilmv2"}
@@ -172,7 +174,7 @@ def test_a_distill_job_from_caches_to_checkpoint(parent, tokens, lessons, job, t
     assert list(parents) == [str(file) for file in made_from]
 
 
-def test_a_distill_job_in_tinyberts_two_steps(parent, lessons, job, tmp_path):
+def test_a_distill_job_in_tinyberts_two_steps(parent, teacher_files, job, tmp_path):
     """The intermediate step chooses no epoch and has a projection of 16 by 16; the prediction step reads its logits out of
     the caches of the other. The checkpoint is a student's and no more."""
     terms = [{"objective": "tinybert", "layers": 2}], [{"objective": "logits", "loss": "cross_entropy"}]
@@ -180,7 +182,7 @@ def test_a_distill_job_in_tinyberts_two_steps(parent, lessons, job, tmp_path):
     asked = Distill.model_validate({"student": "parent", "phases": phases})
     needs = needs_of([term for phase in asked.phases for term in phase.terms])
     assert needs == ["hidden_map2", "scores_map2"]
-    first, second = job(asked, lessons(needs=needs))
+    first, second = job(asked, teacher_files(needs=needs))
     assert set(first["last_terms"]) == {"tinybert", "tinybert.embeddings", "tinybert.hidden", "tinybert.attention"}
     assert set(second["last_terms"]) == {"logits"}
     assert [phase["projection_parameters"] for phase in (first, second)] == [16 * 16, 0]
@@ -188,12 +190,12 @@ def test_a_distill_job_in_tinyberts_two_steps(parent, lessons, job, tmp_path):
     assert read_weights(tmp_path / "out" / "model.safetensors").keys() == read_weights(parent / "model.safetensors").keys()
 
 
-def test_a_distill_job_checks_what_is_known_now(lessons, job):
+def test_a_distill_job_checks_what_is_known_now(teacher_files, job):
     """Its student's heads were cut: the job finds that out, whatever planning knew."""
     terms = [{"objective": "minilmv2", "relation_heads": 3}]
     asked = Distill.model_validate({"student": {"layers": [0]}, "phases": [{"terms": terms}]})
     with pytest.raises(EdgeminError, match=r"^minilmv2.relation_heads 3 does not divide both widths, student 12 and teacher 4;"):
-        job(asked, lessons(needs=["qkv_last"]))
+        job(asked, teacher_files(needs=["qkv_last"]))
 
 
 @pytest.fixture
@@ -208,32 +210,32 @@ def transfer(data, source, tmp_path):
     return tmp_path / "transfer.arrow"
 
 
-def test_a_distill_job_on_a_transfer_set(tokens, transfer, lessons, job, tmp_path):
+def test_a_distill_job_on_a_transfer_set(tokens, transfer, teacher_files, job, tmp_path):
     """80 texts in batches of 32 are three updates, in place of the 96 rows."""
     plain = variant({"layers": [1]}).model_dump(mode="json")
     plain["phases"][0]["terms"].append({"objective": "labels"})
-    asked, of_training = Distill.model_validate(plain), lessons()
-    of_others = teachers.Lessons(of_training.teacher, transfer, of_training.caches)
+    asked, of_training = Distill.model_validate(plain), teacher_files()
+    of_others = teachers.TeacherFiles(of_training.teacher, transfer, of_training.caches)
     with pytest.raises(EdgeminError, match="made with another data"):
         job(asked, of_others, texts=transfer)
-    [phase] = job(asked, lessons(texts=transfer), texts=transfer)
+    [phase] = job(asked, teacher_files(texts=transfer), texts=transfer)
     assert (phase["updates"], phase["examples_seen"]) == (3, 80)
     parents = check_provenance(tmp_path / "out")["parents"]
     assert str(transfer) in parents
     assert str(tokens / "train.arrow") not in parents
 
 
-def test_training_from_the_cache_gives_the_losses_of_a_live_teacher(lessons, job):
+def test_training_from_the_cache_gives_the_losses_of_a_live_teacher(teacher_files, job):
     """The teacher under bf16 autocast: its cache was computed in other batches, which moves the last of bf16's eight bits."""
     logs = []
     for name, limit in (("cached", 8.0), ("live", 0.0)):
-        phases = job(variant({"layers": [1]}, phases=2), lessons(limit), out=name, precision="bf16")
+        phases = job(variant({"layers": [1]}, phases=2), teacher_files(limit), out=name, precision="bf16")
         logs.append([entry["loss"] for phase in phases for entry in phase["log"] if "loss" in entry])
     assert len(logs[0]) == 6  # two phases of three updates, each logged
     assert logs[0] == pytest.approx(logs[1], rel=2**-7, abs=1e-4)
 
 
-def test_a_student_of_other_pieces_cannot_follow_tokens(data, source, lessons, tmp_path):
+def test_a_student_of_other_pieces_cannot_follow_tokens(data, source, teacher_files, tmp_path):
     """`good` is one piece of the teacher and several of the student."""
     student = shutil.copytree(source, tmp_path / "student")
     text = (student / "tokenizer.json").read_text(encoding="utf-8")
@@ -245,6 +247,6 @@ def test_a_student_of_other_pieces_cannot_follow_tokens(data, source, lessons, t
     first = rows["id"][rows["text"].str.contains(r"\bgood\b")].iloc[0]
     message = rf"^teacher and student split the text '{first}' of {tmp_path}/train.arrow into different pieces; token-level terms"
     with pytest.raises(EdgeminError, match=message):
-        teachers.signals(lessons(), student, SPEC, theirs)
-    signals = teachers.signals(lessons(needs=["logits"]), student, SPEC, theirs)
+        teachers.signals(teacher_files(), student, SPEC, theirs)
+    signals = teachers.signals(teacher_files(needs=["logits"]), student, SPEC, theirs)
     assert set(signals.batch([0], 16)) == {"logits"}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from transformers import AutoConfig
 
 from edgemin.encoders import checkpoint
-from edgemin.methods.prune.given import Given
+from edgemin.methods.prune.inputs import PruneInputs
 from edgemin.study.family import family_of
 from edgemin.study.registry import KINDS
 from edgemin.study.variants import prune_variant
@@ -40,7 +40,7 @@ def cut_as_a_job_does(model: Model, variants: list[dict]) -> tuple[Any, str]:
 
     def cut() -> Any:
         for variant in variants:
-            prune_variant(variant).cut(Given(built, KINDS["classification"], lambda: pytest.fail("reads no data"), seed=3))
+            prune_variant(variant).cut(PruneInputs(built, KINDS["classification"], lambda: pytest.fail("reads no data"), seed=3))
         return built
 
     return outcome(cut)

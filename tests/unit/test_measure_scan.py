@@ -12,7 +12,7 @@ from edgemin.core.errors import EdgeminError
 from edgemin.data.tokens import Tokens
 from edgemin.measure import quality
 from edgemin.measure.scan import scan
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize
 from edgemin.study.kind import kind_of
 from edgemin.study.registry import FAMILIES
@@ -81,7 +81,7 @@ def test_a_part_is_what_dynamic_int8_makes_of_it_alone(exported, scanned, plain,
     """A variant that skips all the others answers alike."""
     tables = part in ("embeddings", "all")
     variant = {"backend": "onnxruntime", "skip": OTHERS[part], "embeddings": tables}
-    quantize(Given(exported, tmp_path, {"variant": variant}))
+    quantize(QuantizeInputs(exported, tmp_path, {"variant": variant}))
     texts, answers = plain
     found = quality.predict(open_model(tmp_path, "onnxruntime", 1), texts, 1)
     [point] = [point for point in scanned["points"] if point["part"] == part]

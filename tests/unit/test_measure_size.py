@@ -11,7 +11,7 @@ from transformers import BertConfig
 from edgemin.core.errors import EdgeminError
 from edgemin.encoders import checkpoint
 from edgemin.measure import size
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize
 from edgemin.methods.schemes.int8_dynamic import Int8Dynamic, in_torch
 from edgemin.runtimes.torch import stored
@@ -32,7 +32,7 @@ def int8(exported, tmp_path_factory):
     """Folders of the exported model in INT8, by runtime."""
     folders = {"torch": tmp_path_factory.mktemp("torch"), "onnxruntime": tmp_path_factory.mktemp("onnxruntime")}
     for backend, folder in folders.items():
-        quantize(Given(exported, folder, {"variant": Int8Dynamic(backend=backend).model_dump()}))
+        quantize(QuantizeInputs(exported, folder, {"variant": Int8Dynamic(backend=backend).model_dump()}))
     return folders
 
 

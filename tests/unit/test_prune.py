@@ -18,7 +18,7 @@ from edgemin.encoders.blocks import layers_of
 from edgemin.encoders.surgery import keep_heads
 from edgemin.encoders.weights import read_weights
 from edgemin.methods.criteria.magnitude.score import units as magnitude
-from edgemin.methods.prune.given import Given
+from edgemin.methods.prune.inputs import PruneInputs
 from edgemin.methods.prune.units import units_of
 from edgemin.methods.structures.weights.cut import linear_weights
 from edgemin.study.family import family_of
@@ -141,14 +141,14 @@ def test_sentences_are_read_only_by_who_needs_them(tiny, variant):
 
     model = tiny()
     before = sum(int((parameter != 0).sum()) for parameter in model.parameters())
-    prune_variant(variant).cut(Given(model, KINDS["classification"], read, seed=0))
+    prune_variant(variant).cut(PruneInputs(model, KINDS["classification"], read, seed=0))
     assert sum(int((parameter != 0).sum()) for parameter in model.parameters()) < before
     needs = {"structure": variant.get("structure", "heads"), "criterion": "activation", "ratio": 0.5}
     if variant.get("structure") == "layers":
         needs = {**variant, "strategy": "contribution"}
     if variant.get("structure") != "weights":  # which no criterion ranks by sentences
         with pytest.raises(AssertionError, match="read"):
-            prune_variant(needs).cut(Given(tiny(), KINDS["classification"], read, seed=0))
+            prune_variant(needs).cut(PruneInputs(tiny(), KINDS["classification"], read, seed=0))
 
 
 @pytest.mark.parametrize("criterion", ["magnitude", "gradient", "taylor", "michel", "activation", "random"])

@@ -20,7 +20,7 @@ from edgemin.data import store
 from edgemin.data.tokenizer import load_tokenizer, tokenize
 from edgemin.data.tokenizing import write_tokens
 from edgemin.encoders import checkpoint
-from edgemin.methods.distill.teachers import Lessons, cache
+from edgemin.methods.distill.teachers import TeacherFiles, cache
 from edgemin.methods.structures.vocabulary.cut import keep_pieces
 from edgemin.methods.structures.vocabulary.tokenizer import KEPT, kept_pieces, write_tokenizer
 from edgemin.plan.jobs import Jobs
@@ -54,14 +54,14 @@ def few(data, tmp_path):
     return rows_file(store.read_split(data, "train")["text"].iloc[[0, 1, 30, 60, 90]], tmp_path / "few.arrow")
 
 
-def taught(teacher, rows, folder, needs) -> Lessons:
+def taught(teacher, rows, folder, needs) -> TeacherFiles:
     """What a teacher says of rows, in its own tokens."""
     tokens = folder / "teacher.arrow"
     write_tokens(rows, teacher, 16, tokens)
     caches = [folder / f"{need}.json" for need in needs]
     for need, manifest in zip(needs, caches, strict=True):
-        cache(Lessons(teacher, tokens), need, manifest, {**SPEC, "limit_gb": 1})
-    return Lessons(teacher, tokens, caches)
+        cache(TeacherFiles(teacher, tokens), need, manifest, {**SPEC, "limit_gb": 1})
+    return TeacherFiles(teacher, tokens, caches)
 
 
 @pytest.fixture
@@ -81,11 +81,11 @@ def cut(data, parent, tmp_path):
         write_provenance(made, spec={})
         write_tokens(texts, made, 16, folder / "train.arrow")
         write_tokens(data / "validation.arrow", made, 16, folder / "validation.arrow")
-        variant, lessons = VARIANT, None
+        variant, teacher_files = VARIANT, None
         if terms:
             variant = {**VARIANT, "recovery": [{"epochs": 1, "learning_rate": 1e-9, "dropout": 0, "terms": terms}]}
-            lessons = taught(parent, texts, folder, needs_of(prune_variant(variant).phases[0].terms))
-        prune_into(tmp_path / name, parent, folder, variant, tokenizer=made, lessons=lessons)
+            teacher_files = taught(parent, texts, folder, needs_of(prune_variant(variant).phases[0].terms))
+        prune_into(tmp_path / name, parent, folder, variant, tokenizer=made, teacher_files=teacher_files)
         return tmp_path / name
 
     return make

@@ -16,7 +16,7 @@ from edgemin.core.provenance import write_provenance
 from edgemin.encoders import checkpoint
 from edgemin.encoders.onnx_export import random_inputs
 from edgemin.encoders.surgery import drop_sublayers, keep_heads
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize
 from edgemin.methods.schemes.int8_dynamic import Int8Dynamic, in_onnxruntime, in_torch
 from edgemin.study.registry import FAMILIES
@@ -28,7 +28,7 @@ QUERY = "bert.encoder.layer.1.attention.self.query"
 
 
 def quantize_folder(parent, out, backend: str, **options) -> None:
-    quantize(Given(parent, out, {"variant": Int8Dynamic(backend=backend, **options).model_dump()}))
+    quantize(QuantizeInputs(parent, out, {"variant": Int8Dynamic(backend=backend, **options).model_dump()}))
 
 
 def logits(model) -> torch.Tensor:

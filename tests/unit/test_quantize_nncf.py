@@ -19,7 +19,7 @@ from edgemin.data.tokens import Tokens
 from edgemin.encoders.onnx_export import export_checkpoint
 from edgemin.encoders.surgery import keep_heads
 from edgemin.measure.size import measure as measure_size
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize
 from edgemin.methods.schemes.int8_nncf import in_openvino
 from edgemin.runtimes.openvino.stored import nonzero
@@ -44,7 +44,7 @@ def made(request, tiny, save, data, tmp_path_factory):
     export_checkpoint(parent, {})
     out, train = tmp_path_factory.mktemp("int8"), tmp_path_factory.mktemp("tokens") / "train.arrow"
     write_tokens(data / "train.arrow", parent, 16, train)
-    quantize(Given(parent, out, spec(), train))
+    quantize(QuantizeInputs(parent, out, spec(), train))
     return parent, out, train
 
 
@@ -131,7 +131,7 @@ def seen(monkeypatch, parent: Path, out: Path, tokens: Path, **keys) -> list[lis
         return model
 
     monkeypatch.setattr(in_openvino, "quantized", quantized)
-    quantize(Given(parent, out, spec(**keys), tokens))
+    quantize(QuantizeInputs(parent, out, spec(**keys), tokens))
     return given
 
 
@@ -148,7 +148,7 @@ def test_a_corrupt_graph_is_not_quantized(exported, tokens, tmp_path):
     folder = shutil.copytree(exported, tmp_path / "copy")
     (folder / "model.onnx").write_bytes((exported / "model.onnx").read_bytes()[:-9])
     with pytest.raises(EdgeminError, match=f"^{folder}/model.onnx: its sha256 differs from onnx_provenance.json"):
-        quantize(Given(folder, tmp_path / "out", spec(), tokens / "train.arrow"))
+        quantize(QuantizeInputs(folder, tmp_path / "out", spec(), tokens / "train.arrow"))
     assert not (tmp_path / "out").exists()
 
 

@@ -16,8 +16,8 @@ from torch import nn
 from edgemin.core.files import read_json
 from edgemin.core.provenance import write_provenance
 from edgemin.encoders.onnx_export import export, random_inputs
-from edgemin.methods.distill.teachers import Lessons
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.distill.teachers import TeacherFiles
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.ranges import input_ranges
 from edgemin.methods.quantize.stage import quantize
 from edgemin.methods.schemes.int8_qat import Int8Qat
@@ -130,8 +130,8 @@ def test_a_job_trains_and_writes_an_integer_graph(tiny, save, tokens, tmp_path, 
     spec |= {"metric": "accuracy", "precision": "fp32", "threads": 1}
     out = tmp_path / "out"
     train, validation = (tokens / f"{split}.arrow" for split in ("train", "validation"))
-    training = Files(train, validation, out, tmp_path / "scratch"), Lessons(parent, train)
-    quantize(Given(parent, out, spec, train, training))
+    training = Files(train, validation, out, tmp_path / "scratch"), TeacherFiles(parent, train)
+    quantize(QuantizeInputs(parent, out, spec, train, training))
     assert {path.name for path in out.iterdir()} >= {
         "model.onnx",
         "config.json",

@@ -19,8 +19,8 @@ from edgemin.data.tokenizing import write_tokens
 from edgemin.encoders import checkpoint
 from edgemin.encoders.onnx_export import export, export_checkpoint, random_inputs
 from edgemin.measure.size import measure as measure_size
-from edgemin.methods.quantize.given import Given
 from edgemin.methods.quantize.graphs import embedding_tables, linear_layers, read_graph, skips, split_gemms
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize as quantize_given
 from edgemin.methods.schemes.int8_dynamic import Int8Dynamic
 from edgemin.study.registry import FAMILIES, SCHEMES
@@ -39,7 +39,7 @@ def spec(**variant) -> dict:
 
 
 def quantize(parent, out, tokens, spec) -> None:
-    quantize_given(Given(parent, out, spec, tokens))
+    quantize_given(QuantizeInputs(parent, out, spec, tokens))
 
 
 def reference(model, graph) -> dict[str, torch.Tensor]:
@@ -263,7 +263,7 @@ def test_every_scheme_has_a_module_for_each_backend(monkeypatch, scheme, backend
             monkeypatch.setattr(module, name, lambda *given: said.append(given))
     learn = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "terms": [{"objective": "labels"}]}
     variant = {"scheme": scheme, "backend": backend, **({"learn": learn} if SCHEMES[scheme].trains else {})}
-    given = Given(Path("parent"), Path("out"), {"variant": variant})
+    given = QuantizeInputs(Path("parent"), Path("out"), {"variant": variant})
     quantize_given(given)
     assert said == [(quantize_variant(variant), given)]
     assert quantize_variant(variant).scheme == scheme

@@ -24,7 +24,7 @@ from edgemin.training import trainer
 from edgemin.training.data import read_examples
 from edgemin.training.predict import predict
 from edgemin.training.sampler import LengthGroupedSampler
-from edgemin.training.settings import Given, Settings
+from edgemin.training.settings import Settings, TrainingInputs
 from edgemin.training.supervised import Supervised
 
 KIND = KINDS["classification"]
@@ -76,7 +76,7 @@ def train(source, tokens, tmp_path):
         )
         settings = Settings("accuracy", KIND, seed=0, precision="fp32", scratch=tmp_path / scratch)
         calls = []
-        given = Given(train_set, validation, settings)
+        given = TrainingInputs(train_set, validation, settings)
         history = loop.train(student, [phase] * phases, lambda config: term(meddle, calls), given)
         return student, history
 
@@ -287,7 +287,7 @@ def test_values_are_learned_by_the_same_loop(source, tokens, tmp_path):
     student = checkpoint.load_source(source, kind=kind, labels=None, finetuned=False)
     schedule = {"epochs": 4, "batch_size": BATCH, "learning_rate": 0.02}
     phase = Phase.model_validate({**schedule, "terms": [{"objective": "labels"}]})
-    given = Given(train_set, validation, Settings("pearson", kind, seed=0, precision="fp32", scratch=tmp_path))
+    given = TrainingInputs(train_set, validation, Settings("pearson", kind, seed=0, precision="fp32", scratch=tmp_path))
     history = loop.train(student, [phase], lambda term: term.build(student, None, kind), given)
     values = predict(student, validation)
     assert values.shape == (24, 1)

@@ -3,7 +3,7 @@ from pathlib import Path
 from job import folder_of, job
 
 with job(snakemake):
-    from edgemin.methods.distill.teachers import Lessons, cache
+    from edgemin.methods.distill.teachers import TeacherFiles, cache
 
-    lessons = Lessons(folder_of(snakemake.input.teacher), Path(snakemake.input.tokens))
-    cache(lessons, snakemake.params.spec["need"], Path(snakemake.output[0]), snakemake.params.spec)
+    teacher_files = TeacherFiles(folder_of(snakemake.input.teacher), Path(snakemake.input.tokens))
+    cache(teacher_files, snakemake.params.spec["need"], Path(snakemake.output[0]), snakemake.params.spec)

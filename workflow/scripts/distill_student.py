@@ -1,4 +1,4 @@
-from job import checked, files_of_training, folder_of, job, lessons_of
+from job import checked, files_of_training, folder_of, job, teacher_files_of
 
 with job(snakemake), checked(snakemake):
     from edgemin.methods.distill.stage import distill
@@ -6,7 +6,7 @@ with job(snakemake), checked(snakemake):
     distill(
         parent=folder_of(snakemake.input.parent),
         source=folder_of(snakemake.input.get("source")),
-        lessons=lessons_of(snakemake),
+        teacher_files=teacher_files_of(snakemake),
         files=files_of_training(snakemake),
         spec=snakemake.params.spec,
     )

@@ -112,9 +112,9 @@ def files_of_training(snakemake: Any) -> Any:
     return Files(tokens, validation, folder_of(snakemake.output), Path(snakemake.params.scratch))
 
 
-def lessons_of(snakemake: Any) -> Any:
+def teacher_files_of(snakemake: Any) -> Any:
     """What a training job has of its teacher."""
-    from edgemin.methods.distill.teachers import Lessons
+    from edgemin.methods.distill.teachers import TeacherFiles
 
     found = snakemake.input
-    return Lessons(folder_of(found.teacher), Path(found.teacher_tokens), files_of(found.get("caches")))
+    return TeacherFiles(folder_of(found.teacher), Path(found.teacher_tokens), files_of(found.get("caches")))

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from job import checked, files_of_training, folder_of, job, lessons_of
+from job import checked, files_of_training, folder_of, job, teacher_files_of
 
 with job(snakemake), checked(snakemake):
     from edgemin.methods.prune.stage import prune
@@ -9,7 +9,7 @@ with job(snakemake), checked(snakemake):
         parent=folder_of(snakemake.input.parent),
         tokenizer=folder_of(snakemake.input.tokenizer),
         sentences=Path(snakemake.input.sentences),
-        lessons=lessons_of(snakemake),
+        teacher_files=teacher_files_of(snakemake),
         files=files_of_training(snakemake),
         spec=snakemake.params.spec,
     )

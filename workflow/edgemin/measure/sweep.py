@@ -12,7 +12,7 @@ import torch
 
 from edgemin.encoders import checkpoint
 from edgemin.encoders.blocks import layers_of
-from edgemin.methods.prune.given import Given
+from edgemin.methods.prune.inputs import PruneInputs
 from edgemin.study.kind import kind_of
 from edgemin.study.variants import prune_variant
 from edgemin.training.data import read_examples
@@ -29,7 +29,7 @@ def sweep(parent: Path, train: Path, validation: Path, spec: Mapping[str, Any]) 
     kind, model = kind_of(spec), checkpoint.load(parent)
     score = kind.scores().score(spec["metric"])
     started = time.monotonic()
-    scores = variant.scores(Given(model, kind, lambda: read_examples(train, kind, parent), spec["seed"]))
+    scores = variant.scores(PruneInputs(model, kind, lambda: read_examples(train, kind, parent), spec["seed"]))
     scoring = time.monotonic() - started
     examples = read_examples(validation, kind, parent)
     points = []

@@ -13,7 +13,7 @@ from edgemin.study.phases import Phase
 from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
-    from edgemin.methods.prune.given import Cut, Given
+    from edgemin.methods.prune.inputs import Cut, PruneInputs
 
 
 class Pruning(Strict):
@@ -48,7 +48,7 @@ class Pruning(Strict):
         """The shape after the cut. Raises EdgeminError, without the name of the variant, for a cut that cannot work."""
         return parent
 
-    def cut(self, given: Given) -> Cut:
+    def cut(self, given: PruneInputs) -> Cut:
         """Cut the given model, in place."""
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ from edgemin.study.phases import Phase
 from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
-    from edgemin.methods.quantize.given import Given
+    from edgemin.methods.quantize.inputs import QuantizeInputs
 
 
 class Quantizing(Strict):
@@ -43,7 +43,7 @@ class Quantizing(Strict):
     def check(self, shape: Shape) -> None:
         """Raises EdgeminError, without the name of the variant, for a model that the scheme cannot take."""
 
-    def quantize(self, given: Given) -> None:
+    def quantize(self, given: QuantizeInputs) -> None:
         """Read the float parent and write the quantized files."""
         raise NotImplementedError
 

@@ -24,7 +24,7 @@ from edgemin.study.phases import Phase
 from edgemin.study.term import chooses_epoch
 from edgemin.training.resume import restore, store, whole_checkpoint
 from edgemin.training.sampler import LengthGroupedSampler
-from edgemin.training.settings import Given, MakeTerm
+from edgemin.training.settings import MakeTerm, TrainingInputs
 from edgemin.training.supervised import Supervised
 from edgemin.training.trainer import PhaseTrainer
 
@@ -33,7 +33,9 @@ BEST = {"metric": np.argmax, "loss": np.argmin}
 """Validation measure -> function that gives the index of the best epoch, the first of equal ones."""
 
 
-def train(student: Classifier, phases: Sequence[Phase], make_term: MakeTerm, given: Given, name: str = "train") -> dict[str, Any]:
+def train(
+    student: Classifier, phases: Sequence[Phase], make_term: MakeTerm, given: TrainingInputs, name: str = "train"
+) -> dict[str, Any]:
     """Train `student` in place; returns the history (JSON-able): per phase its log, selected epoch, seconds, examples.
 
     Raises EdgeminError on a non-finite loss, naming phase, step and batch.
@@ -54,7 +56,7 @@ def train(student: Classifier, phases: Sequence[Phase], make_term: MakeTerm, giv
 
 
 def _run(
-    student: Classifier, phase: Phase, make_term: MakeTerm, given: Given, title: str, number: int, state: Path
+    student: Classifier, phase: Phase, make_term: MakeTerm, given: TrainingInputs, title: str, number: int, state: Path
 ) -> dict[str, Any]:
     """Train one phase and return its record."""
     seed = given.settings.seed + 1000 * number  # each phase has batches and dropout of its own

@@ -20,7 +20,7 @@ from edgemin.study.phases import Phase
 from edgemin.training import phase
 from edgemin.training.data import Examples, Signals, read_examples
 from edgemin.training.precision import resolve
-from edgemin.training.settings import Given, MakeTerm, Settings
+from edgemin.training.settings import MakeTerm, Settings, TrainingInputs
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Done:
+class TrainingResult:
     """A finished training."""
 
     history: dict[str, Any]
@@ -58,8 +58,8 @@ def train(
     parents: Iterable[Path],
     name: str,
     signals: Callable[[Examples], Signals | None] = lambda examples: None,
-    before: Callable[[Given], Mapping[str, Any]] | None = None,
-) -> Done:
+    before: Callable[[TrainingInputs], Mapping[str, Any]] | None = None,
+) -> TrainingResult:
     """Train `student` in place (no phases: leave it unchanged).
 
     spec: needs `metric`, `seed`, `precision`, `threads`. tokenizer: folder of the student's tokenizer. signals: function that
@@ -71,10 +71,10 @@ def train(
     inputs = [*parents, files.tokens, files.validation]
     state = files.scratch / digest([dict(spec), precision, [sha256(path) for path in inputs]])[:16]
     settings = Settings(spec["metric"], kind, spec["seed"], precision, state)
-    given = Given(examples, validation, settings, signals(examples) if phases or before else None)
+    given = TrainingInputs(examples, validation, settings, signals(examples) if phases or before else None)
     facts = before(given) if before else {}
     history = phase.train(student, phases, make_term, given, name)
-    return Done({**history, **facts}, inputs, state)
+    return TrainingResult({**history, **facts}, inputs, state)
 
 
 def train_and_save(

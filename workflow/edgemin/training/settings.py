@@ -30,7 +30,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Given:
+class TrainingInputs:
     """The data and settings of a training job."""
 
     examples: Examples

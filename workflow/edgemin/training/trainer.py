@@ -13,7 +13,7 @@ from edgemin.core.errors import EdgeminError
 from edgemin.encoders.blocks import Classifier
 from edgemin.training.predict import predict
 from edgemin.training.sampler import LengthGroupedSampler
-from edgemin.training.settings import Given
+from edgemin.training.settings import TrainingInputs
 from edgemin.training.supervised import Supervised
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class PhaseTrainer(Trainer):
     """The Trainer of one phase."""
 
-    def __init__(self, *, given: Given, sampler: LengthGroupedSampler, name: str, **kwargs: Any) -> None:
+    def __init__(self, *, given: TrainingInputs, sampler: LengthGroupedSampler, name: str, **kwargs: Any) -> None:
         super().__init__(
             train_dataset=given.examples,
             eval_dataset=given.validation,

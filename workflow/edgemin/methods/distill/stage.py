@@ -36,20 +36,22 @@ def make_student(
     return student, parent
 
 
-def distill(parent: Path, source: Path | None, lessons: teachers.Lessons, files: Files, spec: Mapping[str, Any]) -> None:
+def distill(
+    parent: Path, source: Path | None, teacher_files: teachers.TeacherFiles, files: Files, spec: Mapping[str, Any]
+) -> None:
     """spec["variant"]: of a Distill. source: the normalised encoder of `student: {source}`."""
     variant, kind = Distill.model_validate(spec["variant"]), kind_of(spec)
     labels = Tokens.read(files.tokens).label_names
     student, tokenizer = make_student(variant, parent, source, kind, labels, spec["seed"])
-    made_from = [parent, lessons.teacher, *([source] if source else [])]
+    made_from = [parent, teacher_files.teacher, *([source] if source else [])]
     train_and_save(
         student,
         variant.phases,
-        term_maker(student, TeacherShape.of(lessons.teacher), kind),
+        term_maker(student, TeacherShape.of(teacher_files.teacher), kind),
         files=files,
         tokenizer=tokenizer,
         spec=spec,
         parents=dict.fromkeys(folder / "model.safetensors" for folder in made_from),
         name="distill",
-        signals=teachers.reader(lessons, tokenizer, spec),
+        signals=teachers.reader(teacher_files, tokenizer, spec),
     )

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TeacherFiles:
     """The inputs of a stage from its teacher."""
 
     teacher: Path
@@ -45,7 +45,7 @@ class Lessons:
         return model.to("cuda") if torch.cuda.is_available() else model, examples
 
 
-def cache(lessons: Lessons, need: str, manifest: Path, spec: Mapping[str, Any]) -> None:
+def cache(teacher_files: TeacherFiles, need: str, manifest: Path, spec: Mapping[str, Any]) -> None:
     """Run the teacher over the texts and write the signals of one need. Above the size limit, the teacher runs live instead.
 
     manifest: the small JSON file that Snakemake tracks. The signal file is beside it. It may be deleted when every job that
@@ -53,51 +53,51 @@ def cache(lessons: Lessons, need: str, manifest: Path, spec: Mapping[str, Any]) 
     train all students again as soon as one new student needs it.) spec: limit_gb, precision, threads, kind.
     """
     torch.set_num_threads(spec["threads"])
-    model, texts = lessons.read(spec)
+    model, texts = teacher_files.read(spec)
     size, seconds = bytes_of(model, texts, need), 0.0
     live = size > spec["limit_gb"] * 1e9
     if live:
         log.info("%s would take %.2f GB, the limit is %g: the teacher will run in every step", need, size / 1e9, spec["limit_gb"])
     else:
-        seconds = write_cache(model, texts, need, _signal_of(manifest), resolve(spec["precision"]), lessons.facts())
-    write_json(manifest, {"need": need, "live": live, "bytes": size, "seconds": round(seconds, 3), **lessons.facts()})
+        seconds = write_cache(model, texts, need, _signal_of(manifest), resolve(spec["precision"]), teacher_files.facts())
+    write_json(manifest, {"need": need, "live": live, "bytes": size, "seconds": round(seconds, 3), **teacher_files.facts()})
 
 
 def _signal_of(manifest: Path) -> Path:
     return manifest.with_suffix(".safetensors")
 
 
-def reader(lessons: Lessons, tokenizer: Path, spec: Mapping[str, Any]) -> Callable[[Examples], Signals | None]:
+def reader(teacher_files: TeacherFiles, tokenizer: Path, spec: Mapping[str, Any]) -> Callable[[Examples], Signals | None]:
     """A function from the examples that a stage trains on to its teacher's signals. tokenizer: folder of the student's."""
-    return lambda examples: signals(lessons, tokenizer, spec, examples)
+    return lambda examples: signals(teacher_files, tokenizer, spec, examples)
 
 
-def signals(lessons: Lessons, tokenizer: Path, spec: Mapping[str, Any], examples: Examples) -> Signals | None:
+def signals(teacher_files: TeacherFiles, tokenizer: Path, spec: Mapping[str, Any], examples: Examples) -> Signals | None:
     """The teacher's signals out of its caches; live where one was too large to store; None for no manifests.
 
     Raises EdgeminError if token-level signals do not line up with the student's pieces.
     """
-    if not lessons.caches:
+    if not teacher_files.caches:
         return None
-    records = {manifest: read_json(manifest) for manifest in lessons.caches}
+    records = {manifest: read_json(manifest) for manifest in teacher_files.caches}
     if any(record["need"] != "logits" for record in records.values()):
-        _check_pieces(lessons, tokenizer, examples.tokens)
+        _check_pieces(teacher_files, tokenizer, examples.tokens)
     stored = [_signal_of(manifest) for manifest, record in records.items() if not record["live"]]
     live = [record["need"] for record in records.values() if record["live"]]
     missing = [file for file in stored if not file.exists()]
     if not (missing or live):
-        return CachedSignals(stored, examples, lessons.facts())
+        return CachedSignals(stored, examples, teacher_files.facts())
     precision = resolve(spec["precision"])
-    model, texts = lessons.read(spec)
+    model, texts = teacher_files.read(spec)
     for file in missing:
         log.info("%s was cleared away; computing it again", file.name)
-        write_cache(model, texts, file.stem, file, precision, lessons.facts())
-    cached = CachedSignals(stored, examples, lessons.facts())
+        write_cache(model, texts, file.stem, file, precision, teacher_files.facts())
+    cached = CachedSignals(stored, examples, teacher_files.facts())
     return JoinedSignals(cached, LiveSignals(model, texts, live, precision)) if live else cached
 
 
-def _check_pieces(lessons: Lessons, tokenizer: Path, tokens: Tokens) -> None:
-    differs = pieces_line_up(tokens, Tokens.read(lessons.tokens), tokenizer, lessons.teacher)
+def _check_pieces(teacher_files: TeacherFiles, tokenizer: Path, tokens: Tokens) -> None:
+    differs = pieces_line_up(tokens, Tokens.read(teacher_files.tokens), tokenizer, teacher_files.teacher)
     if differs is not None:
         raise EdgeminError(
             f"teacher and student split the text {differs[:60]!r} of {tokens.file} into different pieces; token-level terms (all but "

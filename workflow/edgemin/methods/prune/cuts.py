@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import torch
 
 from edgemin.encoders.blocks import Classifier
-from edgemin.methods.prune.given import Cut, Given
+from edgemin.methods.prune.inputs import Cut, PruneInputs
 from edgemin.methods.prune.scoring import Sample
 from edgemin.methods.prune.units import counts_of
 from edgemin.methods.structures.selection import select
 from edgemin.methods.structures.units import Units
 
 
-def cut_units(variant: Units, given: Given) -> Cut:
+def cut_units(variant: Units, given: PruneInputs) -> Cut:
     """Cut in `variant.iterations` steps, with new scores before each. The facts hold the first scores, per layer."""
     if not variant.ratio:
         return Cut()

@@ -10,7 +10,7 @@ from typing import Any
 from edgemin.encoders import checkpoint
 from edgemin.methods.distill import teachers
 from edgemin.methods.distill.term import TeacherShape, term_maker
-from edgemin.methods.prune.given import Given
+from edgemin.methods.prune.inputs import PruneInputs
 from edgemin.study.kind import kind_of
 from edgemin.study.structure import Structure
 from edgemin.study.variants import prune_variant
@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 
 
 def prune(
-    parent: Path, tokenizer: Path, sentences: Path, lessons: teachers.Lessons, files: Files, spec: Mapping[str, Any]
+    parent: Path, tokenizer: Path, sentences: Path, teacher_files: teachers.TeacherFiles, files: Files, spec: Mapping[str, Any]
 ) -> None:
     """spec["variant"]: of a prune variant. tokenizer: folder of the one that the pruned model gets. sentences: tokens of the training
-    split by the parent's, for the criterion. lessons: for the recovery phases."""
+    split by the parent's, for the criterion. teacher_files: for the recovery phases."""
     variant, kind = prune_variant(spec["variant"]), kind_of(spec)
     model = checkpoint.load(parent)
     before = Structure.of(model.config)
-    make_term = term_maker(model, TeacherShape.of(lessons.teacher), kind)
-    given = Given(model, kind, lambda: read_examples(sentences, kind, parent), spec["seed"], tokenizer, make_term)
+    make_term = term_maker(model, TeacherShape.of(teacher_files.teacher), kind)
+    given = PruneInputs(model, kind, lambda: read_examples(sentences, kind, parent), spec["seed"], tokenizer, make_term)
     cut = variant.cut(given)
-    made_from = [parent, *([lessons.teacher] if variant.phases else [])]
+    made_from = [parent, *([teacher_files.teacher] if variant.phases else [])]
     train_and_save(
         model,
         variant.recovery,
@@ -41,7 +41,7 @@ def prune(
         spec=spec,
         parents=dict.fromkeys(folder / "model.safetensors" for folder in made_from),
         name="prune",
-        signals=teachers.reader(lessons, tokenizer, spec),
+        signals=teachers.reader(teacher_files, tokenizer, spec),
         before=cut.before,
         facts=lambda: {"pruning": {**cut.facts, **_kept(before, Structure.of(model.config))}},
     )

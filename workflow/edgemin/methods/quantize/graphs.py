@@ -14,11 +14,11 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, write_json
 from edgemin.core.provenance import EXPORT_PROVENANCE, check_provenance
 from edgemin.encoders.folder import saving
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 
 
 @contextmanager
-def quantizing(given: Given, *also_read: Path, name: str = "model.onnx") -> Iterator[Path]:
+def quantizing(given: QuantizeInputs, *also_read: Path, name: str = "model.onnx") -> Iterator[Path]:
     """Check the digest of the parent's model.onnx, yield the path for the new graph, then add config, tokenizer and provenance.
 
     also_read: further files that it was made from. name: of the new file.

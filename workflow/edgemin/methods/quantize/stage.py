@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.study.variants import quantize_variant
 
 
-def quantize(given: Given) -> None:
+def quantize(given: QuantizeInputs) -> None:
     """given.spec["variant"]: settings of a quantize variant."""
     quantize_variant(given.spec["variant"]).quantize(given)

@@ -12,7 +12,7 @@ from edgemin.study.criterion import Criterion, criterion_of, ranking
 from edgemin.study.pruning import Pruning, Scope, per_cent
 
 if TYPE_CHECKING:
-    from edgemin.methods.prune.given import Cut, Given
+    from edgemin.methods.prune.inputs import Cut, PruneInputs
 
     UnitCriterion = str
 else:
@@ -79,12 +79,12 @@ class Units(Pruning):
         """Cut all other units out of a model, in place. positions: per layer, among the units that it has."""
         raise NotImplementedError
 
-    def cut(self, given: Given) -> Cut:
+    def cut(self, given: PruneInputs) -> Cut:
         from edgemin.methods.prune import cuts
 
         return cuts.cut_units(self, given)
 
-    def scores(self, given: Given) -> list[list[float]]:
+    def scores(self, given: PruneInputs) -> list[list[float]]:
         """The scores of every unit, per layer, for a sweep."""
         from edgemin.methods.prune import cuts
 

@@ -125,7 +125,7 @@ class Stage(Training):
     def about(self, at: Any) -> dict[str, Any]:
         return {"variant": _without_families(spec_of(self.variant(at))), **self.training(at)}
 
-    def lessons(self, at: Any) -> Inputs:
+    def teacher_files(self, at: Any) -> Inputs:
         """What a training reads: its parent, its texts, its teacher and the teacher's outputs for them."""
         chain = self.chain(at)
         teacher, texts = self.plan.teacher_of(chain), self.plan.trained_on(chain)
@@ -161,7 +161,7 @@ class DistillStudent(Stage):
         variant: Distill = self.variant(at)
         own = variant.student.source if isinstance(variant.student, OwnSource) else None
         source = inside(self.paths.encoder(at.task, encoder_name(own)), CHECKPOINT) if own else []
-        return {**self.lessons(at), "source": source}
+        return {**self.teacher_files(at), "source": source}
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return self.taught(at)
@@ -182,7 +182,7 @@ class PruneStructured(Stage):
         tokenizer = self.plan.tokenizer_of(self.chain(at))
         kept = [f"{self.paths.tokenizer(at.task, tokenizer)}/kept.json"] if self.variant(at).cuts_tokenizer else []
         return {
-            **self.lessons(at),
+            **self.teacher_files(at),
             "tokenizer": [*self.plan.tokenizer_files(at.task, tokenizer), *kept],
             "sentences": self.plan.tokens(at.task, Chain.parse(at.parent), "train"),
         }
@@ -221,7 +221,7 @@ class QuantizeModel(Stage):
     def inputs(self, at: Any) -> Inputs:
         sentences = [self.plan.tokens(at.task, Chain.parse(at.parent), "train")]
         if self.trained:
-            return {**self.lessons(at), "sentences": sentences}
+            return {**self.teacher_files(at), "sentences": sentences}
         graph = inside(self.paths.model(at.task, at.seed, at.parent), GRAPH) if self.runtime.graph else []
         parent = self.paths.checkpoint(at.task, at.seed, at.parent)
         return {"parent": parent, "graph": graph, "sentences": sentences if self.variant(at).reads_data else []}

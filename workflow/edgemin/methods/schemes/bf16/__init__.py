@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgemin.study.quantizing import Quantizing
 
 if TYPE_CHECKING:
-    from edgemin.methods.quantize.given import Given
+    from edgemin.methods.quantize.inputs import QuantizeInputs
 
 
 class BFloat16(Quantizing):
@@ -18,7 +18,7 @@ class BFloat16(Quantizing):
     backend: Literal["torch"]
     """The runtime of the result."""
 
-    def quantize(self, given: Given) -> None:
+    def quantize(self, given: QuantizeInputs) -> None:
         from . import in_torch
 
         in_torch.quantize_folder(self, given)

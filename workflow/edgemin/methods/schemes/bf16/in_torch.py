@@ -12,11 +12,11 @@ from edgemin.encoders import checkpoint
 from edgemin.encoders.blocks import Classifier
 from edgemin.encoders.folder import saving
 from edgemin.encoders.weights import read_weights
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.schemes.bf16 import BFloat16
 
 
-def quantize_folder(config: BFloat16, given: Given) -> None:
+def quantize_folder(config: BFloat16, given: QuantizeInputs) -> None:
     """Read the parent's model.safetensors; write its weights in bfloat16."""
     model = checkpoint.load(given.parent)
     with saving(given.out, tokenizer_from=given.parent, spec=given.spec, parents=[given.parent / "model.safetensors"]) as partial:

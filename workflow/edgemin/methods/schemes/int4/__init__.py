@@ -12,7 +12,7 @@ from edgemin.study.quantizing import Quantizing
 from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
-    from edgemin.methods.quantize.given import Given
+    from edgemin.methods.quantize.inputs import QuantizeInputs
 
 Bits = Literal[4, 8, 32]
 SMALLEST = 16
@@ -47,7 +47,7 @@ class Int4(Quantizing):
                 f"use embeddings: 8, or `multiple: {SMALLEST}` where the width is cut"
             )
 
-    def quantize(self, given: Given) -> None:
+    def quantize(self, given: QuantizeInputs) -> None:
         from . import in_onnxruntime
 
         in_onnxruntime.quantize_folder(self, given)

@@ -14,7 +14,6 @@ import numpy as np
 
 from edgemin.core.errors import EdgeminError
 from edgemin.methods.quantize.dynamic import quantize_model
-from edgemin.methods.quantize.given import Given
 from edgemin.methods.quantize.graphs import (
     Constant,
     contrib,
@@ -25,13 +24,14 @@ from edgemin.methods.quantize.graphs import (
     replace,
     split_gemms,
 )
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.schemes.int4 import Int4
 
 ZERO = 8
 _INT8_ACTIVATIONS = 4  # the kernel's accuracy_level
 
 
-def quantize_folder(config: Int4, given: Given) -> None:
+def quantize_folder(config: Int4, given: QuantizeInputs) -> None:
     """Reads the parent's model.onnx; writes model.onnx, config.json and the tokenizer."""
     with quantizing(given) as target:
         quantize(given.parent / "model.onnx", target, config)

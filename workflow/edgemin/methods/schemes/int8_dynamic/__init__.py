@@ -10,7 +10,7 @@ from pydantic import model_validator
 from edgemin.study.quantizing import Quantizing
 
 if TYPE_CHECKING:
-    from edgemin.methods.quantize.given import Given
+    from edgemin.methods.quantize.inputs import QuantizeInputs
 
 
 class Int8Dynamic(Quantizing):
@@ -36,7 +36,7 @@ class Int8Dynamic(Quantizing):
             raise ValueError("skip: only for backend: onnxruntime; drop the key")
         return self
 
-    def quantize(self, given: Given) -> None:
+    def quantize(self, given: QuantizeInputs) -> None:
         if self.backend == "torch":
             from . import in_torch
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgemin.methods.quantize.dynamic import quantize_model
-from edgemin.methods.quantize.given import Given
 from edgemin.methods.quantize.graphs import quantizing, read_graph, skipped
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.schemes.int8_dynamic import Int8Dynamic
 
 
-def quantize_folder(config: Int8Dynamic, given: Given) -> None:
+def quantize_folder(config: Int8Dynamic, given: QuantizeInputs) -> None:
     """Reads the parent's model.onnx; writes model.onnx, config.json and the tokenizer."""
     with quantizing(given) as target:
         quantize(given.parent / "model.onnx", target, config)

@@ -20,7 +20,7 @@ from edgemin.encoders import checkpoint
 from edgemin.encoders.blocks import Classifier
 from edgemin.encoders.folder import saving
 from edgemin.encoders.weights import read_weights
-from edgemin.methods.quantize.given import Given
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.schemes.int8_dynamic import Int8Dynamic
 
 _SCALE, _ZERO = "weight_scale", "weight_zero_point"
@@ -40,7 +40,7 @@ def _torch_ao() -> Any:
         ) from None
 
 
-def quantize_folder(config: Int8Dynamic, given: Given) -> None:
+def quantize_folder(config: Int8Dynamic, given: QuantizeInputs) -> None:
     """Reads the parent's model.safetensors; writes int8 tensors and scales."""
     packed = pack(checkpoint.load(given.parent), config.per_channel)
     with saving(given.out, tokenizer_from=given.parent, spec=given.spec, parents=[given.parent / "model.safetensors"]) as partial:

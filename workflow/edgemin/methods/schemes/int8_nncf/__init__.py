@@ -9,7 +9,7 @@ from pydantic import Field
 from edgemin.study.quantizing import Quantizing
 
 if TYPE_CHECKING:
-    from edgemin.methods.quantize.given import Given
+    from edgemin.methods.quantize.inputs import QuantizeInputs
 
 
 class Int8Nncf(Quantizing):
@@ -22,7 +22,7 @@ class Int8Nncf(Quantizing):
     sentences: Annotated[int, Field(ge=8)] = 300
     """Number of training sentences to read. If there are fewer, all are read, with a line in the log. 300 is NNCF's own default."""
 
-    def quantize(self, given: Given) -> None:
+    def quantize(self, given: QuantizeInputs) -> None:
         from . import in_openvino
 
         in_openvino.quantize_folder(self, given)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from edgemin.data.tokens import Tokens
-from edgemin.methods.quantize.given import Given
 from edgemin.methods.quantize.graphs import quantizing
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.schemes.int8_nncf import Int8Nncf
 from edgemin.runtimes.openvino.package import nncf, openvino
 from edgemin.runtimes.openvino.run import read
@@ -20,7 +20,7 @@ from edgemin.runtimes.openvino.run import read
 log = logging.getLogger(__name__)
 
 
-def quantize_folder(config: Int8Nncf, given: Given) -> None:
+def quantize_folder(config: Int8Nncf, given: QuantizeInputs) -> None:
     """Reads the parent's model.onnx; writes model.xml, model.bin, config.json and the tokenizer."""
     assert given.tokens is not None
     tokens = Tokens.read(given.tokens, given.parent)

@@ -12,7 +12,7 @@ from edgemin.study.quantizing import Quantizing
 from edgemin.study.term import Term
 
 if TYPE_CHECKING:
-    from edgemin.methods.quantize.given import Given
+    from edgemin.methods.quantize.inputs import QuantizeInputs
 
 
 class FakeQuantTerm(Term):
@@ -56,7 +56,7 @@ class Int8Qat(Quantizing):
     def details(self) -> str:
         return f"{self.learn.epochs} epochs, {self.ranges} ranges"
 
-    def quantize(self, given: Given) -> None:
+    def quantize(self, given: QuantizeInputs) -> None:
         from . import in_onnxruntime
 
         in_onnxruntime.quantize_aware(self, given)

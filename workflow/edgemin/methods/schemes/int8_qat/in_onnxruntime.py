@@ -11,8 +11,8 @@ from edgemin.encoders.onnx_export import export
 from edgemin.methods.distill import teachers
 from edgemin.methods.distill.term import TeacherShape, term_maker
 from edgemin.methods.quantize.calibration import sentences
-from edgemin.methods.quantize.given import Given
 from edgemin.methods.quantize.graphs import write_config
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.ranges import input_ranges
 from edgemin.methods.schemes.int8_qat import FakeQuantTerm, Int8Qat
 from edgemin.methods.schemes.int8_qat.fake_quant import FakeQuant
@@ -24,11 +24,11 @@ from edgemin.training.run import train
 _FIRST = 64  # training sentences for the first ranges
 
 
-def quantize_aware(variant: Int8Qat, given: Given) -> None:
+def quantize_aware(variant: Int8Qat, given: QuantizeInputs) -> None:
     """Writes model.onnx, config.json, history.json and the tokenizer."""
     assert given.training is not None
     assert given.tokens is not None
-    (files, lessons), parent, spec = given.training, given.parent, given.spec
+    (files, teacher_files), parent, spec = given.training, given.parent, given.spec
     static = Int8Static(
         scheme="int8_static",
         backend="onnxruntime",
@@ -37,7 +37,7 @@ def quantize_aware(variant: Int8Qat, given: Given) -> None:
         skip=variant.skip,
     )
     model = checkpoint.load(parent)
-    usual = term_maker(model, TeacherShape.of(lessons.teacher), kind_of(spec))
+    usual = term_maker(model, TeacherShape.of(teacher_files.teacher), kind_of(spec))
     few = sentences(given.tokens, parent, _FIRST, spec["seed"])
     fake = FakeQuant(model, variant, input_ranges(model, few, static))
     done = train(
@@ -47,9 +47,9 @@ def quantize_aware(variant: Int8Qat, given: Given) -> None:
         files=files,
         tokenizer=parent,
         spec=spec,
-        parents=[parent / "model.safetensors", lessons.teacher / "model.safetensors"],
+        parents=[parent / "model.safetensors", teacher_files.teacher / "model.safetensors"],
         name="quantize",
-        signals=teachers.reader(lessons, parent, spec),
+        signals=teachers.reader(teacher_files, parent, spec),
     )
     fake.remove()
     with saving(given.out, tokenizer_from=parent, spec=spec, parents=dict.fromkeys(done.inputs)) as partial:

@@ -9,7 +9,7 @@ from pydantic import Field
 from edgemin.study.quantizing import Quantizing
 
 if TYPE_CHECKING:
-    from edgemin.methods.quantize.given import Given
+    from edgemin.methods.quantize.inputs import QuantizeInputs
 
 
 class Int8Static(Quantizing):
@@ -33,7 +33,7 @@ class Int8Static(Quantizing):
     skip: list[str] = []
     """Modules whose linear layers stay in fp32, as in `int8_dynamic`."""
 
-    def quantize(self, given: Given) -> None:
+    def quantize(self, given: QuantizeInputs) -> None:
         from . import in_onnxruntime
 
         in_onnxruntime.quantize_folder(self, given)

@@ -17,13 +17,13 @@ from edgemin.core.errors import EdgeminError
 from edgemin.encoders import checkpoint
 from edgemin.methods.quantize.calibration import sentences
 from edgemin.methods.quantize.dynamic import quantize_model
-from edgemin.methods.quantize.given import Given
 from edgemin.methods.quantize.graphs import Constant, linear_layers, quantizing, read_graph, replace, skipped
+from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.ranges import Range, input_ranges
 from edgemin.methods.schemes.int8_static import Int8Static
 
 
-def quantize_folder(config: Int8Static, given: Given) -> None:
+def quantize_folder(config: Int8Static, given: QuantizeInputs) -> None:
     """Reads the parent's model.onnx, its PyTorch twin for the ranges, and training sentences; writes model.onnx, config.json and the
     tokenizer."""
     assert given.tokens is not None

@@ -14,7 +14,7 @@ from edgemin.study.structure import Shape
 from edgemin.study.term import Term
 
 if TYPE_CHECKING:
-    from edgemin.methods.prune.given import Cut, Given
+    from edgemin.methods.prune.inputs import Cut, PruneInputs
 
 Mask = Literal["layers", "heads", "neurons", "hidden"]
 
@@ -61,7 +61,7 @@ class Cofi(Pruning):
         narrow = parent.embedding if parent.embedding != parent.hidden else None
         return replace(parent, exact=False, neurons=None, hidden=None, embedding=narrow)
 
-    def cut(self, given: Given) -> Cut:
+    def cut(self, given: PruneInputs) -> Cut:
         from . import learning
 
         return learning.cut(self, given)

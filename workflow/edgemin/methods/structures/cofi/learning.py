@@ -14,7 +14,7 @@ from torch import nn
 
 from edgemin.core.files import read_json, whole_folder, write_json
 from edgemin.encoders.blocks import Classifier
-from edgemin.methods.prune.given import Cut, Given
+from edgemin.methods.prune.inputs import Cut, PruneInputs
 from edgemin.methods.structures.cofi import Cofi, MaskTerm
 from edgemin.methods.structures.cofi.accounting import SIZES
 from edgemin.methods.structures.cofi.gates import Gates, cut_by_gates
@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 _NEAR = 0.01  # of a target: CoFi's own tolerance
 
 
-def cut(variant: Cofi, given: Given) -> Cut:
+def cut(variant: Cofi, given: PruneInputs) -> Cut:
     """A cut that `learn_and_cut` does in training, before the recovery."""
     assert given.make_term is not None
     return Cut(before=partial(learn_and_cut, given.model, variant, given.make_term))
 
 
-def learn_and_cut(model: Classifier, variant: Cofi, make_term: MakeTerm, given: settings.Given) -> dict[str, Any]:
+def learn_and_cut(model: Classifier, variant: Cofi, make_term: MakeTerm, given: settings.TrainingInputs) -> dict[str, Any]:
     """Train `model` and its masks, fold the masks into the weights and cut, in place. Returns the results for the history.
 
     Embedding tables are frozen meanwhile. The learned state is kept in the scratch folder: a run that is killed later, during
@@ -57,7 +57,7 @@ def learn_and_cut(model: Classifier, variant: Cofi, make_term: MakeTerm, given: 
     return {"masks": facts}
 
 
-def _learn(model: Classifier, variant: Cofi, make_term: MakeTerm, given: settings.Given, done: Path) -> None:
+def _learn(model: Classifier, variant: Cofi, make_term: MakeTerm, given: settings.TrainingInputs, done: Path) -> None:
     """Leave what was learned in the folder `done`."""
     steps = -(-len(given.examples) // variant.learn.batch_size) * variant.learn.epochs
     masks = Masks(model, variant, steps)

@@ -13,7 +13,7 @@ from edgemin.study.pruning import Pruning
 from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
-    from edgemin.methods.prune.given import Cut, Given
+    from edgemin.methods.prune.inputs import Cut, PruneInputs
 
 _WORDS = {"layer": "layer", "attention": "attention block", "ffn": "FFN block"}
 
@@ -62,7 +62,7 @@ class Layers(Pruning):
             raise EdgeminError(f".{error}") from None
         return None if self.strategy == "contribution" else tuple(n if layer in kept else 0 for layer, n in enumerate(neurons))
 
-    def cut(self, given: Given) -> Cut:
+    def cut(self, given: PruneInputs) -> Cut:
         from . import cut
 
         return cut.cut_layers(self, given)

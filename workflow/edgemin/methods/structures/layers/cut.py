@@ -10,14 +10,14 @@ import torch
 from edgemin.encoders.blocks import Classifier, layers_of
 from edgemin.encoders.surgery import drop_sublayers, keep_layers
 from edgemin.methods.distill.capture import Capture
-from edgemin.methods.prune.given import Cut, Given
+from edgemin.methods.prune.inputs import Cut, PruneInputs
 from edgemin.methods.structures.layers import Layers
 from edgemin.methods.structures.selection import layers_that_keep
 from edgemin.study.family import family_of
 from edgemin.study.structure import Structure
 
 
-def cut_layers(variant: Layers, given: Given) -> Cut:
+def cut_layers(variant: Layers, given: PruneInputs) -> Cut:
     """The facts hold those that keep the part and, if measured, how alike all layers leave their input."""
     model, similarity = given.model, []
     if variant.strategy == "contribution":

@@ -12,7 +12,7 @@ from edgemin.study.pruning import Pruning
 from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
-    from edgemin.methods.prune.given import Cut, Given
+    from edgemin.methods.prune.inputs import Cut, PruneInputs
 
 
 class Vocabulary(Pruning):
@@ -35,7 +35,7 @@ class Vocabulary(Pruning):
     def _unused(self) -> list[str]:
         return [] if self.phases else ["teacher"]
 
-    def cut(self, given: Given) -> Cut:
+    def cut(self, given: PruneInputs) -> Cut:
         from . import cut
 
         return cut.cut(given)

@@ -10,11 +10,11 @@ from torch import nn
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
 from edgemin.encoders.blocks import Classifier
-from edgemin.methods.prune.given import Cut, Given
+from edgemin.methods.prune.inputs import Cut, PruneInputs
 from edgemin.methods.structures.vocabulary.tokenizer import KEPT
 
 
-def cut(given: Given) -> Cut:
+def cut(given: PruneInputs) -> Cut:
     """Keep the rows of the pieces that the given tokenizer has."""
     assert given.tokenizer is not None
     before, kept = given.model.config.vocab_size, read_json(given.tokenizer / KEPT)

@@ -10,7 +10,7 @@ from edgemin.study.criterion import ranking
 from edgemin.study.pruning import Pruning, Scope, per_cent
 
 if TYPE_CHECKING:
-    from edgemin.methods.prune.given import Cut, Given
+    from edgemin.methods.prune.inputs import Cut, PruneInputs
 
     WeightCriterion = str
 else:
@@ -32,12 +32,12 @@ class Weights(Pruning):
     def description(self) -> tuple[str, str | None]:
         return per_cent(self.ratio), self.criterion
 
-    def cut(self, given: Given) -> Cut:
+    def cut(self, given: PruneInputs) -> Cut:
         from . import cut
 
         return cut.cut(self, given)
 
-    def scores(self, given: Given) -> list[list[float]]:
+    def scores(self, given: PruneInputs) -> list[list[float]]:
         """No scores are recorded: there would be as many as weights."""
         return []
 

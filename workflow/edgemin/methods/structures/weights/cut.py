@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from edgemin.encoders.blocks import Classifier, layers_of
-from edgemin.methods.prune.given import Cut, Given
+from edgemin.methods.prune.inputs import Cut, PruneInputs
 from edgemin.methods.structures.weights import Weights
 from edgemin.study.criterion import criterion_of
 
 
-def cut(variant: Weights, given: Given) -> Cut:
+def cut(variant: Weights, given: PruneInputs) -> Cut:
     """Zeros that stay zeros in what is trained after."""
     cut_weights(given.model, variant.ratio, variant.scope, variant.criterion, given.seed)
     freeze_zeros(given.model)

@@ -15,7 +15,7 @@ from edgemin.study.pruning import Pruning, per_cent
 from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
-    from edgemin.methods.prune.given import Cut, Given
+    from edgemin.methods.prune.inputs import Cut, PruneInputs
 
     WidthCriterion = str
 else:
@@ -55,7 +55,7 @@ class Width(Pruning):
         multiple = math.lcm(self.multiple, heads)
         return multiple, multiple
 
-    def cut(self, given: Given) -> Cut:
+    def cut(self, given: PruneInputs) -> Cut:
         from . import cut
 
         return cut.cut_width(self, given)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from edgemin.encoders.width import keep_width
-from edgemin.methods.prune.given import Cut, Given
+from edgemin.methods.prune.inputs import Cut, PruneInputs
 from edgemin.methods.structures.selection import select
 from edgemin.methods.structures.width import Width
 from edgemin.study.criterion import criterion_of
 from edgemin.study.family import family_of
 
 
-def cut_width(variant: Width, given: Given) -> Cut:
+def cut_width(variant: Width, given: PruneInputs) -> Cut:
     """The facts hold the dimensions that stay."""
     model, criterion = given.model, criterion_of(variant.criterion, "width")
     scores = criterion.width(model, given.sample(variant.sentences, criterion.reads_data), given.seed)

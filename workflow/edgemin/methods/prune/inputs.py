@@ -16,7 +16,7 @@ from edgemin.training.settings import MakeTerm
 
 
 @dataclass(frozen=True)
-class Given:
+class PruneInputs:
     """The model to cut, in place, and its surroundings."""
 
     model: Classifier
@@ -41,5 +41,5 @@ class Cut:
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     """For the history."""
-    before: Callable[[settings.Given], Mapping[str, Any]] | None = None
+    before: Callable[[settings.TrainingInputs], Mapping[str, Any]] | None = None
     """Training that cuts, before the recovery; returns facts for the history."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgemin.methods.distill.teachers import Lessons
+    from edgemin.methods.distill.teachers import TeacherFiles
     from edgemin.training.run import Files
 
 
 @dataclass(frozen=True)
-class Given:
+class QuantizeInputs:
     """The float parent, and its surroundings."""
 
     parent: Path
@@ -23,5 +23,5 @@ class Given:
     """`variant`; `seed` for schemes that look at sentences; for those that train, what `training.run.train` needs."""
     tokens: Path | None = None
     """Tokens of the training split by the parent's tokenizer, for schemes that read sentences."""
-    training: tuple[Files, Lessons] | None = None
+    training: tuple[Files, TeacherFiles] | None = None
     """For schemes that train: their texts, and their teacher."""
