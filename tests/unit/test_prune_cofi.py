@@ -9,9 +9,11 @@ import pytest
 import torch
 from prunes import prune_into
 from pydantic import ValidationError
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from edgemin.encoders import checkpoint
 from edgemin.methods.structures.cofi import Cofi, MaskTerm, learning
+from edgemin.methods.structures.cofi.gates import Gates
 from edgemin.methods.structures.cofi.hard_concrete import open_probability, sample, settled
 from edgemin.methods.structures.cofi.masks import Masks
 from edgemin.study.base import spec_of
@@ -119,6 +121,14 @@ def test_a_job_reaches_its_target(tiny, save, tokens, tmp_path, accounting):
     assert history["masks"]["sparsity_model"] == pytest.approx(1 - left / before, abs=1e-6)
     assert history["masks"]["learning"]["last_terms"]["masks.target"] == 0.5
     assert not (tmp_path / "scratch").exists() or not any((tmp_path / "scratch").iterdir())
+
+
+def test_masks_that_a_gpu_holds_are_settled_there():
+    """A stand-in for a GPU that knows devices and shapes alone: an operation on tensors of two devices fails."""
+    with FakeTensorMode():
+        ones = torch.ones(2, device="cuda")
+        closed = Gates(ones, [ones, ones], ones, [ones, ones], ones).closing_empty()
+        assert {gate.device.type for gate in (closed.attention, closed.ffn)} == {"cuda"}
 
 
 def test_a_target_that_is_not_reached_is_told(tiny, save, tokens, tmp_path, caplog):

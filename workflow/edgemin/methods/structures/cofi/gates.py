@@ -45,9 +45,12 @@ class Gates:
 
     def closing_empty(self) -> Gates:
         """The same, with blocks closed that have no open unit."""
-        attention = self.attention * torch.tensor([float(bool(gate.any())) for gate in self.heads])
-        ffn = self.ffn * torch.tensor([float(bool(gate.any())) for gate in self.neurons])
-        return replace(self, attention=attention, ffn=ffn)
+        return replace(self, attention=_where_any(self.attention, self.heads), ffn=_where_any(self.ffn, self.neurons))
+
+
+def _where_any(blocks: torch.Tensor, units: list[torch.Tensor]) -> torch.Tensor:
+    """On the device of the gates, which are learned on a GPU where there is one."""
+    return blocks * torch.stack([gate.any() for gate in units]).to(blocks) if units else blocks
 
 
 class Gated:

@@ -43,7 +43,7 @@ def learn_and_cut(model: Classifier, variant: Cofi, make_term: MakeTerm, given: 
     if not (done / "student.safetensors").is_file():  # the last of its files to be moved there
         _learn(model, variant, make_term, given, done)
     history = read_json(done / "history.json")
-    model.load_state_dict(load_file(done / "student.safetensors"), strict=True)
+    model.to("cpu").load_state_dict(load_file(done / "student.safetensors"), strict=True)  # where the gates are read to
     gates = _from_tensors(load_file(done / "gates.safetensors"))
     facts: dict[str, Any] = {"learning": history, "sparsity_target": variant.sparsity, "accounting": variant.accounting}
     for name, size in SIZES.items():
