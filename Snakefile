@@ -19,22 +19,11 @@ include: "workflow/rules/study.smk"
 
 
 rule tables:
-    """The default: tables, plots and the page of the study."""
+    """The default: tables, plots and the page of the study; without a page the tables that it lists."""
     default_target: True
     input:
-        JOBS.collect_results.outputs,
         JOBS.write_study.outputs,
-        JOBS.page.outputs,
-        [
-            list(job.outputs.values())
-            for job in JOBS.tables.values()
-            if job.table.made_by_default(STUDY)
-        ],
-        [
-            list(job.outputs.values())
-            for job in JOBS.plots.values()
-            if job.plot.by_default
-        ],
+        [listed(job.outputs) for job in JOBS.reports()],
 
 
 rule everything:

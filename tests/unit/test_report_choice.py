@@ -111,6 +111,12 @@ def test_a_loss_of_exactly_the_margin_is_within_it():
     assert winner(stage, {"a": 0.870, "b": 0.865}, {"a": 2.0, "b": 1.0}) == "b"
 
 
+def test_of_equal_cost_the_better_one_wins_and_of_equals_the_earlier():
+    stage = {"among": ["a", "b", "c"], "by": "fewer", "below": "a", "within": 0.005}
+    assert winner(stage, {"a": 0.870, "b": 0.871, "c": 0.871}, {"a": 1.0, "b": 1.0, "c": 1.0}) == "b"
+    assert winner(stage, {"a": 0.870, "b": 0.871, "c": 0.869}, {"a": 1.0, "b": 1.0, "c": 0.9}) == "c"
+
+
 def test_only_what_the_rule_counts_is_measured(made):
     """No latency is measured for a choice by quality."""
     made(among=["kd", "kd_prune"], chosen="kd")

@@ -103,6 +103,17 @@ def test_a_record_says_by_what_and_on_what_it_was_made(packed):
     assert numbers.query("metric == 'accuracy'")["value"].tolist() == [0.1 + 0.2]
 
 
+def test_what_was_not_timed_is_recorded_without_times(files):
+    """A study without a page measures what its tables read, and no more."""
+    held = [file for file in files if file.name in ("quality.json", "predictions.parquet") and "movies" in str(file)]
+    row = {"study": "some", "task": "movies", "seed": 0, "cell": "teacher", "chain": "teacher", "runtime": "torch"}
+    write_json(held[0].with_name("quality.json"), {"splits": {"test": {"accuracy": 0.5, "examples": 3}}, "host": HOST})
+    to = {form: Path(f"kept/seed0.{form}") for form in FORMS}
+    record.pack({"machine": MACHINE, "files": named(held), "rows": [{**row, "folder": CLASSES}], "made_by": {}}, to)
+    assert read_json(to["json"])["host"] == HOST
+    assert pd.read_csv(to["csv"])["metric"].tolist() == ["accuracy", "examples"]
+
+
 def test_what_is_not_in_the_record_is_told(packed):
     told = read_json(packed["json"])
     write_json(packed["json"], {**told, "made_by": {**told["made_by"], "models/x.json": "digest of models/x.json"}})

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edgemin.core.errors import EdgeminError
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.lineage import listed
+from edgemin.plan.plan import Plan
 from edgemin.study.chains import Chain
 from edgemin.study.read import parse_study
 
@@ -56,6 +61,28 @@ def test_cells_of_a_table_on_the_page_are_built_by_default(changed):
     cells = {"cells.extra": "teacher/prune-heads25", "tables.subsets": {"torch": ["teacher", "extra"]}}
     assert "extra" not in parse_study(changed(cells)).default_cells()
     assert "extra" in parse_study(changed({**cells, "page": ["stagewise", "subsets"]})).default_cells()
+
+
+def test_without_a_page_the_tables_that_the_study_lists_are_made(changed):
+    """No stage-wise table, no page, no plot, no latency: nothing is timed for a table of validation alone."""
+    choice = {"asks": "which", "among": ["kd", "kd_prune"], "chosen": "kd"}
+    study = parse_study(changed({"page": [], "tables": {"choice": [choice]}}))
+    assert study.default_tables() == ["choice"]
+    assert study.default_cells() == ["kd", "kd_prune"]  # the others are in the stage-wise table alone
+    jobs = list(Jobs(Plan(study)).reports())
+    assert [job.rule for job in jobs] == ["table_choice"]
+    assert {Path(file).name for job in jobs for file in listed(job.read())} == {"predictions.parquet"}
+    limits = {"page": [], "recommend": {"max_bytes": 9}}
+    assert parse_study(changed(limits)).default_tables() == ["recommendation", "stagewise"]
+
+
+def test_a_name_that_is_no_cell_is_answered_with_all_cells_or_with_the_nearest(changed):
+    few = {"tables": {"subsets": {"torch": ["teacher", "kd_pruned"]}}}
+    with pytest.raises(EdgeminError, match=r"'kd_pruned' is not a cell; known: teacher, kd, kd_prune, edgemin, edgemin_torch$"):
+        parse_study(changed(few))
+    many = {f"cells.other{number}": "teacher/prune-heads25" for number in range(20)}
+    with pytest.raises(EdgeminError, match=r"'kd_pruned' is not a cell; nearest: kd_prune(, \w+){4}$"):
+        parse_study(changed({**few, **many}))
 
 
 def test_a_quantized_cell_is_measured_in_the_runtime_of_its_scheme_alone(changed):

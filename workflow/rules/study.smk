@@ -23,6 +23,7 @@ from edgemin.core.limits import check_writable
 from edgemin.plan import checks
 from edgemin.plan.calls import call
 from edgemin.plan.jobs import Jobs
+from edgemin.plan.lineage import listed
 from edgemin.plan.overview import summary
 from edgemin.plan.page import PLOTS
 from edgemin.plan.paths import download

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ _PARAMETERS = ("naive", "logical", "nonzero")
 Row = dict[str, Any]
 
 
-def collect(measured: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """measured: study, task, seed, cell, chain, runtime and the `folder` of the measurements, one per cell, seed and runtime."""
+def collect(measured: Iterable[Mapping[str, Any]], among: Container[str] | None = None) -> pd.DataFrame:
+    """measured: study, task, seed, cell, chain, runtime and the `folder` of the measurements, one per cell, seed and runtime. among: the files to
+    read; all that can be in a folder."""
     rows = []
     for where in measured:
-        folder = Path(where["folder"])
         common = {name: where[name] for name in COLUMNS[:6]}
-        for row in (*_quality(folder, where["task"]), *_size(folder), *_latency(folder)):
-            rows.append({**common, **row})
+        for name, read in _READ.items():
+            if among is None or f"{where['folder']}/{name}" in among:
+                rows += [{**common, **row} for row in read(Path(where["folder"]), where["task"])]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -39,7 +40,7 @@ def _quality(folder: Path, task: str) -> Iterator[Row]:
             yield {"dataset": task, "split": split, "metric": metric, "value": value, "unit": unit}
 
 
-def _size(folder: Path) -> Iterator[Row]:
+def _size(folder: Path, task: str) -> Iterator[Row]:
     size = read_json(folder / "size.json")
     for name in _PARAMETERS:
         if size[name] is not None:
@@ -51,7 +52,7 @@ def _size(folder: Path) -> Iterator[Row]:
         yield {"metric": name, "value": size[name], "unit": "bytes"}
 
 
-def _latency(folder: Path) -> Iterator[Row]:
+def _latency(folder: Path, task: str) -> Iterator[Row]:
     latency = read_json(folder / "latency.json")
     for scenario in ("single_stream", "throughput"):
         for name, value in latency.get(scenario, {}).items():
@@ -82,3 +83,4 @@ _UNITS = {
     "sentences_per_second": "sentences/s",
     "own_sentences_per_second": "sentences/s",
 }
+_READ: dict[str, Callable[[Path, str], Iterator[Row]]] = {"quality.json": _quality, "size.json": _size, "latency.json": _latency}

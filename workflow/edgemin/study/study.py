@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -20,6 +21,9 @@ from edgemin.study.tables import PageTable, Tables
 from edgemin.study.task import Task
 from edgemin.study.transfer import Transfer
 from edgemin.study.variants import AnyPrune, AnyQuantize
+
+_FEW = 20
+"""As many names can be read in a message."""
 
 
 class Study(Strict):
@@ -45,8 +49,8 @@ class Study(Strict):
     """Grids of chains, each a cell."""
     tables: Tables = Tables()
     """Which cells are in which table."""
-    page: Annotated[list[PageTable], Field(min_length=1)] = ["stagewise"]
-    """Tables on the study's page, in their order; the cells that they list are built by default."""
+    page: list[PageTable] = ["stagewise"]
+    """Tables on the study's page, in their order; the cells that they list are built by default. Empty: no page, and the tables that the study lists are made by default."""
     recommend: Recommend | None = None
     """Limits of what may be shipped; the recommendation is then made by default."""
     sensitivity: Sensitivity | None = None
@@ -130,14 +134,21 @@ class Study(Strict):
         blocks: dict[str, list[str]] = registry.TABLES[table].blocks(self)
         return blocks
 
+    def default_tables(self) -> list[str]:
+        """The tables that are made without being asked for by name."""
+        tables = registry.TABLES.all().items()
+        if self.page:
+            return [name for name, table in tables if table.made_by_default(self) or name in self.page]
+        return [name for name, table in tables if table.listed(self) or (table.made_by_default(self) and not table.by_default)]
+
     def default_cells(self) -> list[str]:
-        """Default cells: every cell except those used only by tables that are not on the page."""
+        """Default cells: every cell except those used only by tables that are not made by default."""
         listed = {name: set(table.cells(self)) for name, table in registry.TABLES.all().items()}
-        tables = [name for name, table in registry.TABLES.all().items() if table.by_default or name in self.page]
-        default = set().union(*(listed[name] for name in tables))
+        default = set().union(*(listed[name] for name in self.default_tables()))
         optional = set().union(*listed.values())
         return [cell for cell in self.cells if cell in default or cell not in optional]
 
     def no_cell(self, key: str, name: str) -> str:
-        """The error message for a name that is no cell."""
-        return f"{key}: '{name}' is not a cell; known: {', '.join(self.cells)}"
+        """The error message for a name that is no cell: of many cells it tells those with the nearest names."""
+        known = list(self.cells) if len(self.cells) <= _FEW else get_close_matches(name, self.cells, n=5, cutoff=0)
+        return f"{key}: '{name}' is not a cell; {'known' if len(known) == len(self.cells) else 'nearest'}: {', '.join(known)}"

@@ -56,6 +56,10 @@ class Table:
         """Whether the study configures it."""
         return bool(self.said(study))
 
+    def listed(self, study: Study) -> bool:
+        """Whether the study has its key under `tables`."""
+        return self.key is not None and bool(self.said(study))
+
     def on_page(self, study: Study) -> bool:
         """Whether the page can have it."""
         return self.anyway or self.declared(study)

@@ -82,9 +82,10 @@ class Jobs:
             yield from (job for job in jobs if isinstance(job, Job))
 
     def reports(self) -> Iterator[Report]:
-        """The jobs that are made by default: the page with its tables and plots, and other default targets."""
-        yield self.collect_results
-        yield self.page
+        """The jobs that are made by default: tables, and the page with its plots where the study has one."""
         study = self.page.study
-        yield from (job for name, job in self.tables.items() if job.table.made_by_default(study) or name in study.page)
-        yield from (job for job in self.plots.values() if job.plot.by_default)
+        yield from (self.tables[name] for name in study.default_tables())
+        if study.page:
+            yield self.collect_results
+            yield self.page
+            yield from (job for job in self.plots.values() if job.plot.by_default)
