@@ -88,6 +88,23 @@ def test_the_ladder_in_words(spec, tables):
     assert [tile["words"] for tile in torch["tiles"]][1:] == ["smaller"]  # its last cell has no latency
 
 
+def test_two_ladders_are_told_apart(spec, tables, tmp_path):
+    """The second goes on from the teacher, below the first."""
+    table = pd.read_csv(tables / "stagewise.csv")
+    table = table[table["runtime"] == "onnxruntime"]
+    second = table[table["cell"].isin(["kd", "kd_prune"])].copy()
+    second["cell"] = ["best_kd", "best"]
+    second["chain"] = ["teacher/distill-other", "teacher/distill-other/prune-other"]
+    second["against"] = ["teacher", "teacher/distill-other"]
+    pd.concat([table, second]).to_csv(tmp_path / "stagewise.csv", index=False)
+    found = summaries(spec, tmp_path)
+    assert [(one["title"], one["last"]) for one in found] == [
+        ("In ONNX Runtime, edgemin", "edgemin"),
+        ("In ONNX Runtime, best", "best"),
+    ]
+    assert [step["cell"] for step in found[1]["steps"]] == ["best_kd", "best"]
+
+
 def test_a_gain_is_called_one(spec, tables, tmp_path):
     table = pd.read_csv(tables / "stagewise.csv")
     table.loc[table["cell"] == "kd", ["quality_change", "quality_change_low", "quality_change_high"]] = [0.02, 0.01, 0.03]

@@ -101,6 +101,16 @@ def test_the_columns_of_a_comparison(told):
     assert (stepwise[2]["quality_change"], stepwise[2]["against"]) == (-0.25, "b")
 
 
+def test_a_row_of_a_ladder_is_compared_with_what_it_was_made_from(told):
+    """Of two ladders below each other, the second goes on from the first row."""
+    chains = ["teacher", "teacher/kd", "teacher/kd/cut", "teacher/best", "teacher/best/cut", "teacher/kd2"]
+    (_, folders), *_ = told(4)
+    rows = [one.row for one in blocks.judged(ACCURACY, [({"chain": chain}, folders) for chain in chains], stepwise=True)]
+    assert [row["against"] for row in rows[1:]] == ["teacher", "teacher/kd", "teacher", "teacher/best", "teacher"]
+    apart = [({"chain": chain}, folders) for chain in ("teacher/kd", "teacher/best")]
+    assert blocks.judged(ACCURACY, apart, stepwise=True)[1].row["against"] == "teacher/kd"
+
+
 def test_nothing_is_best_among_equals(told):
     cells = told(4)
     assert not any(one.row["best"] for one in blocks.judged(ACCURACY, [cells[0], cells[0], cells[2]]))

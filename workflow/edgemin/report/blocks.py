@@ -31,8 +31,8 @@ class Judged:
 def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]], stepwise: bool = False) -> list[Judged]:
     """Qualities of a block's cells, in order. cells: (names, `chain` among them; folder of the measurements of each seed).
 
-    A change is against the first cell, or, stepwise, against the one before. `best` marks a cell that is above every
-    other one of the block, each by more than the interval of their paired difference.
+    A change is against the first cell, or, stepwise, against the cell that this one was made from, and if that is not among them the
+    one before. `best` marks a cell that is above every other one of the block, each by more than the interval of their paired difference.
     """
     found: list[Judged] = []
     labels, logits = _predictions(cells)
@@ -50,7 +50,7 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
             **cautions(judge, labels),
         }
         if number:
-            other = number - 1 if stepwise else 0
+            other = _step_before([names["chain"] for names, _ in cells], number) if stepwise else 0
             row |= {"against": cells[other][0]["chain"], **change_columns(values[number] - values[other])}
         found.append(Judged(row, logits[number]))
     best = max(range(len(found)), key=lambda number: found[number].row["quality"])
@@ -58,6 +58,12 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
     above = [(values[best] - one).estimate().above_zero() for one in others]
     found[best].row["best"] = bool(above) and all(above)
     return found
+
+
+def _step_before(chains: Sequence[str], number: int) -> int:
+    """Of the chains above it, the longest that this one goes on from; else the last."""
+    found = [other for other in range(number) if chains[number].startswith(f"{chains[other]}/")]
+    return max(found, key=lambda other: len(chains[other]), default=number - 1)
 
 
 _ENDS = {"share": (0.0, 1.0), "correlation": (-1.0, 1.0)}

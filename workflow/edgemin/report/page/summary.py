@@ -24,7 +24,7 @@ _STAGES = {"distill": "Distillation", "prune": "Pruning", "quantize": "Quantizat
 
 
 def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
-    """One per task and runtime of the stage-wise table, if the page has that: `title`, `tiles`, `steps`, `verdict`."""
+    """One per task, runtime and ladder of the stage-wise table, if the page has that: `title`, `tiles`, `steps`, `verdict`."""
     if "stagewise" not in spec["tables"]:
         return []
     table = pd.read_csv(tables / "stagewise.csv")
@@ -32,9 +32,24 @@ def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
     found = []
     for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
         title = f"In {label_of(str(runtime))}" + (f", task {task}" if several else "")
-        ladder = [row for _, row in rows.iterrows()]
-        found.append({"title": title, **_ladder(ladder, spec)})
+        ladders = _ladders([row for _, row in rows.iterrows()])
+        for ladder in ladders:
+            end = f", {ladder[-1]['cell']}" if len(ladders) > 1 else ""
+            found.append({"title": title + end, **_ladder(ladder, spec)})
     return found
+
+
+def _ladders(rows: list[pd.Series]) -> list[list[pd.Series]]:
+    """The first row, and each row that no other is compared with after the rows that lead to it."""
+    by_chain = {row["chain"]: row for row in rows}
+    before = {row["chain"]: row["against"] for row in rows[1:]}
+    ladders = []
+    for end in [row["chain"] for row in rows if row["chain"] not in before.values()]:
+        ladder = [end]
+        while ladder[0] in before:
+            ladder.insert(0, before[ladder[0]])
+        ladders.append([by_chain[chain] for chain in ladder])
+    return ladders
 
 
 def _ladder(rows: list[pd.Series], spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +100,7 @@ def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[d
 
 
 def _step(above: pd.Series, row: pd.Series) -> dict[str, Any]:
-    """A row against the row above: what it costs, what it buys."""
+    """A row against the one before it in its ladder: what it costs, what it buys."""
     chain = Chain.parse(row["chain"])
     stage = _STAGES[chain.last.stage] if chain.last else "The teacher"
     sentences = [_quality(row), _bytes(above, row), _speed(above, row, chain)]
@@ -118,7 +133,7 @@ def _bytes(above: pd.Series, row: pd.Series) -> Markup:
 
 
 def _speed(above: pd.Series, row: pd.Series, chain: Chain) -> Markup:
-    """Paired with the row above where that is the chain's parent or the teacher; else there is nothing to pair."""
+    """Paired with the row before where that is the chain's parent or the teacher; else there is nothing to pair."""
     name = {str(chain.parent): "speedup_over_parent", "teacher": "speedup_over_reference"}.get(above["chain"])
     if name is None or not _told(row, name):
         return Markup("")

@@ -27,6 +27,9 @@ NOTE = (
 )
 
 
+STEP = "the row that this one was made from"
+
+
 class Stagewise(RuntimeTable):
     name = "stagewise"
     title = "Stage by stage"
@@ -36,8 +39,8 @@ class Stagewise(RuntimeTable):
         "packed INT8 weights vanish from the naive one although nothing was removed."
     )
     meaning = (
-        "rows of the stage-wise table in the order of the stages; each is compared with the row above. Empty: every cell in each of the "
-        "`runtimes` that it is measured in"
+        "rows of the stage-wise table in the order of the stages, of one ladder or several; each is compared with the row that it was made from. "
+        "Empty: every cell in each of the `runtimes` that it is measured in"
     )
     by_default = True
     anyway = True
@@ -58,7 +61,7 @@ class Stagewise(RuntimeTable):
         return runtime_blocks(self, plan)
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        write_blocks(self, spec, folder, "the row above")
+        write_blocks(self, spec, folder, STEP)
 
 
 def runtime_blocks(table: RuntimeTable, plan: Plan) -> dict[str, Any]:
@@ -73,13 +76,13 @@ def runtime_blocks(table: RuntimeTable, plan: Plan) -> dict[str, Any]:
 
 
 def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, reference: str) -> None:
-    """Write the files of a table of `runtime_blocks`. reference: what a change is against, the row above or the first of the block."""
+    """Write the files of a table of `runtime_blocks`. reference: what a change is against, STEP or the first of the block."""
     from edgemin.report.blocks import frame_of
     from edgemin.report.forms import write_table
     from edgemin.report.measured import latency_said
     from edgemin.report.statistics.adjust import said
 
-    found = frame_of(spec["blocks"], stepwise=reference == "the row above")
+    found = frame_of(spec["blocks"], stepwise=reference == STEP)
     note = f"{NOTE.format(reference=reference)} {latency_said(seeds_of(spec))} {said(found)}"
     write_table(table, spec, folder, found, shown(found, stages=table.name == "subsets"), note)
 
