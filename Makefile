@@ -12,7 +12,7 @@ EDGEMIN := .venv/bin/python -m edgemin.cli.main
 PIP := .venv/bin/python -m pip install
 BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization latency choice statements recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference openvino clean clean-scratch
+.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization latency choice statements recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference docs-results openvino clean clean-scratch
 
 tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
@@ -121,6 +121,9 @@ format: .venv/ready-dev ## let ruff and snakefmt rewrite
 
 reference: .venv/ready ## rewrite the JSON schema, and the tables of keys and lists of methods in the documents, from the settings
 	$(EDGEMIN) reference
+
+docs-results: .venv/ready ## rewrite the tables, figures and sentences of README.md and docs/results.md that are of measurements, from docs/reference
+	$(EDGEMIN) documents
 
 clean-scratch: ## resume states and partial downloads; finished files stay
 	rm -rf results/*/scratch results/downloads/.partial

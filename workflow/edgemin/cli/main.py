@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
-from edgemin.cli import compare, partial, reference, status, verify
+from edgemin.cli import compare, documents, partial, reference, status, verify
 from edgemin.core.environment import check_tree, escape, named
 from edgemin.core.errors import EdgeminError
 
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (_, words) in COMMANDS.items():
         commands.add_parser(name, help=words).add_argument("study", nargs="?", default=DEFAULT, help=f"default: {DEFAULT}")
     commands.add_parser("reference", help="rewrite the JSON schema, and the generated parts of the documents, from the settings")
+    commands.add_parser("documents", help="rewrite what documents say of results, from docs/reference")
     asked = parser.parse_args(arguments)
     escape()
     try:
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_tree(Path())
         if asked.command == "reference":
             return reference.run(Path())
+        if asked.command == "documents":
+            return documents.run(Path())
         return COMMANDS[asked.command][0](asked.study)
     except EdgeminError as error:
         for line in named(str(error)).splitlines():

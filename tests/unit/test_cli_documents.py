@@ -1,0 +1,91 @@
+"""What documents say of results is what is on record."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from edgemin.cli import documents
+from edgemin.core.errors import EdgeminError
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDS = ROOT / "docs/reference/choice"
+
+
+@pytest.fixture(scope="module")
+def choice(tmp_path_factory):
+    return documents.Study(ROOT / "config/choice.yaml", RECORDS, tmp_path_factory.mktemp("choice"))
+
+
+def recorded(cell: str, split: str, metric: str = "accuracy") -> float:
+    """Mean over the seeds on record, by their CSV files."""
+    found = pd.concat(pd.read_csv(file) for file in RECORDS.glob("*/seed*.csv"))
+    return found.query("cell == @cell and split == @split and metric == @metric")["value"].mean()
+
+
+def test_documents_say_what_is_on_record():
+    """`make docs-results` would change nothing."""
+    stale = {name for name, text in documents.written(ROOT).items() if (ROOT / name).read_text(encoding="utf-8") != text}
+    assert stale == set()
+
+
+def test_a_sentence_has_the_numbers_of_the_record(choice):
+    row = choice.row("distillation", "objectives_labels")
+    assert row.value("quality") == pytest.approx(recorded("objectives_labels", "test"))
+    assert row.text("quality", interval=False) == f"{100 * recorded('objectives_labels', 'test'):.2f}"
+    change = recorded("objectives_logits", "test") - recorded("objectives_labels", "test")
+    assert choice.row("distillation", "objectives_logits").text("quality_change").startswith(f"+{100 * change:.2f} [+")
+    both = ["objectives_labels", "objectives_logits"]
+    least, most = (100 * recorded(cell, "test") for cell in both)
+    assert (choice.least("distillation", "quality", both), choice.most("distillation", "quality", both)) == (
+        f"{least:.2f}",
+        f"{most:.2f}",
+    )
+    assert choice.percent("choice", both[1], "validation", 2) == f"{100 * recorded('objectives_logits', 'validation'):.2f}"
+    assert (choice.seeds, choice.machine, choice.versions("torch")) == ([1, 2, 3], "Intel(R) Xeon(R) Processor", "2.11.0")
+
+
+def test_a_table_says_once_what_a_block_has_in_common(choice):
+    cells = ["cut_heads25", "cut_heads50", "best_int8_qat"]
+    lines = choice.table("choice", ["stage", "cell", "taken"], cells).splitlines()
+    assert lines[:2] == ["| stage | cell | taken |", "| --- | --- | --- |"]
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| Stage 2: what to cut, and how long to recover",
+        "| ",
+        "| Stage 3: which scheme",
+    ]
+
+
+def test_what_is_not_there_is_an_error(choice, tmp_path):
+    with pytest.raises(EdgeminError, match="table distillation of study choice: no row of nothing"):
+        choice.row("distillation", "nothing")
+    with pytest.raises(EdgeminError, match=r"holds no seed of .*choice\.yaml; run: make evidence STUDY="):
+        documents.Study(ROOT / "config/choice.yaml", tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (None, r"docs/measured/it\.md: 'it\.md' not found"),
+        ("{{ unknown.row('a', 'b') }}", r"docs/measured/it\.md: 'unknown' is undefined"),
+    ],
+)
+def test_a_place_needs_its_template(tmp_path, monkeypatch, template, message):
+    """And nothing is written."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    shutil.copytree(RECORDS, tmp_path / "docs/reference/choice")
+    place = tmp_path / "README.md"
+    place.write_text("before\n<!-- measured: it -->\nold\n<!-- end -->\n", encoding="utf-8")
+    monkeypatch.setattr(documents, "DOCUMENTS", ("README.md",))
+    (tmp_path / "docs/measured").mkdir()
+    if template:
+        (tmp_path / "docs/measured/it.md").write_text(template, encoding="utf-8")
+    with pytest.raises(EdgeminError, match=message):
+        documents.run(tmp_path)
+    (tmp_path / "docs/measured/it.md").write_text("{{ choice.seeds | length }} seeds", encoding="utf-8")
+    assert place.read_text(encoding="utf-8").splitlines()[2] == "old"
+    assert documents.run(tmp_path) == 0
+    assert place.read_text(encoding="utf-8") == "before\n<!-- measured: it -->\n3 seeds\n<!-- end -->\n"

@@ -1,0 +1,185 @@
+"""What documents say of results, written from the record of measurements.
+
+A document has places `<!-- measured: NAME -->` … `<!-- end -->`. What is between them is the Jinja template docs/measured/NAME.md,
+filled. In a template each study on record is a `Study`, by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import jinja2
+import pandas as pd
+import yaml
+
+from edgemin.cli.compare import FOLDER
+from edgemin.cli.partial import present
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json, write_json, write_parquet
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.plan import Plan
+from edgemin.report.columns import MILLISECONDS, TIMES
+from edgemin.report.number import Format, scale_of
+from edgemin.report.record import predictions_of
+from edgemin.study import registry
+from edgemin.study.read import read_study
+
+DOCUMENTS = ("README.md", "docs/results.md")
+TEMPLATES = "docs/measured"
+_PLACE = re.compile(r"(<!-- measured: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_FORMATS = {
+    "p50": MILLISECONDS,
+    "p90": MILLISECONDS,
+    "bytes": Format(1, 1e-6),
+    "logical": Format(1, 1e-6),
+    "naive": Format(1, 1e-6),
+    "speedup_over_reference": TIMES,
+    "speedup_over_parent": TIMES,
+}
+"""Column of a CSV table -> how a sentence tells it; bytes and parameters in millions."""
+
+
+class Row:
+    """A row of a table, as CSV has it."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    def value(self, column: str) -> float:
+        """Unrounded."""
+        return float(self.values[column])
+
+    def text(self, column: str, interval: bool = True) -> str:
+        """As tables have it, with its interval where there is one."""
+        scale = scale_of(str(self.values["metric"]))
+        form = {"quality": scale.value, "quality_change": scale.change, **_FORMATS}[column]
+        ends = [self.values.get(f"{column}_{end}") if interval else None for end in ("low", "high")]
+        return form.text(self.value(column), *ends)
+
+
+class Study:
+    """The results of one study on record: tables made now, of what was measured then."""
+
+    def __init__(self, file: Path, records: Path, scratch: Path) -> None:
+        self.plan = Plan(read_study(str(file)))
+        self._scratch = scratch
+        found = {seed: sorted(records.glob(f"*/seed{seed}.json")) for seed in self.plan.study.seeds}
+        self.seeds = [seed for seed, records in found.items() if records]
+        if not self.seeds:
+            raise EdgeminError(f"{records}: holds no seed of {file}; run: make evidence STUDY={file}")
+        self.hosts = [self._unpacked(found[seed][0]) for seed in self.seeds]
+        self.plan.study.seeds[:] = self.seeds
+
+    def _unpacked(self, record: Path) -> Mapping[str, Any]:
+        """The host of a seed, whose files are put where `_moved` says."""
+        told = read_json(record, remedy="restore it from version control")
+        for name, content in told["files"].items():
+            write_json(self._scratch / name, content)
+        for name, table in predictions_of(record.with_suffix(".parquet"), told).items():
+            write_parquet(self._scratch / name, table)
+        host: Mapping[str, Any] = told["host"]
+        return host
+
+    def _moved(self, value: Any) -> Any:
+        """A spec with the paths of the study's folder replaced."""
+        if isinstance(value, dict):
+            return {name: self._moved(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._moved(one) for one in value]
+        inside = isinstance(value, str) and value.startswith(f"{self.plan.root}/")
+        return str(self._scratch / self.plan.paths.below(value)) if inside else value
+
+    @cached_property
+    def _jobs(self) -> Jobs:
+        return Jobs(self.plan)
+
+    def _made(self, name: str, form: str) -> Path:
+        """A file of a table; rows of which something is not on record are left out."""
+        file = self._scratch / "tables" / f"{name}.{form}"
+        if not file.exists():
+            table = registry.TABLES[name]
+            spec, _ = present(table, self._moved(self._jobs.tables[name].contents()))
+            table.write(spec, file.parent)
+        return file
+
+    def row(self, table: str, cell: str, **where: str) -> Row:
+        """Of a CSV table: the first of a cell. where: values of other columns. Raises EdgeminError if there is none."""
+        found = pd.read_csv(self._made(table, "csv"), dtype=dict.fromkeys(where, str))
+        for column, value in {"cell": cell, **where}.items():
+            found = found[found[column] == value]
+        if found.empty:
+            raise EdgeminError(f"table {table} of study {self.plan.study.study}: no row of {cell}")
+        return Row(found.iloc[0].to_dict())
+
+    def percent(self, table: str, cell: str, column: str, decimals: int = 1, **where: str) -> str:
+        """A share."""
+        return Format(decimals, 100).text(self.row(table, cell, **where).value(column))
+
+    def least(self, table: str, column: str, cells: list[str]) -> str:
+        """The lowest share of these cells."""
+        return Format(2, 100).text(min(self.row(table, cell).value(column) for cell in cells))
+
+    def most(self, table: str, column: str, cells: list[str]) -> str:
+        return Format(2, 100).text(max(self.row(table, cell).value(column) for cell in cells))
+
+    def table(self, name: str, columns: list[str] | None = None, cells: list[str] | None = None) -> str:
+        """A table in Markdown: these columns, by the first word of their headings, and these cells; all by default."""
+        content = read_json(self._made(name, "json"))
+        headings = [one["heading"] for one in content["columns"]]
+        kept = [n for n, heading in enumerate(headings) if columns is None or heading in columns or heading.split()[0] in columns]
+        lines = [[headings[n] for n in kept], ["---" if content["columns"][n]["align"] == "left" else "---:" for n in kept]]
+        rows = [[row["cells"][n]["text"] for n in kept] for row in content["rows"] if cells is None or row["cell"] in cells]
+        first = headings.index("cell")
+        outer = sum(n < first for n in kept)
+        lines += [_told_once(above, row, outer) for above, row in pairwise([[], *rows])]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+    def versions(self, package: str) -> str:
+        return " and ".join(dict.fromkeys(str(host["versions"][package]) for host in self.hosts))
+
+    @property
+    def machine(self) -> str:
+        """Where it was measured, in words."""
+        return " and ".join(dict.fromkeys(str(host["cpu"]) for host in self.hosts))
+
+
+def _told_once(above: list[str], row: list[str], outer: int) -> list[str]:
+    """A row without what the row above says already in its outer columns, those that name its block."""
+    return ["" if number < outer and row[: number + 1] == above[: number + 1] else text for number, text in enumerate(row)]
+
+
+def written(tree: Path) -> dict[str, str]:
+    """Name of a document -> what it should be. Raises EdgeminError for a place without a template, and for what is not on record."""
+    with TemporaryDirectory() as scratch:
+        files = {yaml.safe_load(file.read_text(encoding="utf-8"))["study"]: file for file in sorted(tree.glob("config/*.yaml"))}
+        kept = {folder.name: folder for folder in (tree / FOLDER).iterdir() if folder.name in files}
+        studies = {name: Study(files[name], folder, Path(scratch, name)) for name, folder in sorted(kept.items())}
+        templates = jinja2.Environment(  # noqa: S701 (Markdown of our own, no HTML)
+            loader=jinja2.FileSystemLoader(tree / TEMPLATES),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+        def write(match: re.Match[str]) -> str:
+            try:
+                text = templates.get_template(f"{match['name']}.md").render(studies, studies=studies)
+            except jinja2.TemplateError as error:
+                raise EdgeminError(f"{TEMPLATES}/{match['name']}.md: {error or 'no such file'}") from None
+            return f"{match[1]}{text.strip()}\n{match[3]}"
+
+        return {name: _PLACE.sub(write, (tree / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
+
+
+def run(tree: Path) -> int:
+    """Rewrite them in the tree of a clone."""
+    for name, text in written(tree).items():
+        (tree / name).write_text(text, encoding="utf-8")
+        print(f"written: {name}")
+    return 0
