@@ -72,12 +72,12 @@ def test_without_the_teacher_nothing_is_compared(folder, monkeypatch):
     spec = CELLS.spec(Plan(parse_study(study_of())))
     for block in spec["blocks"]:
         block["rows"] = [row for row in block["rows"] if row["cell"] in ("kd", "kd_prune")]
-    from edgemin.report.tables.cells import frame, shown
+    from edgemin.report.tables.cells import columns_of, frame
 
     table = frame(spec)
     assert table[["quality_change", "quality_change_low", "smaller", "agreement"]].isna().all(axis=None)
     assert table["quality"].tolist() == [0.7] * 4
-    assert "change to teacher" not in [column.heading for column in shown(table)]
+    assert "change to teacher" not in [column.heading for column in columns_of(table)]
 
 
 def test_the_page_has_it_once_even_if_it_is_named():

@@ -12,7 +12,7 @@ from reading import cells, texts
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, write_json
 from edgemin.plan.plan import Plan
-from edgemin.report.tables.choice import Choices, frame, shown, winner
+from edgemin.report.tables.choice import Choices, columns_of, frame, winner
 from edgemin.study.read import parse_study
 
 RIGHT = {"teacher": (90, 90), "kd": (80, 82), "kd_prune": (82, 81), "edgemin": (81, 81)}
@@ -65,7 +65,7 @@ def test_the_highest_on_validation_wins_and_what_was_taken_is_told_beside_it(mad
     assert (cell_that(found, "wins"), cell_that(found, "taken")) == ("kd_prune", "edgemin")
     assert found["difference"]["kd"] == pytest.approx(-0.005)
     assert np.isnan(found["difference"]["kd_prune"])
-    text = texts(shown(found.reset_index(drop=True)))
+    text = texts(columns_of(found.reset_index(drop=True)))
     assert list(text["wins"]) == ["", "yes", ""]
     assert list(text["taken"]) == ["", "", "yes"]
     assert list(text["validation accuracy %"]) == ["81.00", "81.50", "81.00"]
@@ -98,8 +98,8 @@ def test_all_lose_too_much_and_none_wins(made):
     assert not found["wins"].any()
     assert found.set_index("cell")["alternative"].to_dict() == {"kd": True, "kd_prune": True, "teacher": False}
     assert found["difference"].isna().all()
-    assert list(texts(shown(found))["cell"]) == ["kd", "kd_prune", "(teacher)"]
-    counted = cells(shown(found))["counted"]
+    assert list(texts(columns_of(found))["cell"]) == ["kd", "kd_prune", "(teacher)"]
+    counted = cells(columns_of(found))["counted"]
     assert [(cell.text, cell.number) for cell in counted] == [
         (f"0.000{count // 100} million weights", count / 1e6) for count in (500, 400, 900)
     ]

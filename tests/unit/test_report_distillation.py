@@ -87,9 +87,9 @@ def spec(measured):
     return {"study": "s", "runtime": "torch", "out_of_domain": {"t": ["tweets"]}, "blocks": blocks}
 
 
-def shown(table):
+def columns_of(table):
     """What a person reads of it."""
-    return texts(distillation.shown(table))
+    return texts(distillation.columns_of(table))
 
 
 @pytest.fixture
@@ -162,13 +162,13 @@ def test_a_regression_has_no_decisions_to_agree_on(measured, spec, monkeypatch):
     table = frame({**spec, "out_of_domain": {"t": []}, "blocks": [block]})
     assert table["quality"].tolist() == pytest.approx([1, 1])
     assert table[["agreement", "kl_to_teacher"]].isna().all(axis=None)
-    text = shown(table)
+    text = columns_of(table)
     assert text["pearson"].tolist() == ["1.000 [1.000, 1.000]"] * 2
     assert text["agreement %"].tolist() == text["KL"].tolist() == ["–", "–"]
 
 
 def test_numbers_as_people_read_them(table):
-    text = shown(table)
+    text = columns_of(table)
     assert text["control"].tolist() == ["labels", "", "kd", ""]
     assert [cell.split(" ")[0] for cell in text["accuracy %"]] == ["70.00", "90.00", "50.00", "90.00"]
     assert [cell.split(" ")[0] for cell in text["change"]] == ["–", "+20.00", "–", "+40.00"]
@@ -181,7 +181,7 @@ def test_numbers_as_people_read_them(table):
 
 def test_two_tasks_with_test_sets_of_their_own(table):
     other = table.assign(task="u", metric="pearson").rename(columns={"out_of_domain_tweets": "out_of_domain_news"})
-    text = shown(pd.concat([table, other], ignore_index=True))
+    text = columns_of(pd.concat([table, other], ignore_index=True))
     assert text["task"].tolist() == ["t"] * 4 + ["u"] * 4
     assert text["control"].tolist() == ["labels", "", "kd", ""] * 2
     assert text["tweets"].tolist() == ["0.625", "0.750", "0.375", "0.750", *["–"] * 4]
@@ -204,7 +204,7 @@ def test_the_four_files_say_the_same(spec, tmp_path):
         in markdown
     )
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
-    text = shown(table)
+    text = columns_of(table)
     assert [cells_of(line) for line in lines] == [
         list(text.columns),
         [cell for cell in cells_of(lines[1]) if set(cell) == {"-"}],

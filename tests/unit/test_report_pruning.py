@@ -118,7 +118,7 @@ def test_columns_for_people():
     }
     first = {"structure": None, "cut": None, "criterion": None, "recovered": None, "quality_change": None, "p": None}
     second = {"structure": "weights", "cut": "50 %", "criterion": "magnitude", "recovered": True}
-    text = texts(pruning.shown(pd.DataFrame([row | first, row | second])))
+    text = texts(pruning.columns_of(pd.DataFrame([row | first, row | second])))
     assert text.loc[0, ["structure", "cut", "by", "recovered", "change"]].tolist() == ["–"] * 5
     assert text.loc[1, ["structure", "cut", "by", "recovered"]].tolist() == ["weights", "50 %", "magnitude", "yes"]
     assert text.loc[1, "accuracy %"] == "50.00 [50.00, 50.00]"

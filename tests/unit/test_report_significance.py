@@ -135,7 +135,7 @@ def test_few_seeds_speak_of_checkpoints(told, seeds):
     assert table["quality_change_high"][1] == pytest.approx(-0.25 + half)
     assert set(table["change_over"][1:]) == {"examples"}
     assert table[["p", "p_holm", "smallest_effect"]].isna().all(axis=None)
-    said = adjust.said(table)
+    said = adjust.correction_note(table)
     assert "With fewer than 4 seeds there is no interval and no p over methods." in said
     assert "they speak of these checkpoints, and other seeds may fall outside." in said
     assert "Holm" not in said
@@ -145,7 +145,7 @@ def test_few_seeds_speak_of_checkpoints(told, seeds):
 def test_four_seeds_speak_of_methods(told):
     table = table_of(told(4))
     assert table["p_holm"].tolist()[1:] == pytest.approx([student(0.25), 2 * student(0.5)])
-    said = adjust.said(table)
+    said = adjust.correction_note(table)
     assert said.startswith(
         "4 seeds. Intervals: two-way analysis of seeds and test examples, which are both samples; they speak of the "
     )
@@ -159,7 +159,7 @@ def test_a_model_in_two_runtimes_is_one_comparison(told):
     rows = [one.row for one in blocks.judged(ACCURACY, told(4))]
     twice = adjust.adjusted(pd.DataFrame([row | {"runtime": runtime} for runtime in ("torch", "onnxruntime") for row in rows]))
     assert twice["p_holm"].tolist()[1:3] == twice["p_holm"].tolist()[4:] == pytest.approx([student(0.25), 2 * student(0.5)])
-    said = adjust.said(twice)
+    said = adjust.correction_note(twice)
     assert "for the 2 comparisons of this table. The same models in two runtimes are one comparison." in said
 
 
@@ -179,7 +179,7 @@ def test_a_metric_that_is_constant_has_no_p(metric, seeds, draw):
         assert (row["quality_change"], row["quality_change_low"], row["quality_change_high"]) == (0, 0, 0)
     assert blocks.cautions(judge, labels)["caution"].startswith("the test split has one ")
     names = {"task": "t", "chain": "a", "against": "b", "metric": metric, "seeds": seeds, **blocks.cautions(judge, labels)}
-    said = adjust.said(adjust.adjusted(pd.DataFrame([{**names, **row} for row in rows])))
+    said = adjust.correction_note(adjust.adjusted(pd.DataFrame([{**names, **row} for row in rows])))
     told = (
         f"Where {metric} is the same whichever example is left out, whatever the answers, there is no p and no smallest effect."
     )

@@ -13,7 +13,7 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
 from edgemin.measure.blocks import Interval
 from edgemin.plan.plan import Plan
-from edgemin.report.tables.statements import Statements, frame, shown, verdict_on
+from edgemin.report.tables.statements import Statements, columns_of, frame, verdict_on
 from edgemin.study.read import parse_study
 
 SAYS = "Small is fast"
@@ -160,7 +160,7 @@ def test_with_one_round_no_speed_is_shown(made):
     [row] = made({"cell": "edgemin", "than": ["kd"], "by": "faster"}, rounds=1).to_dict("records")
     assert row["value"] == pytest.approx(4)
     assert row["verdict"] == "not shown"
-    (measured,) = cells(shown(frame(made.spec)))["measured"]
+    (measured,) = cells(columns_of(frame(made.spec)))["measured"]
     assert measured.text == "edgemin against kd, faster: 4.00× (≥ 1×)"
     assert (measured.number, measured.low, measured.high) == (pytest.approx(4), None, None)
 
@@ -184,11 +184,11 @@ def test_a_statement_holds_if_all_of_it_does(made):
 @pytest.mark.parametrize(("seeds", "verdict"), [(1, "does not hold (these checkpoints)"), (4, "does not hold")])
 def test_below_four_seeds_a_verdict_on_quality_is_of_these_checkpoints(made, seeds, verdict):
     table = made({"cell": "edgemin", "than": ["kd"]}, {"cell": "edgemin", "than": ["kd"], "by": "smaller"}, seeds=seeds)
-    text = texts(shown(table))
+    text = texts(columns_of(table))
     assert list(text["this line"]) == [verdict, "holds"]
     assert list(text["statement holds"]) == ["does not hold", ""]
-    assert [cell.text for cell in cells(shown(table))["statement holds"]] == ["does not hold"] * 2
-    quality, smaller = cells(shown(table))["measured"]
+    assert [cell.text for cell in cells(columns_of(table))["statement holds"]] == ["does not hold"] * 2
+    quality, smaller = cells(columns_of(table))["measured"]
     assert (quality.number, quality.low < -30 < quality.high) == (pytest.approx(-30), True)
     assert (smaller.number, smaller.low, smaller.high) == (4, None, None), "a count is known exactly"
     assert text["measured"][0].startswith("edgemin against kd, accuracy %: −30.00 [−")

@@ -16,11 +16,11 @@ from edgemin.core.files import read_json, write_json
 from edgemin.report.blocks import frame_of
 from edgemin.report.collect import COLUMNS, collect, write
 from edgemin.report.markup import tex_escape
-from edgemin.report.measured import latency_said
+from edgemin.report.measured import latency_note
 from edgemin.report.tables.latency import LatencyTable
+from edgemin.report.tables.latency import columns_of as latency_shown
 from edgemin.report.tables.latency import frame as latency_frame
-from edgemin.report.tables.latency import shown as latency_shown
-from edgemin.report.tables.stagewise import shown
+from edgemin.report.tables.stagewise import columns_of
 from edgemin.study import registry
 
 GOLD = [0, 1, 1, 0]
@@ -86,7 +86,7 @@ def spec(tmp_path):
 @pytest.fixture
 def text(spec):
     """What a person reads of the stage-wise table."""
-    return texts(shown(frame_of(spec["blocks"], stepwise=True)))
+    return texts(columns_of(frame_of(spec["blocks"], stepwise=True)))
 
 
 def test_every_number_has_a_row(spec):
@@ -146,7 +146,7 @@ def test_the_stagewise_table_by_hand(spec):
 def test_subsets_are_compared_with_the_teacher(spec, tmp_path):
     table = frame_of(spec["blocks"])
     assert table["quality_change"].tolist()[1:] == [-0.25, -0.125]
-    text = texts(shown(table, stages=True))
+    text = texts(columns_of(table, stages=True))
     assert text[["distill", "prune", "quantize"]].to_numpy().tolist() == [["", "", ""], ["yes", "", ""], ["yes", "", "yes"]]
     registry.TABLES["subsets"].write(spec, tmp_path)
     assert pd.read_csv(tmp_path / "subsets.csv")["quality_change"].tolist()[1:] == [-0.25, -0.125]
@@ -170,7 +170,7 @@ def test_numbers_as_people_read_them(text):
 def test_a_correlation_is_no_percentage(spec):
     """Matthews of the teacher's seeds: (2 1 - 1 0) / sqrt(2 2 3 1), the wrong one being a 0 taken for a 1, and 1."""
     spec["blocks"][0]["metric"] = "matthews"
-    text = texts(shown(frame_of(spec["blocks"], stepwise=True)))
+    text = texts(columns_of(frame_of(spec["blocks"], stepwise=True)))
     assert text["matthews"][0].split(" ")[0] == f"{(2 / math.sqrt(12) + 1) / 2:.3f}"
 
 
@@ -191,10 +191,10 @@ def test_the_four_files_say_the_same(spec, tmp_path):
         assert any(cell["text"].startswith(mark) for row in read["rows"] for cell in row["cells"])
     assert markdown == f"# {read['title']}: {read['study']}\n\n{read['first']}\n\n{markdown[markdown.index('| ') :]}"
     assert markdown.endswith(f"\n\n{read['note']}\n")
-    assert [[cell["text"] for cell in row["cells"]] for row in read["rows"]] == texts(shown(table)).to_numpy().tolist()
+    assert [[cell["text"] for cell in row["cells"]] for row in read["rows"]] == texts(columns_of(table)).to_numpy().tolist()
     rows = [line for line in tex.splitlines() if line.endswith(r" \\")]
     assert len(rows) == 1 + 3
-    assert {row.count(" & ") for row in rows} == {len(shown(table)) - 1}
+    assert {row.count(" & ") for row in rows} == {len(columns_of(table)) - 1}
 
 
 def test_with_one_round_a_ratio_has_no_interval_and_the_table_says_so(spec, tmp_path):
@@ -300,7 +300,7 @@ def test_seeds_of_another_machine_count_for_quality_and_not_for_latency(spec):
     table = frame_of(spec["blocks"], stepwise=True).set_index("cell")
     assert table.loc["kd", "seeds"] == 3
     assert table.loc["kd", "p50"] == pytest.approx(P50["kd"][1])
-    said = latency_said([seed for row in block["rows"] for seed in row["seeds"]])
+    said = latency_note([seed for row in block["rows"] for seed in row["seeds"]])
     assert said.startswith(
         "Machine: Some & CPU (avx2), 1 inference thread(s); seeds 0 are of other machines, and their latencies are left out."
     )

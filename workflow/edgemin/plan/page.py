@@ -66,7 +66,7 @@ def files(plan: Plan) -> dict[str, Any]:
         for row in contents["rows"]
         if registry.RUNTIMES[row["runtime"]].graph and not Chain.parse(row["chain"]).quantized
     ]
-    tables = [plan.paths.table(name, form) for name in contents["tables"] for form in ("csv", registry.TABLES[name].shown_as)]
+    tables = [plan.paths.table(name, form) for name in contents["tables"] for form in ("csv", registry.TABLES[name].page_form)]
     return {
         "tables": [*(plan.paths.table(CELLS, form) for form in ("csv", "json")), *tables],
         "plots": [plan.paths.plot(name, "svg") for name in PLOTS],

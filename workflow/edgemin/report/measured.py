@@ -53,21 +53,21 @@ def of_one_machine(seeds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for seed in seeds:
         host = read_json(Path(seed["folder"]) / "latency.json")["host"]
-        groups.setdefault(machine_said(host), []).append(seed)
+        groups.setdefault(machine_text(host), []).append(seed)
     return max(groups.values(), key=len)
 
 
-def machine_said(host: Mapping[str, Any]) -> str:
+def machine_text(host: Mapping[str, Any]) -> str:
     """A CPU, and what it can do."""
     flags = ", ".join(host.get("flags", ()))
     return f"{host['cpu']} ({flags})" if flags else str(host["cpu"])
 
 
-def latency_said(seeds: Sequence[Mapping[str, Any]]) -> str:
+def latency_note(seeds: Sequence[Mapping[str, Any]]) -> str:
     """Where latencies were measured, and what their intervals are over. seeds: of all rows of a table."""
     counted = of_one_machine(seeds)
     timed = [read_json(Path(seed["folder"]) / "latency.json") for seed in counted]
-    text = f"Machine: {machine_said(timed[0]['host'])}, {timed[0]['threads']} inference thread(s)"
+    text = f"Machine: {machine_text(timed[0]['host'])}, {timed[0]['threads']} inference thread(s)"
     if left := sorted({seed["seed"] for seed in seeds} - {seed["seed"] for seed in counted}):
         text += f"; seeds {', '.join(map(str, left))} are of other machines, and their latencies are left out"
     rounds = sorted({one["rounds"] for one in timed})

@@ -17,7 +17,7 @@ from edgemin.report.measured import logits_of
 from edgemin.report.number import Scale, common_scale
 from edgemin.report.recipes import recipe
 from edgemin.report.sheet import Column, Sheet
-from edgemin.report.statistics.adjust import speaks_of
+from edgemin.report.statistics.adjust import seeds_note
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.twoway import FEWEST_SEEDS, Estimate
 from edgemin.report.statistics.values import Values, values_of
@@ -106,7 +106,7 @@ def chosen_cells(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {task: cell for task, cell in found.items() if cell is not None}
 
 
-def shown(table: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     scale = common_scale(table["metric"])
     bounds = [
@@ -131,7 +131,7 @@ def pareto_set(table: pd.DataFrame, study: str) -> Sheet:
     """Of candidates those that no other beats."""
     found = table[table["pareto"]]
     note = "The Pareto set; chosen on validation."
-    return Sheet("recommendation", "Recommendation", study, shown(found), columns.rows_of(found), note)
+    return Sheet("recommendation", "Recommendation", study, columns_of(found), columns.rows_of(found), note)
 
 
 def _limit(key: str, limits: Mapping[str, Any], scale: Scale) -> str:
@@ -239,7 +239,7 @@ def _loss(chosen: pd.Series, limit: float, scale: Scale) -> str:
         else "the interval reaches beyond it, so this test set does not show that the limit holds"
     )
     told = scale.size.text(value, low, high)
-    return f"- Its loss against the teacher on test: {told}; {verdict}. {speaks_of(int(chosen['seeds']))}"
+    return f"- Its loss against the teacher on test: {told}; {verdict}. {seeds_note(int(chosen['seeds']))}"
 
 
 def _none_fits(table: pd.DataFrame, limits: Mapping[str, Any], keys: list[str], scale: Scale) -> list[str]:

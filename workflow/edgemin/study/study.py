@@ -99,7 +99,7 @@ class Study(Strict):
     def _name_cells_of_grid(self, name: str, grid_cells: list[str]) -> None:
         """In tables of blocks, replace the name of a grid by its cells."""
         for table in registry.TABLES.all().values():
-            for first, cells in table.said(self).items() if isinstance(table, BlockTable) else ():
+            for first, cells in table.settings(self).items() if isinstance(table, BlockTable) else ():
                 new = [one for cell in cells for one in (grid_cells if cell == name else [cell])]
                 cells[:] = [cell for cell in dict.fromkeys(new) if cell != first]
 

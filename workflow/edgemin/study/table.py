@@ -41,24 +41,24 @@ class Table:
     """Of the key, for the reference of keys."""
     forms: ClassVar[tuple[str, ...]] = ("csv", "md", "tex", "json")
     """Files that it writes: CSV has numbers as they are, the others what is read."""
-    shown_as: ClassVar[str] = "json"
+    page_form: ClassVar[str] = "json"
     """The form that the page shows."""
     by_default: ClassVar[bool] = False
     """Whether it is made of every study, and its cells are built, without being asked for."""
     anyway: ClassVar[bool] = False
     """Whether it can be made of a study that says nothing of it."""
 
-    def said(self, study: Study) -> Any:
+    def settings(self, study: Study) -> Any:
         """The study's settings of this table."""
         return getattr(study.tables, self.name)
 
     def declared(self, study: Study) -> bool:
         """Whether the study configures it."""
-        return bool(self.said(study))
+        return bool(self.settings(study))
 
     def listed(self, study: Study) -> bool:
         """Whether the study has its key under `tables`."""
-        return self.key is not None and bool(self.said(study))
+        return self.key is not None and bool(self.settings(study))
 
     def on_page(self, study: Study) -> bool:
         """Whether the page can have it."""
@@ -121,7 +121,7 @@ class RuntimeTable(Table):
 
     def blocks(self, study: Study) -> dict[str, list[str]]:
         """Runtime -> cells."""
-        return {str(runtime): list(cells) for runtime, cells in self.said(study).items()}
+        return {str(runtime): list(cells) for runtime, cells in self.settings(study).items()}
 
     def cells(self, study: Study) -> list[str]:
         return [cell for cells in self.blocks(study).values() for cell in cells]
@@ -145,11 +145,11 @@ class BlockTable(Table):
     key = dict[Name, Cells]
 
     def cells(self, study: Study) -> list[str]:
-        return [cell for first, cells in self.said(study).items() for cell in (first, *cells)]
+        return [cell for first, cells in self.settings(study).items() for cell in (first, *cells)]
 
     @refuses
     def problems(self, study: Study) -> Iterator[str]:
-        for first, cells in self.said(study).items():
+        for first, cells in self.settings(study).items():
             key = f"tables.{self.name}.{first}"
             for cell in (first, *cells):
                 if cell not in study.cells:

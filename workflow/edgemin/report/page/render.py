@@ -22,7 +22,7 @@ from edgemin.report.page.links import chains_of, machines_of
 from edgemin.report.page.points import FIGURES, points_of
 from edgemin.report.page.summary import summaries
 from edgemin.report.page.tables import read_table
-from edgemin.report.statistics.adjust import speaks_of
+from edgemin.report.statistics.adjust import seeds_note
 from edgemin.study import registry
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -44,7 +44,7 @@ def render(spec: Mapping[str, Any]) -> str:
     but data:) keeps a browser from running or loading anything else.
     """
     folder = Path(spec["root"]) / "tables"
-    tables = [read_table(folder, name) for name in spec["tables"] if registry.TABLES[name].shown_as == "json"]
+    tables = [read_table(folder, name) for name in spec["tables"] if registry.TABLES[name].page_form == "json"]
     points = points_of(folder)
     runtimes = [registry.RUNTIMES[name] for name in dict.fromkeys(point["runtime"] for point in points)]
     data = {
@@ -73,7 +73,7 @@ def render(spec: Mapping[str, Any]) -> str:
         figures=FIGURES,
         recommendation=_recommendation(folder) if "recommendation" in spec["tables"] else None,
         summaries=summaries(spec, folder),
-        speaks=speaks_of(len({row["seed"] for row in spec["rows"]})),
+        speaks=seeds_note(len({row["seed"] for row in spec["rows"]})),
         points=points,
         overview=read_table(folder, "cells"),
         tables=tables,

@@ -22,10 +22,10 @@ def adjusted(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def said(table: pd.DataFrame) -> str:
+def correction_note(table: pd.DataFrame) -> str:
     """The sentences under a table: what its intervals are over, how many comparisons, what could have been seen at all."""
     seeds = int(table["seeds"].max())
-    text = f"{seeds} seed{'s' if seeds > 1 else ''}.{cautioned(table)} {speaks_of(seeds)}"
+    text = f"{seeds} seed{'s' if seeds > 1 else ''}.{cautioned(table)} {seeds_note(seeds)}"
     told = table[table["p"].notna()] if "p" in table else table[:0]
     if len(told):
         count = len(told[COMPARISON].drop_duplicates())
@@ -38,7 +38,7 @@ def said(table: pd.DataFrame) -> str:
     return text + " Bold: above every other row of its block by more than the interval of the paired difference."
 
 
-def speaks_of(seeds: int) -> str:
+def seeds_note(seeds: int) -> str:
     """What intervals of so many seeds speak of."""
     if seeds >= FEWEST_SEEDS:
         return "Intervals: two-way analysis of seeds and test examples, which are both samples; they speak of the methods."

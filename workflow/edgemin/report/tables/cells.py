@@ -54,11 +54,13 @@ class CellsTable(Table):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_said
-        from edgemin.report.statistics.adjust import said
+        from edgemin.report.measured import latency_note
+        from edgemin.report.statistics.adjust import correction_note
 
         found = frame(spec)
-        write_table(self, spec, folder, found, shown(found), f"{NOTE} {latency_said(seeds_of(spec))} {said(found)}")
+        write_table(
+            self, spec, folder, found, columns_of(found), f"{NOTE} {latency_note(seeds_of(spec))} {correction_note(found)}"
+        )
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -95,7 +97,7 @@ def _besides(one: Compared, first: Compared, spec: Mapping[str, Any]) -> dict[st
     }
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads. What no row has is left out."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale

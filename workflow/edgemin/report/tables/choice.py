@@ -38,17 +38,17 @@ class Choices(Table):
     meaning = "stages of a ladder, their alternatives, and which was chosen. Made by the target `table_choice`"
 
     def cells(self, study: Study) -> list[str]:
-        return [cell for one in self.said(study) for cell in one.cells]
+        return [cell for one in self.settings(study) for cell in one.cells]
 
     @refuses
     def problems(self, study: Study) -> Iterator[str]:
-        for number, one in enumerate(self.said(study)):
+        for number, one in enumerate(self.settings(study)):
             yield from not_together(study, f"tables.choice.{number}", one.cells)
 
     def spec(self, plan: Plan) -> dict[str, Any]:
         stages = []
         for task in plan.study.tasks:
-            for one in self.said(plan.study):
+            for one in self.settings(plan.study):
                 runtime = common_runtime(plan.study, one.cells)
                 assert runtime is not None
                 rows = [row_in(plan, task, cell, runtime) for cell in one.cells]
@@ -62,11 +62,11 @@ class Choices(Table):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
-        from edgemin.report.statistics.adjust import speaks_of
+        from edgemin.report.statistics.adjust import seeds_note
 
         found = frame(spec)
-        note = f"{NOTE} {speaks_of(int(found['seeds'].max()))}"
-        write_table(self, spec, folder, found, shown(found), note)
+        note = f"{NOTE} {seeds_note(int(found['seeds'].max()))}"
+        write_table(self, spec, folder, found, columns_of(found), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def _cost(by: str, seeds: Sequence[Mapping[str, Any]]) -> float:
     return exp(-log_speed(seeds)[0]) if by == "faster" else count_of(COUNTED[by], seeds)
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import common_scale

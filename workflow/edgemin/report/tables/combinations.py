@@ -54,7 +54,7 @@ def recipe_blocks(table: BlockTable, plan: Plan) -> dict[str, Any]:
     blocks = [
         block(plan, task, (first, *cells), study.runtimes[0])
         for task in study.tasks
-        for first, cells in table.said(study).items()
+        for first, cells in table.settings(study).items()
     ]
     return {"study": study.study, "runtime": study.runtimes[0], "threads": study.threads.inference, "blocks": blocks}
 
@@ -79,7 +79,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return adjusted(pd.DataFrame(rows))
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
 
@@ -100,8 +100,8 @@ def shown(found: pd.DataFrame) -> list[Column]:
 def write_recipes(table: BlockTable, spec: Mapping[str, Any], folder: Path) -> None:
     """Write the files of a table of `recipe_blocks`."""
     from edgemin.report.forms import write_table
-    from edgemin.report.statistics.adjust import said
+    from edgemin.report.statistics.adjust import correction_note
 
     found = frame(spec)
-    note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {said(found)}"
-    write_table(table, spec, folder, found, shown(found), note)
+    note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {correction_note(found)}"
+    write_table(table, spec, folder, found, columns_of(found), note)

@@ -57,7 +57,7 @@ class Distillation(BlockTable):
         blocks = [
             {**judged_by(plan, task), "rows": [self._row(plan, task, cell) for cell in (control, *cells)]}
             for task in study.tasks
-            for control, cells in self.said(study).items()
+            for control, cells in self.settings(study).items()
         ]
         tests = {task: list(said.out_of_domain) for task, said in study.tasks.items()}
         return {"study": study.study, "runtime": runtime, "out_of_domain": tests, "blocks": blocks}
@@ -86,13 +86,13 @@ class Distillation(BlockTable):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
-        from edgemin.report.statistics.adjust import said
+        from edgemin.report.statistics.adjust import correction_note
 
         found = frame(spec)
-        note = f"{NOTE} Runtime of the predictions: {spec['runtime']}. {said(found)}"
+        note = f"{NOTE} Runtime of the predictions: {spec['runtime']}. {correction_note(found)}"
         if uneven := [control for control, rows in found.groupby("control", sort=False) if _uneven(rows)]:
             note += f" Not at equal compute: the numbers of updates differ in the block of {', '.join(uneven)}."
-        write_table(self, spec, folder, found, shown(found), note)
+        write_table(self, spec, folder, found, columns_of(found), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -165,7 +165,7 @@ def _training(seeds: list[dict[str, Any]]) -> dict[str, float]:
     return {name: float(value) for name, value in pd.DataFrame(told).mean().items()}
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale

@@ -59,10 +59,10 @@ class LatencyTable(Table):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_said
+        from edgemin.report.measured import latency_note
 
         found = frame(spec)
-        write_table(self, spec, folder, found, shown(found), f"{NOTE} {latency_said(seeds_of(spec))}")
+        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {latency_note(seeds_of(spec))}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -85,7 +85,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
 

@@ -44,11 +44,11 @@ class Literature(Table):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
-        from edgemin.report.statistics.adjust import speaks_of
+        from edgemin.report.statistics.adjust import seeds_note
 
         found = frame(spec)
-        note = f"{NOTE} {speaks_of(max(len(row['seeds']) for row in rows_of(spec)))}"
-        write_table(self, spec, folder, found, shown(found), note)
+        note = f"{NOTE} {seeds_note(max(len(row['seeds']) for row in rows_of(spec)))}"
+        write_table(self, spec, folder, found, columns_of(found), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return pd.concat([published, pd.DataFrame(ours)], ignore_index=True)
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale

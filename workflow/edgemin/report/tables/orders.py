@@ -34,7 +34,7 @@ class Orders(BlockTable):
     @refuses
     def problems(self, study: Study) -> Iterator[str]:
         yield from super().problems(study)
-        for first, cells in self.said(study).items():
+        for first, cells in self.settings(study).items():
             known = [cell for cell in (first, *cells) if cell in study.cells]
             stages = {cell: sorted(link.stage for link in study.chain(cell).links) for cell in known}
             for cell in known:

@@ -61,7 +61,7 @@ class Parameters(Table):
         from edgemin.report.forms import write_table
 
         found = frame(spec)
-        write_table(self, spec, folder, found, shown(found), NOTE)
+        write_table(self, spec, folder, found, columns_of(found), NOTE)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -93,7 +93,7 @@ def _counts(size: Mapping[str, Any]) -> dict[str, float]:
     return {name: float("nan") if value is None else float(value) for name, value in (counts | parts).items()}
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.measure.size import COMPONENTS
     from edgemin.report import columns

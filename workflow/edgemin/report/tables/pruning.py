@@ -61,7 +61,7 @@ class Pruning(BlockTable):
         blocks = [
             {**judged_by(plan, task), "rows": [self._row(plan, task, cell) for cell in (reference, *cells)]}
             for task in study.tasks
-            for reference, cells in self.said(study).items()
+            for reference, cells in self.settings(study).items()
         ]
         return {"study": study.study, "runtime": study.runtimes[0], "threads": study.threads.inference, "blocks": blocks}
 
@@ -80,11 +80,11 @@ class Pruning(BlockTable):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
-        from edgemin.report.statistics.adjust import said
+        from edgemin.report.statistics.adjust import correction_note
 
         found = frame(spec)
-        note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {said(found)}"
-        write_table(self, spec, folder, found, shown(found), note)
+        note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {correction_note(found)}"
+        write_table(self, spec, folder, found, columns_of(found), note)
 
 
 def _cut_by(study: Study, chain: Chain) -> Any:
@@ -131,7 +131,7 @@ def _trained(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return found | {name: float(np.mean([one[name] for one in masks])) for name in names}
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
 

@@ -56,7 +56,7 @@ class Quantization(BlockTable):
         blocks = [
             {"runtime": runtime, **judged_by(plan, task), "rows": rows}
             for task in study.tasks
-            for first, cells in self.said(study).items()
+            for first, cells in self.settings(study).items()
             for runtime in study.runtimes_of(study.chain(first))
             if len(rows := self._rows(plan, task, runtime, first, cells)) > 1
         ]
@@ -70,18 +70,18 @@ class Quantization(BlockTable):
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.core.files import read_json
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_said
-        from edgemin.report.statistics.adjust import said
+        from edgemin.report.measured import latency_note
+        from edgemin.report.statistics.adjust import correction_note
 
         found = frame(spec)
         seeds = seeds_of(spec)
         hosts = [read_json(Path(seed["folder"]) / "latency.json")["host"] for seed in seeds]
-        note = f"{NOTE} {latency_said(seeds)} {said(found)}"
+        note = f"{NOTE} {latency_note(seeds)} {correction_note(found)}"
         if not all(_DOT_PRODUCTS & set(host["flags"]) for host in hosts):
             note += (
                 " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."
             )
-        write_table(self, spec, folder, found, shown(found), note)
+        write_table(self, spec, folder, found, columns_of(found), note)
 
 
 def _about(study: Study, chain: Chain) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _batches(results: pd.DataFrame) -> dict[str, float | None]:
     return {name: float(values.mean()) if len(values) else None for name, values in chosen.items()}
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale

@@ -24,7 +24,7 @@ class Recommendation(Table):
     title = "Recommendation"
     caption = "Which recipe to ship within the study's limits: chosen on validation, reported on test."
     forms = ("csv", "md", "tex")
-    shown_as = "md"
+    page_form = "md"
     anyway = True
 
     def declared(self, study: Study) -> bool:

@@ -54,10 +54,10 @@ class SensitivityTable(Table):
         if not rows:
             raise EdgeminError("sensitivity: the study has no such key; add it, with the cell to cut (config/README.md)")
         found = pd.DataFrame(rows)
-        write_table(self, spec, folder, found, shown(found), NOTE)
+        write_table(self, spec, folder, found, columns_of(found), NOTE)
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale

@@ -79,15 +79,15 @@ def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, ref
     """Write the files of a table of `runtime_blocks`. reference: what a change is against, STEP or the first of the block."""
     from edgemin.report.blocks import frame_of
     from edgemin.report.forms import write_table
-    from edgemin.report.measured import latency_said
-    from edgemin.report.statistics.adjust import said
+    from edgemin.report.measured import latency_note
+    from edgemin.report.statistics.adjust import correction_note
 
     found = frame_of(spec["blocks"], stepwise=reference == STEP)
-    note = f"{NOTE.format(reference=reference)} {latency_said(seeds_of(spec))} {said(found)}"
-    write_table(table, spec, folder, found, shown(found, stages=table.name == "subsets"), note)
+    note = f"{NOTE.format(reference=reference)} {latency_note(seeds_of(spec))} {correction_note(found)}"
+    write_table(table, spec, folder, found, columns_of(found, stages=table.name == "subsets"), note)
 
 
-def shown(found: pd.DataFrame, stages: bool = False) -> list[Column]:
+def columns_of(found: pd.DataFrame, stages: bool = False) -> list[Column]:
     """The columns that a person reads. stages: say which stages each chain has."""
     from edgemin.report import columns
     from edgemin.report.number import Format

@@ -43,38 +43,38 @@ class Statements(Table):
     meaning = "statements of the literature, and the comparisons that would show them. Made by the target `table_statements`"
 
     def cells(self, study: Study) -> list[str]:
-        return [cell for one in self.said(study) for shown in one.shows for cell in (shown.cell, *shown.than)]
+        return [cell for one in self.settings(study) for comparison in one.shows for cell in (comparison.cell, *comparison.than)]
 
     @refuses
     def problems(self, study: Study) -> Iterator[str]:
-        for number, one in enumerate(self.said(study)):
-            for which, shown in enumerate(one.shows):
-                yield from not_together(study, f"tables.statements.{number}.shows.{which}", [shown.cell, *shown.than])
+        for number, one in enumerate(self.settings(study)):
+            for which, comparison in enumerate(one.shows):
+                yield from not_together(study, f"tables.statements.{number}.shows.{which}", [comparison.cell, *comparison.than])
 
     def spec(self, plan: Plan) -> dict[str, Any]:
         study, rows, statements = plan.study, {}, []
         for task in study.tasks:
-            for one in self.said(study):
+            for one in self.settings(study):
                 lines = []
-                for shown in one.shows:
-                    runtime = common_runtime(study, [shown.cell, *shown.than])
+                for comparison in one.shows:
+                    runtime = common_runtime(study, [comparison.cell, *comparison.than])
                     assert runtime is not None
-                    for cell in (shown.cell, *shown.than):
+                    for cell in (comparison.cell, *comparison.than):
                         rows[f"{task} {cell} {runtime}"] = row_in(plan, task, cell, runtime)
-                    bound, side = shown.bound
-                    names = {"cell": shown.cell, "than": shown.than, "by": shown.by, "runtime": runtime}
+                    bound, side = comparison.bound
+                    names = {"cell": comparison.cell, "than": comparison.than, "by": comparison.by, "runtime": runtime}
                     lines.append({**names, "bound": bound, "side": side})
                 statements.append({**judged(plan, task), "says": one.says, "source": one.source, "shows": lines})
         return {"study": study.study, "rows": list(rows.values()), "of": list(rows), "statements": statements}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_said
-        from edgemin.report.statistics.adjust import speaks_of
+        from edgemin.report.measured import latency_note
+        from edgemin.report.statistics.adjust import seeds_note
 
         found = frame(spec)
-        note = f"{NOTE} {latency_said(seeds_of(spec))} {speaks_of(max(len(row['seeds']) for row in spec['rows']))}"
-        write_table(self, spec, folder, found, shown(found), note)
+        note = f"{NOTE} {latency_note(seeds_of(spec))} {seeds_note(max(len(row['seeds']) for row in spec['rows']))}"
+        write_table(self, spec, folder, found, columns_of(found), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -86,7 +86,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     rows = dict(zip(spec["of"], spec["rows"], strict=True))
     found = []
     for one in spec["statements"]:
-        lines = [_line(one, shown, rows) for shown in one["shows"]]
+        lines = [_line(one, comparison, rows) for comparison in one["shows"]]
         overall = _overall([line["verdict"] for line in lines])
         found += [
             {"says": one["says"], "source": one["source"], "task": one["task"], **line, "overall": overall} for line in lines
@@ -94,18 +94,23 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _line(statement: Mapping[str, Any], shown: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
+def _line(statement: Mapping[str, Any], comparison: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
     """The comparison with the cell that speaks least for the statement."""
-    seeds = {cell: rows[f"{statement['task']} {cell} {shown['runtime']}"]["seeds"] for cell in (shown["cell"], *shown["than"])}
-    side, bound = shown["side"], shown["bound"]
-    against = [(cell, _measured(shown["by"], statement, seeds[shown["cell"]], seeds[cell])) for cell in shown["than"]]
+    seeds = {
+        cell: rows[f"{statement['task']} {cell} {comparison['runtime']}"]["seeds"]
+        for cell in (comparison["cell"], *comparison["than"])
+    }
+    side, bound = comparison["side"], comparison["bound"]
+    against = [
+        (cell, _measured(comparison["by"], statement, seeds[comparison["cell"]], seeds[cell])) for cell in comparison["than"]
+    ]
     than, interval = min(against, key=lambda one: side * one[1].value)
     names = {
-        **{name: shown[name] for name in ("cell", "by", "runtime", "bound", "side")},
+        **{name: comparison[name] for name in ("cell", "by", "runtime", "bound", "side")},
         "than": than,
         "metric": statement["metric"],
     }
-    count = len(seeds[shown["cell"]])
+    count = len(seeds[comparison["cell"]])
     ends = {"value": interval.value, "low": interval.low, "high": interval.high}
     return {**names, "seeds": count, **ends, "verdict": verdict_on(interval, bound, side)}
 
@@ -162,7 +167,7 @@ def _faster(ours: Seeds, theirs: Seeds) -> Interval:
     return Interval(*(float(np.exp(end)) for end in (middle, middle - reach, middle + reach)))
 
 
-def shown(found: pd.DataFrame) -> list[Column]:
+def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, scale_of
