@@ -32,7 +32,7 @@ class Schedule(Strict):
     """Weight decay of AdamW; biases and LayerNorms are exempt."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Probability of every dropout of the trained model, in this phase only; empty: as its config says."""
-    keep: Literal["loss", "metric", "last"] = "loss"
+    keep: Literal["loss", "metric", "last"] = "last"
     """Which epoch is kept: the one with the lowest validation `loss` (of the kind of task, with gold labels), with the highest `metric`, or
     the `last`. A phase that does not train predictions, or whose result is final only after its last update, always keeps its last epoch."""
 
