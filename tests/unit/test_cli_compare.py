@@ -41,6 +41,17 @@ def test_what_is_as_recorded_is_within(plan):
     assert compare.report(plan) == f"compared with {RECORD}: all {len(result_rows(plan)) - 1} rows are within"
 
 
+def test_what_was_not_timed_is_compared_by_its_answers(plan):
+    """Of a study without a page the record has no latency, and perhaps no size."""
+    record = read_json(f"{RECORD}/seed0.json")
+    record["files"] = {name: one for name, one in record["files"].items() if name.endswith("quality.json")}
+    write_json(f"{RECORD}/seed0.json", record)
+    assert compare.report(plan) == f"compared with {RECORD}: all {len(result_rows(plan)) - 1} rows are within"
+    for file in Path("results/smoke/measurements").rglob("predictions.parquet"):
+        file.unlink()
+    assert compare.report(plan) == f"{RECORD}: nothing of it was measured here, so there is nothing to compare"
+
+
 def change(name: str, **values: float) -> None:
     latency = read_json(f"{KD}/latency.json")
     latency["single_stream"][name].update(values)

@@ -10,6 +10,7 @@ import pytest
 
 from edgemin.cli import documents
 from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "docs/reference/choice"
@@ -28,7 +29,9 @@ def recorded(cell: str, split: str, metric: str = "accuracy") -> float:
 
 def test_documents_say_what_is_on_record():
     """`make docs-results` would change nothing."""
-    stale = {name for name, text in documents.written(ROOT).items() if (ROOT / name).read_text(encoding="utf-8") != text}
+    with documents.studies(ROOT) as on_record:
+        found = documents.written(ROOT, on_record)
+    stale = {name for name, text in found.items() if (ROOT / name).read_text(encoding="utf-8") != text}
     assert stale == set()
 
 
@@ -45,7 +48,29 @@ def test_a_sentence_has_the_numbers_of_the_record(choice):
         f"{most:.2f}",
     )
     assert choice.percent("choice", both[1], "validation", 2) == f"{100 * recorded('objectives_logits', 'validation'):.2f}"
+    assert choice.count == "3 seeds"
     assert (choice.seeds, choice.machine, choice.versions("torch")) == ([1, 2, 3], "Intel(R) Xeon(R) Processor", "2.11.0")
+
+
+def test_epochs_by_two_rules(choice):
+    """Against the histories in the record, by hand."""
+    records = {file.stem: read_json(file)["files"] for file in RECORDS.glob("*/seed*.json")}
+    runs = [files[f"models/movies/{seed}/teacher/distill-labels/history.json"] for seed, files in records.items()]
+    epochs = [run["phases"][-1]["validation"] for run in runs]
+    kept = [one["metric"][one["loss"].index(min(one["loss"]))] for one in epochs]
+    last = [one["metric"][-1] for one in epochs]
+    assert choice.by_epoch(["objectives_labels"], "loss") == f"{100 * sum(kept) / 3:.2f}"
+    assert choice.by_epoch(["objectives_labels"], "last") == f"{100 * sum(last) / 3:.2f}"
+    assert [run["phases"][-1]["selected_epoch"] - 1 for run in runs] == [one["loss"].index(min(one["loss"])) for one in epochs]
+
+
+def test_a_record_of_other_settings_is_told(choice):
+    """Nothing that the study depends on has changed since, or this says so; a digest that is another makes it."""
+    name = next(iter(choice._made_by))
+    recorded = choice._made_by[name]
+    choice._made_by[name] = "another"
+    assert not choice.current
+    choice._made_by[name] = recorded
 
 
 def test_a_table_says_once_what_a_block_has_in_common(choice):
@@ -62,7 +87,7 @@ def test_a_table_says_once_what_a_block_has_in_common(choice):
 def test_what_is_not_there_is_an_error(choice, tmp_path):
     with pytest.raises(EdgeminError, match="table distillation of study choice: no row of nothing"):
         choice.row("distillation", "nothing")
-    with pytest.raises(EdgeminError, match=r"holds no seed of .*choice\.yaml; run: make evidence STUDY="):
+    with pytest.raises(EdgeminError, match=r"holds no seed; run: make evidence STUDY=.*choice\.yaml"):
         documents.Study(ROOT / "config/choice.yaml", tmp_path, tmp_path)
 
 

@@ -56,6 +56,32 @@ def test_a_block_without_its_first_cell_goes(made):
     assert [block["rows"][0]["cell"] for block in spec["blocks"]] == ["kd_prune"]
 
 
+def test_a_choice_is_made_among_all_or_not_at_all(changed):
+    stages = [
+        {"asks": "which", "among": ["kd", "kd_prune"], "chosen": "kd"},
+        {"asks": "how small", "among": ["kd", "kd_prune"], "chosen": "kd", "by": "fewer", "below": "teacher", "within": 0.5},
+    ]
+    job = Jobs(Plan(parse_study(changed({"tables.choice": stages})))).tables["choice"]
+    spec = job.spec(None)
+    assert job.table.without(spec, set()) == spec
+    assert [block["asks"] for block in job.table.without(spec, {"teacher"})["blocks"]] == ["which"]
+    assert job.table.without(spec, {"kd_prune"})["blocks"] == []
+
+
+def test_a_statement_is_judged_by_all_its_comparisons_or_not_at_all(changed):
+    statements = [
+        {"says": "one", "source": "a", "shows": [{"cell": "kd", "than": ["teacher"]}, {"cell": "kd_prune", "than": ["kd"]}]},
+        {"says": "two", "source": "b", "shows": [{"cell": "edgemin", "than": ["kd"], "by": "smaller"}]},
+    ]
+    job = Jobs(Plan(parse_study(changed({"tables.statements": statements})))).tables["statements"]
+    spec = job.spec(None)
+    assert job.table.without(spec, set()) == spec
+    left = job.table.without(spec, {"kd_prune"})
+    assert [one["says"] for one in left["statements"]] == ["two"]
+    assert [row["cell"] for row in left["rows"]] == ["kd", "edgemin"]
+    assert left["of"] == ["snippets kd onnxruntime", "snippets edgemin onnxruntime"]
+
+
 def test_a_table_of_which_nothing_is_left_is_not_written(made, tmp_path, capsys):
     for cell in ("kd", "kd_prune", "edgemin"):
         _latency(made, cell).unlink()

@@ -85,6 +85,14 @@ def test_jobs_of_a_cell(plan):
     assert (steps[3].log, steps[3].benchmark) == (f"results/smoke/logs/{name}.log", f"results/smoke/benchmarks/{name}.tsv")
 
 
+def test_of_a_study_without_a_page_what_its_tables_read_is_measured(changed):
+    choice = {"asks": "which", "among": ["kd", "kd_prune"], "chosen": "kd"}
+    for by, also in (({}, []), ({"by": "fewer", "below": "kd", "within": 0.5}, ["size"])):
+        plan = Plan(parse_study(changed({"page": [], "tables": {"choice": [choice | by]}})))
+        kinds = [step.kind for step in _steps(plan, "kd")]
+        assert kinds == ["teacher", "distill", "export", "quality", *also]
+
+
 def test_nothing_has_begun(plan):
     head, *lines = status.report(plan).splitlines()
     assert head.startswith("study smoke: 5 cells: 5 waiting; about 0:00 h and ")

@@ -68,12 +68,14 @@ def test_without_a_page_the_tables_that_the_study_lists_are_made(changed):
     choice = {"asks": "which", "among": ["kd", "kd_prune"], "chosen": "kd"}
     study = parse_study(changed({"page": [], "tables": {"choice": [choice]}}))
     assert study.default_tables() == ["choice"]
-    assert study.default_cells() == ["kd", "kd_prune"]  # the others are in the stage-wise table alone
+    assert study.default_cells() == ["teacher", "kd", "kd_prune", "edgemin", "edgemin_torch"]  # in this table, or in none
     jobs = list(Jobs(Plan(study)).reports())
     assert [job.rule for job in jobs] == ["table_choice"]
     assert {Path(file).name for job in jobs for file in listed(job.read())} == {"predictions.parquet"}
     limits = {"page": [], "recommend": {"max_bytes": 9}}
     assert parse_study(changed(limits)).default_tables() == ["recommendation", "stagewise"]
+    with pytest.raises(EdgeminError, match="page: empty, and `tables` lists none: nothing would be made"):
+        parse_study(changed({"page": [], "tables": {}}))
 
 
 def test_a_name_that_is_no_cell_is_answered_with_all_cells_or_with_the_nearest(changed):

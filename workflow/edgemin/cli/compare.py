@@ -43,15 +43,22 @@ class Recorded:
         record = read_json(folder / f"seed{seed}.json", remedy="restore it from version control")
         return cls(record["files"], predictions_of(folder / f"seed{seed}.parquet", record))
 
+    def has_all_of(self, name: str, here: Path) -> bool:
+        """Whether predictions of a folder are recorded, and all that is recorded of it is there."""
+        recorded = [file for file in (*self.predictions, *self.files) if file.rpartition("/")[0] == name]
+        return f"{name}/predictions.parquet" in recorded and all((here / Path(file).name).is_file() for file in recorded)
+
 
 def differences(plan: Plan, row: Mapping[str, Any], recorded: Recorded) -> Iterator[str]:
     """The differences of one cell, seed and runtime."""
     here, name = Path(row["folder"]), plan.paths.below(row["folder"])
     yield from _quality(plan, row, recorded.predictions[f"{name}/predictions.parquet"])
-    ours, theirs = read_json(here / "size.json")["bytes"], recorded.files[f"{name}/size.json"]["bytes"]
-    if abs(ours - theirs) > BYTES * theirs:
-        yield f"{ours:,} bytes, recorded {theirs:,}"
-    yield from _speed(read_json(here / "latency.json"), recorded.files[f"{name}/latency.json"])
+    if size := recorded.files.get(f"{name}/size.json"):
+        ours, theirs = read_json(here / "size.json")["bytes"], size["bytes"]
+        if abs(ours - theirs) > BYTES * theirs:
+            yield f"{ours:,} bytes, recorded {theirs:,}"
+    if latency := recorded.files.get(f"{name}/latency.json"):
+        yield from _speed(read_json(here / "latency.json"), latency)
 
 
 def _quality(plan: Plan, row: Mapping[str, Any], then: pd.DataFrame) -> Iterator[str]:
@@ -90,10 +97,10 @@ def report(plan: Plan, folder: Path = Path(FOLDER)) -> str:
     rows = [
         row
         for row in result_rows(plan)
-        if row["seed"] in records
-        and f"{plan.paths.below(row['folder'])}/latency.json" in records[row["seed"]].files
-        and (Path(row["folder"]) / "latency.json").is_file()
+        if row["seed"] in records and records[row["seed"]].has_all_of(plan.paths.below(row["folder"]), Path(row["folder"]))
     ]
+    if not rows:
+        return f"{record}: nothing of it was measured here, so there is nothing to compare"
     differing = []
     for row in rows:
         if outside := list(differences(plan, row, records[row["seed"]])):

@@ -7,7 +7,8 @@ filled. In a template each study on record is a `Study`, by its name.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,8 @@ from edgemin.study import registry
 from edgemin.study.read import read_study
 
 DOCUMENTS = ("README.md", "docs/results.md")
+FIGURES = {"docs/images/pareto_latency.png": ("quick", "pareto_latency")}
+"""Picture -> study and plot."""
 TEMPLATES = "docs/measured"
 _PLACE = re.compile(r"(<!-- measured: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _FORMATS = {
@@ -58,7 +61,7 @@ class Row:
     def text(self, column: str, interval: bool = True) -> str:
         """As tables have it, with its interval where there is one."""
         scale = scale_of(str(self.values["metric"]))
-        form = {"quality": scale.value, "quality_change": scale.change, **_FORMATS}[column]
+        form = {"quality": scale.value, "quality_change": scale.change, "difference": scale.change, **_FORMATS}[column]
         ends = [self.values.get(f"{column}_{end}") if interval else None for end in ("low", "high")]
         return form.text(self.value(column), *ends)
 
@@ -69,11 +72,12 @@ class Study:
     def __init__(self, file: Path, records: Path, scratch: Path) -> None:
         self.plan = Plan(read_study(str(file)))
         self._scratch = scratch
-        found = {seed: sorted(records.glob(f"*/seed{seed}.json")) for seed in self.plan.study.seeds}
-        self.seeds = [seed for seed, records in found.items() if records]
-        if not self.seeds:
-            raise EdgeminError(f"{records}: holds no seed of {file}; run: make evidence STUDY={file}")
-        self.hosts = [self._unpacked(found[seed][0]) for seed in self.seeds]
+        self._made_by: dict[str, str] = {}
+        found = {int(one.stem.removeprefix("seed")): one for one in sorted(records.glob("*/seed*.json"), reverse=True)}
+        if not found:
+            raise EdgeminError(f"{records}: holds no seed; run: make evidence STUDY={file}")
+        self.seeds = sorted(found)
+        self.hosts = [self._unpacked(found[seed]) for seed in self.seeds]
         self.plan.study.seeds[:] = self.seeds
 
     def _unpacked(self, record: Path) -> Mapping[str, Any]:
@@ -83,6 +87,7 @@ class Study:
             write_json(self._scratch / name, content)
         for name, table in predictions_of(record.with_suffix(".parquet"), told).items():
             write_parquet(self._scratch / name, table)
+        self._made_by.update(told["made_by"])
         host: Mapping[str, Any] = told["host"]
         return host
 
@@ -140,6 +145,38 @@ class Study:
         lines += [_told_once(above, row, outer) for above, row in pairwise([[], *rows])]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
+    def by_epoch(self, cells: list[str], rule: str) -> str:
+        """The metric on validation at the end of these cells' last phases, mean over cells and seeds: of the epoch that the `rule` keeps, `loss`
+        or `last`."""
+        found = []
+        for cell in cells:
+            for seed in self.seeds:
+                for task in self.plan.study.tasks:
+                    history = self._moved(self.plan.paths.history(task, seed, self.plan.study.chain(cell)))
+                    epochs = read_json(Path(history))["phases"][-1]["validation"]
+                    last = len(epochs["loss"]) - 1
+                    found.append(
+                        epochs["metric"][min(range(last + 1), key=epochs["loss"].__getitem__) if rule == "loss" else last]
+                    )
+        return Format(2, 100).text(sum(found) / len(found))
+
+    def draw(self, plot: str, to: Path) -> None:
+        """A plot of one table."""
+        job = self._jobs.plots[plot]
+        inputs = [str(self._made(Path(file).stem, "csv")) for file in job.plot.files(self.plan)]
+        registry.PLOTS[plot].draw(job.contents(), inputs, [str(to)])
+
+    @property
+    def current(self) -> bool:
+        """Whether the study, and the code of its trainings and measurements, are as they were when it was recorded."""
+        root, digest = self.plan.root, self._jobs.page.records.lineage.digest
+        return all(digest(f"{root}/{name}") == recorded for name, recorded in self._made_by.items())
+
+    @property
+    def count(self) -> str:
+        """Of seeds."""
+        return "one seed" if len(self.seeds) == 1 else f"{len(self.seeds)} seeds"
+
     def versions(self, package: str) -> str:
         return " and ".join(dict.fromkeys(str(host["versions"][package]) for host in self.hosts))
 
@@ -154,32 +191,40 @@ def _told_once(above: list[str], row: list[str], outer: int) -> list[str]:
     return ["" if number < outer and row[: number + 1] == above[: number + 1] else text for number, text in enumerate(row)]
 
 
-def written(tree: Path) -> dict[str, str]:
-    """Name of a document -> what it should be. Raises EdgeminError for a place without a template, and for what is not on record."""
+@contextmanager
+def studies(tree: Path) -> Iterator[dict[str, Study]]:
+    """Those on record, by name."""
+    read = {file: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(tree.glob("config/*.yaml"))}
+    files = {keys["study"]: file for file, keys in read.items() if isinstance(keys, dict) and "study" in keys}
+    kept = sorted(folder for folder in (tree / FOLDER).iterdir() if folder.name in files)
     with TemporaryDirectory() as scratch:
-        files = {yaml.safe_load(file.read_text(encoding="utf-8"))["study"]: file for file in sorted(tree.glob("config/*.yaml"))}
-        kept = {folder.name: folder for folder in (tree / FOLDER).iterdir() if folder.name in files}
-        studies = {name: Study(files[name], folder, Path(scratch, name)) for name, folder in sorted(kept.items())}
-        templates = jinja2.Environment(  # noqa: S701 (Markdown of our own, no HTML)
-            loader=jinja2.FileSystemLoader(tree / TEMPLATES),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        yield {folder.name: Study(files[folder.name], folder, Path(scratch, folder.name)) for folder in kept}
 
-        def write(match: re.Match[str]) -> str:
-            try:
-                text = templates.get_template(f"{match['name']}.md").render(studies, studies=studies)
-            except jinja2.TemplateError as error:
-                raise EdgeminError(f"{TEMPLATES}/{match['name']}.md: {error or 'no such file'}") from None
-            return f"{match[1]}{text.strip()}\n{match[3]}"
 
-        return {name: _PLACE.sub(write, (tree / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
+def written(tree: Path, on_record: Mapping[str, Study]) -> dict[str, str]:
+    """Name of a document -> what it should be. Raises EdgeminError for a place without a template, and for what is not on record."""
+    templates = jinja2.Environment(  # noqa: S701 (Markdown of our own, no HTML)
+        loader=jinja2.FileSystemLoader(tree / TEMPLATES), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+    def write(match: re.Match[str]) -> str:
+        try:
+            text = templates.get_template(f"{match['name']}.md").render(on_record, studies=on_record)
+        except jinja2.TemplateError as error:
+            raise EdgeminError(f"{TEMPLATES}/{match['name']}.md: {error}") from None
+        return f"{match[1]}{text.strip()}\n{match[3]}"
+
+    return {name: _PLACE.sub(write, (tree / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
 
 
 def run(tree: Path) -> int:
-    """Rewrite them in the tree of a clone."""
-    for name, text in written(tree).items():
-        (tree / name).write_text(text, encoding="utf-8")
-        print(f"written: {name}")
+    """Rewrite them, and the figures, in the tree of a clone."""
+    with studies(tree) as on_record:
+        for name, text in written(tree, on_record).items():
+            (tree / name).write_text(text, encoding="utf-8")
+            print(f"written: {name}")
+        for figure, (study, plot) in FIGURES.items():
+            if study in on_record:
+                on_record[study].draw(plot, tree / figure)
+                print(f"drawn: {figure}")
     return 0

@@ -18,23 +18,13 @@ from edgemin.study.table import Table, rows_of
 
 
 def present(table: Table, spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A table's spec without the cells of which a file is missing, and a line on each of those.
-
-    A block whose first cell is missing goes altogether, since the others are compared with it.
-    """
+    """A table's spec without the cells of which a file is missing, and a line on each of those."""
     missing = {}
     for row in rows_of(spec):
         files = [file for seed in row["seeds"] for file in table.needs(seed) if not Path(file).exists()]
         if files:
             missing[row["cell"]] = f"{row['cell'] or 'every cell'}: {len(files)} files, the first {files[0]}"
-    if "blocks" not in spec:
-        return {**spec, "rows": [row for row in spec["rows"] if row["cell"] not in missing]}, list(missing.values())
-    blocks = []
-    for block in spec["blocks"]:
-        rows = [row for row in block["rows"] if row["cell"] not in missing]
-        if rows and rows[0]["cell"] == block["rows"][0]["cell"]:
-            blocks.append({**block, "rows": rows})
-    return {**spec, "blocks": blocks}, list(missing.values())
+    return table.without(spec, missing), list(missing.values())
 
 
 def write(plan: Plan, command: str = "snakemake --cores all") -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.jobs.base import Job
 from edgemin.plan.plan import Plan
+from edgemin.plan.records import needed_of
 from edgemin.study import registry
 from edgemin.study.chains import Chain
 from edgemin.study.read import read_study
@@ -66,8 +67,14 @@ def noted(file: Path) -> float | None:
 
 
 def steps_of(jobs: Jobs, plan: Plan, cell: str) -> list[Step]:
-    """Everything between the task's data and the measurements of a cell."""
-    return list(dict.fromkeys(_steps(jobs, plan, plan.study.chain(cell))))
+    """Everything between the task's data and the measurements of a cell. Of a study without a page only what its tables read is measured."""
+    steps = list(dict.fromkeys(_steps(jobs, plan, plan.study.chain(cell))))
+    if plan.study.page:
+        return steps
+    read = {str(file) for file in needed_of(jobs.reports())}
+    timed = {kind for kind in ("round", "latency") if not any(file.endswith("/latency.json") for file in read)}
+    measured = ("quality", "size")
+    return [step for step in steps if step.kind not in timed and (step.kind not in measured or not read.isdisjoint(step.outputs))]
 
 
 def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:

@@ -39,7 +39,10 @@ def pack(spec: Mapping[str, Any], to: Mapping[str, Path]) -> None:
     tables = {name: pd.read_parquet(file) for name, file in parts.items() if file.suffix == ".parquet"}
     columns = {name: {column: str(kind) for column, kind in table.dtypes.items()} for name, table in tables.items()}
     host = next((host for name, host in hosts.items() if Path(name).name == "latency.json"), next(iter(hosts.values()), None))
-    write_parquet(to["parquet"], pd.concat([table.assign(**{_FILE: name}) for name, table in tables.items()], ignore_index=True))
+    parts_of = [table.assign(**{_FILE: name}) for name, table in tables.items()]
+    write_parquet(
+        to["parquet"], pd.concat(parts_of, ignore_index=True) if parts_of else pd.DataFrame({_FILE: pd.Series(dtype=str)})
+    )
     write(collect(spec["rows"], among=set(spec["files"].values())), to["csv"])
     write_json(to["json"], {"host": host, "made_by": spec["made_by"], "columns": columns, "files": jsons})
 

@@ -71,6 +71,8 @@ def _deployed(study: Study) -> Iterator[str]:
 
 
 def _page(study: Study) -> Iterator[str]:
+    if not study.page and not study.default_tables():
+        yield "page: empty, and `tables` lists none: nothing would be made; list a table, or leave `page` out"
     for name in study.page:
         if not registry.TABLES[name].on_page(study):
             yield f"page: the study has no table '{name}'; add it, or drop the name"

@@ -143,9 +143,10 @@ class Study(Strict):
 
     def default_cells(self) -> list[str]:
         """Default cells: every cell except those used only by tables that are not made by default."""
-        listed = {name: set(table.cells(self)) for name, table in registry.TABLES.all().items()}
-        default = set().union(*(listed[name] for name in self.default_tables()))
-        optional = set().union(*listed.values())
+        tables, made = registry.TABLES.all(), self.default_tables()
+        default = {cell for name in made for cell in tables[name].cells(self)}
+        counted = [table for table in tables.values() if self.page or table.listed(self)]
+        optional = {cell for table in counted for cell in table.cells(self)}
         return [cell for cell in self.cells if cell in default or cell not in optional]
 
     def no_cell(self, key: str, name: str) -> str:

@@ -5,7 +5,7 @@ A table is one file in `report.tables`, a plot a folder in `report.plots`. Plann
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -88,6 +88,13 @@ class Table:
     def needs(self, row: Mapping[str, Any]) -> list[str]:
         """The files that its job reads for one seed of a row."""
         return measured_files(row)
+
+    def without(self, spec: Mapping[str, Any], cells: Container[str]) -> dict[str, Any]:
+        """A spec without these cells. A block whose first cell is among them goes altogether, since the others are compared with it."""
+        if "blocks" not in spec:
+            return {**spec, "rows": [row for row in spec["rows"] if row["cell"] not in cells]}
+        blocks = [block for block in spec["blocks"] if block["rows"][0]["cell"] not in cells]
+        return {**spec, "blocks": [{**one, "rows": [row for row in one["rows"] if row["cell"] not in cells]} for one in blocks]}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         """Write {name}.{form} for each of `forms` to the folder. Raises EdgeminError if there is nothing to write."""

@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from edgemin.measure.blocks import Interval
+from edgemin.report.ladders import ladders_of
 from edgemin.report.measured import logits_of
 from edgemin.report.number import Format, scale_of
 from edgemin.report.statistics.judge import Judge
@@ -32,24 +33,11 @@ def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
     found = []
     for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
         title = f"In {label_of(str(runtime))}" + (f", task {task}" if several else "")
-        ladders = _ladders([row for _, row in rows.iterrows()])
+        ladders = ladders_of([row for _, row in rows.iterrows()])
         for ladder in ladders:
             end = f", {ladder[-1]['cell']}" if len(ladders) > 1 else ""
             found.append({"title": title + end, **_ladder(ladder, spec)})
     return found
-
-
-def _ladders(rows: list[pd.Series]) -> list[list[pd.Series]]:
-    """The first row, and each row that no other is compared with after the rows that lead to it."""
-    by_chain = {row["chain"]: row for row in rows}
-    before = {row["chain"]: row["against"] for row in rows[1:]}
-    ladders = []
-    for end in [row["chain"] for row in rows if row["chain"] not in before.values()]:
-        ladder = [end]
-        while ladder[0] in before:
-            ladder.insert(0, before[ladder[0]])
-        ladders.append([by_chain[chain] for chain in ladder])
-    return ladders
 
 
 def _ladder(rows: list[pd.Series], spec: Mapping[str, Any]) -> dict[str, Any]:

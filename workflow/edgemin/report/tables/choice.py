@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,11 @@ class Choices(Table):
 
     def needs(self, row: Mapping[str, Any]) -> list[str]:
         return [f"{row['folder']}/{name}" for name in ("predictions.parquet", *row["reads"])]
+
+    def without(self, spec: Mapping[str, Any], cells: Container[str]) -> dict[str, Any]:
+        """A stage with one of these goes altogether: a choice among fewer is another choice."""
+        blocks = [block for block in spec["blocks"] if not any(row["cell"] in cells for row in block["rows"])]
+        return {**spec, "blocks": blocks}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table

@@ -27,7 +27,7 @@ NOTE = (
 )
 
 
-STEP = "the row that this one was made from"
+STEP = "the row that this one was made from (the row above, if that is not in the block)"
 
 
 class Stagewise(RuntimeTable):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,22 @@ class Statements(Table):
                     lines.append({**names, "bound": bound, "side": side})
                 statements.append({**judged(plan, task), "says": one.says, "source": one.source, "shows": lines})
         return {"study": study.study, "rows": list(rows.values()), "of": list(rows), "statements": statements}
+
+    def without(self, spec: Mapping[str, Any], cells: Container[str]) -> dict[str, Any]:
+        """A statement goes altogether if one of its comparisons names one of these: it holds if all do."""
+        kept = [
+            one
+            for one in spec["statements"]
+            if not any(cell in cells for comparison in one["shows"] for cell in (comparison["cell"], *comparison["than"]))
+        ]
+        named = {
+            f"{one['task']} {cell} {comparison['runtime']}"
+            for one in kept
+            for comparison in one["shows"]
+            for cell in (comparison["cell"], *comparison["than"])
+        }
+        rows = {of: row for of, row in zip(spec["of"], spec["rows"], strict=True) if of in named}
+        return {**spec, "statements": kept, "of": list(rows), "rows": list(rows.values())}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table

@@ -16,8 +16,9 @@ class StagewisePlot(Plot):
     label = "stage by stage"
     caption = (
         "What each stage costs and buys: test quality with its 95 % interval, size, single-stream latency and parameters, from the top down. "
-        "Look for the row where quality drops by more than its interval, and for what the same row saves. Hollow marks: the naive "
-        "count of model.parameters(), which INT8 lowers although no weight is removed. The figure says what the whole ladder comes to."
+        "Look for the row where quality drops by more than its interval, and for what the same row saves. A dotted line: another ladder begins, from "
+        "the teacher. Hollow marks: the naive count of model.parameters(), which INT8 lowers although no weight is removed. The figure says what each "
+        "ladder comes to."
     )
     by_default = True
 

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from edgemin.report.drawing import GREY, INTERVAL, NUMBERS, SETTINGS, WIDTH, headline, legend, save
+from edgemin.report.ladders import ladders_of
 from edgemin.report.number import scale_of
 from edgemin.study import registry
 from edgemin.study.runtime import Runtime
@@ -51,17 +52,31 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
         " / ".join(dict.fromkeys(group["cell"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i))
         for i in range(depth)
     ]
+    begins = _begins(table)
     for axis, label in zip(axes, (f"test {metric}", "size, MB", "latency p50, ms (batch 1)", "parameters, million"), strict=True):
         axis.set_yticks(range(depth), names if axis is axes[0] else [""] * depth)
         axis.set_ylim(depth - 0.35, -0.65)
         axis.grid(axis="y", visible=False)
         axis.set_xlabel(label)
         axis.margins(x=0.12 if axis is axes[0] else 0.2)
+        for number in begins:
+            axis.axhline(number - 0.5, color=GREY, lw=0.8, ls=":")
     for axis in axes[1:]:
         axis.set_xlim(left=0)
     axes[0].set_title(title)
     if axes[3].get_legend_handles_labels()[0]:
         axes[3].legend(fontsize=NUMBERS, loc="lower right")
+
+
+def _begins(table: pd.DataFrame) -> set[int]:
+    """The rows at which another ladder begins: they are not compared with the row above."""
+    of_runtimes = [group.reset_index(drop=True) for _, group in table.groupby("runtime", sort=False)]
+    return {
+        number
+        for rows in of_runtimes
+        for number in range(1, len(rows))
+        if rows["against"].iloc[number] != rows["chain"].iloc[number - 1]
+    }
 
 
 def _runtime(axes: Any, rows: pd.DataFrame, y: np.ndarray, runtime: Runtime) -> None:
@@ -96,12 +111,13 @@ def _finding(table: pd.DataFrame) -> str:
     """What the last row of each ladder has over its first."""
     several, found = table["task"].nunique() > 1, []
     for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
-        first, last = rows.iloc[0], rows.iloc[-1]
-        quality = scale_of(last["metric"])
-        parts = [f"{first['bytes'] / last['bytes']:.1f}× smaller"] if len(rows) > 1 else []
-        if parts and pd.notna(last.get("speedup_over_reference")):
-            parts.append(f"{last['speedup_over_reference']:.2f}× as fast as the teacher")
-        parts.append(f"test {quality.label} {quality.value.text(first['quality'])} → {quality.value.text(last['quality'])}")
         where = f"{task}, " if several else ""
-        found.append(f"{where}{registry.RUNTIMES[str(runtime)].label}: {first['cell']} → {last['cell']}: {', '.join(parts)}")
+        for ladder in ladders_of([row for _, row in rows.iterrows()]):
+            first, last = ladder[0], ladder[-1]
+            quality = scale_of(last["metric"])
+            parts = [f"{first['bytes'] / last['bytes']:.1f}× smaller"] if len(ladder) > 1 else []
+            if parts and pd.notna(last.get("speedup_over_reference")):
+                parts.append(f"{last['speedup_over_reference']:.2f}× as fast as the teacher")
+            parts.append(f"test {quality.label} {quality.value.text(first['quality'])} → {quality.value.text(last['quality'])}")
+            found.append(f"{where}{registry.RUNTIMES[str(runtime)].label}: {first['cell']} → {last['cell']}: {', '.join(parts)}")
     return "\n".join(f"{text}." for text in found)

@@ -1,0 +1,24 @@
+"""The ladders of a stage-wise table: rows of which each is compared with the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+
+def ladders_of(rows: Sequence[pd.Series]) -> list[list[pd.Series]]:
+    """One for each row that no later row is compared with: the rows that lead to it, from the first on. rows: with `chain` and `against`, the chain
+    that a row is compared with, which is above it."""
+    above: dict[int, int] = {}
+    for number, row in enumerate(rows):
+        found = [other for other in range(number) if rows[other]["chain"] == row["against"]]
+        if found:
+            above[number] = found[-1]
+    ladders = []
+    for end in sorted(set(range(len(rows))) - set(above.values())):
+        steps = [end]
+        while steps[0] in above:
+            steps.insert(0, above[steps[0]])
+        ladders.append([rows[step] for step in steps])
+    return ladders
