@@ -21,7 +21,7 @@ tables: .venv/ready ## tables, plots and the page of the study STUDY (by default
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target what; do printf '%-20s %s\n' "$$target" "$$what"; done
 
-quick: .venv/ready ## the ladder of config/quick.yaml in half an hour or less
+quick: .venv/ready ## the two ladders of config/quick.yaml in an hour or less
 	$(SNAKEMAKE) --configfile config/quick.yaml
 
 smoke: .venv/ready ## everything that config/smoke.yaml declares, of a tiny random model, without a download

@@ -128,7 +128,7 @@ def test_a_written_table_reads_back(spec, tmp_path):
 
 
 def test_the_stagewise_table_by_hand(spec):
-    """Means over two seeds: 7/8, 5/8, 3/4; each against the row above; and the standard deviation of 3/4 and 1, 1/2 and 3/4."""
+    """Means over two seeds: 7/8, 5/8, 3/4; each against the row that it was made from; and the standard deviation of 3/4 and 1, 1/2 and 3/4."""
     table = frame_of(spec["blocks"], stepwise=True).set_index("cell")
     assert table["quality"].tolist() == [0.875, 0.625, 0.75]
     assert table["quality_change"].tolist()[1:] == [-0.25, 0.125]

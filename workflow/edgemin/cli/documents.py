@@ -29,6 +29,7 @@ from edgemin.report.columns import MILLISECONDS, TIMES
 from edgemin.report.number import Format, scale_of
 from edgemin.report.record import predictions_of
 from edgemin.study import registry
+from edgemin.study.measuring import Threads
 from edgemin.study.read import read_study
 
 DOCUMENTS = ("README.md", "docs/results.md")
@@ -70,7 +71,9 @@ class Study:
     """The results of one study on record: tables made now, of what was measured then."""
 
     def __init__(self, file: Path, records: Path, scratch: Path) -> None:
-        self.plan = Plan(read_study(str(file)))
+        self.plan = Plan(
+            read_study(str(file)).model_copy(update={"threads": Threads(training=1, inference=1)})
+        )  # as `make evidence` has it
         self._scratch = scratch
         self._made_by: dict[str, str] = {}
         found = {int(one.stem.removeprefix("seed")): one for one in sorted(records.glob("*/seed*.json"), reverse=True)}
@@ -133,13 +136,19 @@ class Study:
     def most(self, table: str, column: str, cells: list[str]) -> str:
         return Format(2, 100).text(max(self.row(table, cell).value(column) for cell in cells))
 
-    def table(self, name: str, columns: list[str] | None = None, cells: list[str] | None = None) -> str:
-        """A table in Markdown: these columns, by the first word of their headings, and these cells; all by default."""
+    def table(
+        self, name: str, columns: list[str] | None = None, cells: list[str] | None = None, runtime: str | None = None
+    ) -> str:
+        """A table in Markdown: these columns, by the first word of their headings, these cells, this runtime; all by default."""
         content = read_json(self._made(name, "json"))
         headings = [one["heading"] for one in content["columns"]]
         kept = [n for n, heading in enumerate(headings) if columns is None or heading in columns or heading.split()[0] in columns]
         lines = [[headings[n] for n in kept], ["---" if content["columns"][n]["align"] == "left" else "---:" for n in kept]]
-        rows = [[row["cells"][n]["text"] for n in kept] for row in content["rows"] if cells is None or row["cell"] in cells]
+        rows = [
+            [row["cells"][n]["text"] for n in kept]
+            for row in content["rows"]
+            if (cells is None or row["cell"] in cells) and runtime in (None, row["runtime"])
+        ]
         first = headings.index("cell")
         outer = sum(n < first for n in kept)
         lines += [_told_once(above, row, outer) for above, row in pairwise([[], *rows])]
