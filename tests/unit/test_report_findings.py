@@ -39,8 +39,8 @@ QUANTIZED = {
     "quality_change_low": -0.05,
 }
 LADDER = [
-    {"cell": "teacher", "quality": 0.9, "bytes": 4e6, "p50": 8.0, "speedup_over_reference": None},
-    {"cell": "small", "quality": 0.8, "bytes": 1e6, "p50": 2.0, "speedup_over_reference": 4.5},
+    {"cell": "teacher", "chain": "t", "quality": 0.9, "bytes": 4e6, "p50": 8.0, "speedup_over_reference": None},
+    {"cell": "small", "chain": "t/s", "against": "t", "quality": 0.8, "bytes": 1e6, "p50": 2.0, "speedup_over_reference": 4.5},
 ]
 SWEEP = [
     {"criterion": criterion, "ratio": ratio, "value": value}
@@ -78,6 +78,26 @@ def test_of_schemes_how_many_lose_and_which_is_the_fastest(told):
 def test_of_a_ladder_what_it_comes_to(told):
     said = "PyTorch: teacher → small: 4.0× smaller, 4.50× as fast as the teacher, test accuracy % 90.00 → 80.00."
     assert told("stagewise", LADDER, task="t", runtime="torch", metric="accuracy", logical=1e6, naive=None) == said
+
+
+def test_of_two_ladders_what_each_comes_to(told):
+    other = {
+        "cell": "other",
+        "chain": "t/o",
+        "against": "t",
+        "quality": 0.85,
+        "bytes": 2e6,
+        "p50": 4.0,
+        "speedup_over_reference": 2,
+    }
+    found = told("stagewise", [*LADDER, other], task="t", runtime="torch", metric="accuracy", logical=1e6, naive=None)
+    assert [line.split(": ")[1] for line in found.splitlines()] == ["teacher → small", "teacher → other"]
+
+
+def test_of_a_teacher_alone_what_it_scores(told):
+    first = {name: value for name, value in LADDER[0].items() if name != "speedup_over_reference"}
+    found = told("stagewise", [first], task="t", runtime="torch", metric="accuracy", logical=1e6, naive=None)
+    assert found == "PyTorch: teacher → teacher: test accuracy % 90.00 → 90.00."
 
 
 def test_of_sweeps_the_criterion_that_keeps_most(told):

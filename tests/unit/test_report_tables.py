@@ -181,7 +181,7 @@ def test_the_four_files_say_the_same(spec, tmp_path):
     markdown, tex = ((tmp_path / f"stagewise.{form}").read_text(encoding="utf-8") for form in ("md", "tex"))
     read = read_json(tmp_path / "stagewise.json")
     assert markdown.startswith("# Stage by stage: s\n\n2 seeds: with others, ")
-    assert "a change is paired with the row that this one was made from." in markdown
+    assert "a change is paired with the row that this one was made from (the row above, if that is not in the block)." in markdown
     told = "1 inference thread(s). Intervals of latency say where the next run of 5 rounds falls (95 %). 2 seeds. With fewer than 4 seeds"
     assert f"Machine: Some & CPU (avx2), {told} there is no interval and no p" in markdown
     assert rf"Machine: Some \& CPU (avx2), {told.replace('%', chr(92) + '%')}" in tex

@@ -8,11 +8,11 @@ import pandas as pd
 
 
 def ladders_of(rows: Sequence[pd.Series]) -> list[list[pd.Series]]:
-    """One for each row that no later row is compared with: the rows that lead to it, from the first on. rows: with `chain` and `against`, the chain
-    that a row is compared with, which is above it."""
+    """One for each row that no later row is compared with: the rows that lead to it, from the first on. rows: with `chain`, and with `against`, the
+    chain of the row above that a row is compared with; a table of one row has no such column."""
     above: dict[int, int] = {}
     for number, row in enumerate(rows):
-        found = [other for other in range(number) if rows[other]["chain"] == row["against"]]
+        found = [other for other in range(number) if rows[other]["chain"] == row.get("against")]
         if found:
             above[number] = found[-1]
     ladders = []

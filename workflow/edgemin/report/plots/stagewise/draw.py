@@ -70,6 +70,8 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
 
 def _begins(table: pd.DataFrame) -> set[int]:
     """The rows at which another ladder begins: they are not compared with the row above."""
+    if "against" not in table:  # one row
+        return set()
     of_runtimes = [group.reset_index(drop=True) for _, group in table.groupby("runtime", sort=False)]
     return {
         number
