@@ -24,7 +24,7 @@ def plan(changed, tmp_path, monkeypatch):
 
 
 def _steps(plan: Plan, cell: str) -> list[status.Step]:
-    return status.steps_of(Jobs(plan), plan, cell)
+    return status.steps_of(Jobs(plan), plan, [cell])[cell]
 
 
 def _finish(step: status.Step, seconds: float | None = None) -> None:

@@ -22,12 +22,13 @@ import yaml
 from edgemin.cli.compare import FOLDER
 from edgemin.cli.partial import present
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import read_json, write_json, write_parquet
+from edgemin.core.files import read_json
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
-from edgemin.report.columns import MILLISECONDS, TIMES
+from edgemin.report.columns import TIMES
+from edgemin.report.markup import pipes
 from edgemin.report.number import Format, scale_of
-from edgemin.report.record import predictions_of
+from edgemin.report.record import unpack
 from edgemin.study import registry
 from edgemin.study.measuring import Threads
 from edgemin.study.read import read_study
@@ -37,16 +38,6 @@ FIGURES = {"docs/images/pareto_latency.png": ("quick", "pareto_latency")}
 """Picture -> study and plot."""
 TEMPLATES = "docs/measured"
 _PLACE = re.compile(r"(<!-- measured: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_FORMATS = {
-    "p50": MILLISECONDS,
-    "p90": MILLISECONDS,
-    "bytes": Format(1, 1e-6),
-    "logical": Format(1, 1e-6),
-    "naive": Format(1, 1e-6),
-    "speedup_over_reference": TIMES,
-    "speedup_over_parent": TIMES,
-}
-"""Column of a CSV table -> how a sentence tells it; bytes and parameters in millions."""
 
 
 class Row:
@@ -62,7 +53,8 @@ class Row:
     def text(self, column: str, interval: bool = True) -> str:
         """As tables have it, with its interval where there is one."""
         scale = scale_of(str(self.values["metric"]))
-        form = {"quality": scale.value, "quality_change": scale.change, "difference": scale.change, **_FORMATS}[column]
+        changes = dict.fromkeys(("quality_change", "difference"), scale.change)
+        form = {"quality": scale.value, "speedup_over_reference": TIMES, **changes}[column]
         ends = [self.values.get(f"{column}_{end}") if interval else None for end in ("low", "high")]
         return form.text(self.value(column), *ends)
 
@@ -71,9 +63,8 @@ class Study:
     """The results of one study on record: tables made now, of what was measured then."""
 
     def __init__(self, file: Path, records: Path, scratch: Path) -> None:
-        self.plan = Plan(
-            read_study(str(file)).model_copy(update={"threads": Threads(training=1, inference=1)})
-        )  # as `make evidence` has it
+        one_thread = Threads(training=1, inference=1)  # as `make evidence` has it
+        self.plan = Plan(read_study(str(file)).model_copy(update={"threads": one_thread}))
         self._scratch = scratch
         self._made_by: dict[str, str] = {}
         found = {int(one.stem.removeprefix("seed")): one for one in sorted(records.glob("*/seed*.json"), reverse=True)}
@@ -85,12 +76,11 @@ class Study:
 
     def _unpacked(self, record: Path) -> Mapping[str, Any]:
         """The host of a seed, whose files are put where `_moved` says."""
-        told = read_json(record, remedy="restore it from version control")
-        for name, content in told["files"].items():
-            write_json(self._scratch / name, content)
-        for name, table in predictions_of(record.with_suffix(".parquet"), told).items():
-            write_parquet(self._scratch / name, table)
-        self._made_by.update(told["made_by"])
+        told, predictions = read_json(record, remedy="restore it from version control"), record.with_suffix(".parquet")
+        made_by = told["made_by"]
+        files = {name: str(self._scratch / name) for name in made_by}
+        unpack({"record": str(record), "predictions": str(predictions), "files": files, "made_by": made_by})
+        self._made_by |= made_by
         host: Mapping[str, Any] = told["host"]
         return host
 
@@ -143,16 +133,13 @@ class Study:
         content = read_json(self._made(name, "json"))
         headings = [one["heading"] for one in content["columns"]]
         kept = [n for n, heading in enumerate(headings) if columns is None or heading in columns or heading.split()[0] in columns]
-        lines = [[headings[n] for n in kept], ["---" if content["columns"][n]["align"] == "left" else "---:" for n in kept]]
         rows = [
             [row["cells"][n]["text"] for n in kept]
             for row in content["rows"]
             if (cells is None or row["cell"] in cells) and runtime in (None, row["runtime"])
         ]
-        first = headings.index("cell")
-        outer = sum(n < first for n in kept)
-        lines += [_told_once(above, row, outer) for above, row in pairwise([[], *rows])]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        outer = sum(n < headings.index("cell") for n in kept)
+        return pipes([[headings[n] for n in kept], *(_told_once(above, row, outer) for above, row in pairwise([[], *rows]))])
 
     def by_epoch(self, cells: list[str], rule: str) -> str:
         """The metric on validation at the end of these cells' last phases, mean over cells and seeds: of the epoch that the `rule` keeps, `loss`

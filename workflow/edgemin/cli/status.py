@@ -6,7 +6,7 @@ Reads files alone: outputs, the logs of jobs, and the seconds that Snakemake not
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,15 +66,20 @@ def noted(file: Path) -> float | None:
     return float(rows[-1][head.index("s")]) if rows else None
 
 
-def steps_of(jobs: Jobs, plan: Plan, cell: str) -> list[Step]:
-    """Everything between the task's data and the measurements of a cell. Of a study without a page only what its tables read is measured."""
-    steps = list(dict.fromkeys(_steps(jobs, plan, plan.study.chain(cell))))
+def steps_of(jobs: Jobs, plan: Plan, cells: Iterable[str]) -> dict[str, list[Step]]:
+    """Cell -> everything between the task's data and its measurements. Of a study without a page only what its tables read is measured."""
+    steps = {cell: list(dict.fromkeys(_steps(jobs, plan, plan.study.chain(cell)))) for cell in cells}
     if plan.study.page:
         return steps
-    read = {str(file) for file in needed_of(jobs.reports())}
-    timed = {kind for kind in ("round", "latency") if not any(file.endswith("/latency.json") for file in read)}
-    measured = ("quality", "size")
-    return [step for step in steps if step.kind not in timed and (step.kind not in measured or not read.isdisjoint(step.outputs))]
+    read = set(needed_of(jobs.reports()))
+    timed = any(file.endswith("/latency.json") for file in read)
+
+    def wanted(step: Step) -> bool:
+        if step.kind in ("round", "latency"):
+            return timed
+        return step.kind not in ("quality", "size") or not read.isdisjoint(step.outputs)
+
+    return {cell: list(filter(wanted, found)) for cell, found in steps.items()}
 
 
 def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
@@ -116,7 +121,7 @@ def report(plan: Plan, working: Path = Path()) -> str:
     jobs = Jobs(plan)
     locks = (working / ".snakemake" / "locks").glob("*")
     since = max((lock.stat().st_mtime for lock in locks), default=math.inf)
-    cells = {cell: steps_of(jobs, plan, cell) for cell in plan.study.cells}
+    cells = steps_of(jobs, plan, plan.study.cells)
     states = {step: step.state(since) for steps in cells.values() for step in steps}
     seconds = _expected(states)
     lines: dict[str, list[str]] = {state: [] for state in STATES}

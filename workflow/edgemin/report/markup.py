@@ -36,8 +36,12 @@ def markdown(sheet: Sheet) -> str:
 
 def pipe_table(sheet: Sheet) -> str:
     """Markdown, aligned for reading in a terminal too; bars in a cell are escaped."""
-    cells = [[column.heading for column in sheet.columns], *_texts(sheet, "**{}**")]
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in cells]
+    return pipes([[column.heading for column in sheet.columns], *_texts(sheet, "**{}**")])
+
+
+def pipes(rows: Sequence[Sequence[str]]) -> str:
+    """Such a table of texts, the headings first."""
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")

@@ -5,6 +5,7 @@ JSON files stand in one JSON file, tables of predictions in one Parquet file: ea
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import read_json, write_json, write_parquet
+from edgemin.core.files import read_json, whole_file, write_json, write_parquet
 from edgemin.core.machine import machine_class
 from edgemin.report.collect import collect, write
 
@@ -44,7 +45,19 @@ def pack(spec: Mapping[str, Any], to: Mapping[str, Path]) -> None:
         to["parquet"], pd.concat(parts_of, ignore_index=True) if parts_of else pd.DataFrame({_FILE: pd.Series(dtype=str)})
     )
     write(collect(spec["rows"], among=set(spec["files"].values())), to["csv"])
-    write_json(to["json"], {"host": host, "made_by": spec["made_by"], "columns": columns, "files": jsons})
+    with whole_file(to["json"]) as partial:
+        partial.write_text(
+            _lines({"host": host or {}, "made_by": spec["made_by"], "columns": columns, "files": jsons}), encoding="utf-8"
+        )
+
+
+def _lines(content: Mapping[str, Mapping[str, Any]]) -> str:
+    """JSON with a line for each entry: a file that is on record is one line of a diff."""
+    parts = []
+    for name, entries in content.items():
+        lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in entries.items())
+        parts.append(f"{json.dumps(name)}: {{\n{lines}\n}}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def unpack(spec: Mapping[str, Any]) -> None:

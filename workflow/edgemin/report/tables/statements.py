@@ -69,17 +69,8 @@ class Statements(Table):
 
     def without(self, spec: Mapping[str, Any], cells: Container[str]) -> dict[str, Any]:
         """A statement goes altogether if one of its comparisons names one of these: it holds if all do."""
-        kept = [
-            one
-            for one in spec["statements"]
-            if not any(cell in cells for comparison in one["shows"] for cell in (comparison["cell"], *comparison["than"]))
-        ]
-        named = {
-            f"{one['task']} {cell} {comparison['runtime']}"
-            for one in kept
-            for comparison in one["shows"]
-            for cell in (comparison["cell"], *comparison["than"])
-        }
+        kept = [one for one in spec["statements"] if not any(cell in cells for _, cell in _compared(one))]
+        named = {of for one in kept for of, _ in _compared(one)}
         rows = {of: row for of, row in zip(spec["of"], spec["rows"], strict=True) if of in named}
         return {**spec, "statements": kept, "of": list(rows), "rows": list(rows.values())}
 
@@ -91,6 +82,13 @@ class Statements(Table):
         found = frame(spec)
         note = f"{NOTE} {latency_note(seeds_of(spec))} {seeds_note(max(len(row['seeds']) for row in spec['rows']))}"
         write_table(self, spec, folder, found, columns_of(found), note)
+
+
+def _compared(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names of the rows that a statement is judged by, and their cells."""
+    for comparison in statement["shows"]:
+        for cell in (comparison["cell"], *comparison["than"]):
+            yield f"{statement['task']} {cell} {comparison['runtime']}", cell
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
