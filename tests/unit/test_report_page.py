@@ -99,8 +99,8 @@ def test_two_ladders_are_told_apart(spec, tables, tmp_path):
     pd.concat([table, second]).to_csv(tmp_path / "stagewise.csv", index=False)
     found = summaries(spec, tmp_path)
     assert [(one["title"], one["last"]) for one in found] == [
-        ("In ONNX Runtime, edgemin", "edgemin"),
-        ("In ONNX Runtime, best", "best"),
+        ("In ONNX Runtime", "edgemin"),
+        ("In ONNX Runtime", "best"),
     ]
     assert [step["cell"] for step in found[1]["steps"]] == ["best_kd", "best"]
 

@@ -33,10 +33,7 @@ def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
     found = []
     for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
         title = f"In {label_of(str(runtime))}" + (f", task {task}" if several else "")
-        ladders = ladders_of([row for _, row in rows.iterrows()])
-        for ladder in ladders:
-            end = f", {ladder[-1]['cell']}" if len(ladders) > 1 else ""
-            found.append({"title": title + end, **_ladder(ladder, spec)})
+        found += [{"title": title, **_ladder(ladder, spec)} for ladder in ladders_of([row for _, row in rows.iterrows()])]
     return found
 
 
