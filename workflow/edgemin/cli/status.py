@@ -96,7 +96,9 @@ def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
                     yield Step.of("export", jobs.export_onnx, **at, parent=plan.float_of(last))
                 for kind in ("quality", "size"):
                     yield Step.of(kind, getattr(jobs, f"measure_{kind}"), **at, chain=last, runtime=runtime)
-                for chain in (Chain(), last):  # the other cells' times are computed from the teacher's latency
+                for chain in (
+                    (Chain(), last) if plan.study.times(seed) else ()
+                ):  # other cells' times are computed from the teacher's
                     yield from _latency(jobs, plan, {**at, "chain": chain, "runtime": runtime})
 
 

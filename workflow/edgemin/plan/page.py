@@ -11,6 +11,7 @@ from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import Chain
 from edgemin.study.rows import result_rows
+from edgemin.study.table import LATENCY, measured_of
 
 TEMPLATES = PACKAGE / "report/page/templates"
 PLOTS = ("stagewise", "pareto_latency", "pareto_size")
@@ -71,7 +72,10 @@ def files(plan: Plan) -> dict[str, Any]:
         "tables": [*(plan.paths.table(CELLS, form) for form in ("csv", "json")), *tables],
         "plots": [plan.paths.plot(name, "svg") for name in PLOTS],
         "measurements": [
-            f"{row['folder']}/{name}" for row in contents["rows"] for name in ("predictions.parquet", "latency.json")
+            f"{row['folder']}/{name}"
+            for row in contents["rows"]
+            for name in measured_of(row.get("timed", True))
+            if name in ("predictions.parquet", LATENCY)
         ],
         "models": list(dict.fromkeys([*models, *graphs])),
     }

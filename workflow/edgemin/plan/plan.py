@@ -19,7 +19,7 @@ from edgemin.study.distilling import Distill, OwnSource
 from edgemin.study.pins import Pin, encoder_name, encoders_of, pins_of
 from edgemin.study.sources import DataSource, ModelSource
 from edgemin.study.study import Study
-from edgemin.study.table import MEASUREMENTS
+from edgemin.study.table import measured_of
 from edgemin.study.term import needs_of
 
 
@@ -158,7 +158,7 @@ class Plan:
     def measurements(self, cell: str, task: str, seed: int) -> list[str]:
         chain = self.study.chain(cell)
         folders = (self.paths.measured(task, seed, chain, runtime) for runtime in self.study.runtimes_of(chain))
-        return [file for folder in folders for file in inside(folder, MEASUREMENTS)]
+        return [file for folder in folders for file in inside(folder, measured_of(self.study.times(seed)))]
 
     def cell_files(self, cell: str) -> list[str]:
         """Everything that is measured of a cell, over tasks and seeds."""

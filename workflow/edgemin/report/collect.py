@@ -10,6 +10,7 @@ import pandas as pd
 
 from edgemin.core.files import read_json, whole_file
 from edgemin.study.kind import metric_of
+from edgemin.study.table import measured_of
 
 COLUMNS = ["study", "task", "seed", "cell", "chain", "runtime", "dataset", "split", "scenario", "metric", "value", "unit"]
 _PARAMETERS = ("naive", "logical", "nonzero")
@@ -23,7 +24,7 @@ def collect(measured: Iterable[Mapping[str, Any]], among: Container[str] | None 
     for where in measured:
         common = {name: where[name] for name in COLUMNS[:6]}
         for name, read in _READ.items():
-            if among is None or f"{where['folder']}/{name}" in among:
+            if name in measured_of(where.get("timed", True)) and (among is None or f"{where['folder']}/{name}" in among):
                 rows += [{**common, **row} for row in read(Path(where["folder"]), where["task"])]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -48,10 +48,15 @@ def sizes_of(rows: pd.DataFrame) -> dict[str, float | None]:
     return {name: mean_of(rows, metric) for metric, name in names.items()}
 
 
+def timed_of(seeds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those whose latency was measured."""
+    return [seed for seed in seeds if seed.get("timed", True)]
+
+
 def of_one_machine(seeds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those whose latency was measured on the CPU of most of them (of as many, of the first): times of two CPUs have no mean."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for seed in seeds:
+    for seed in timed_of(seeds):
         host = read_json(Path(seed["folder"]) / "latency.json")["host"]
         groups.setdefault(machine_text(host), []).append(seed)
     return max(groups.values(), key=len)
@@ -68,8 +73,10 @@ def latency_note(seeds: Sequence[Mapping[str, Any]]) -> str:
     counted = of_one_machine(seeds)
     timed = [read_json(Path(seed["folder"]) / "latency.json") for seed in counted]
     text = f"Machine: {machine_text(timed[0]['host'])}, {timed[0]['threads']} inference thread(s)"
-    if left := sorted({seed["seed"] for seed in seeds} - {seed["seed"] for seed in counted}):
+    if left := sorted({seed["seed"] for seed in timed_of(seeds)} - {seed["seed"] for seed in counted}):
         text += f"; seeds {', '.join(map(str, left))} are of other machines, and their latencies are left out"
+    if len(timed_of(seeds)) < len(seeds):
+        text += f". Latency is of seed {', '.join(map(str, sorted({seed['seed'] for seed in counted})))} alone"
     rounds = sorted({one["rounds"] for one in timed})
     if rounds == [1]:
         return f"{text}. Latency was measured in one round, so it has no interval: how far the next run is away was not measured."

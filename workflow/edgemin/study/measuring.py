@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from edgemin.study import registry
-from edgemin.study.base import Name, Seed, Strict
+from edgemin.study.base import AsBefore, Name, Seed, Strict
 from edgemin.study.criterion import ranking
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Latency(Strict):
     """Numbers of tokens of which the time is measured too, as far as the task's `max_length` allows."""
     seed: Seed = 0
     """Of the order of test sentences, and of the order of cells within a round."""
+    seeds: Annotated[Annotated[int, Field(ge=1)] | None, AsBefore(None)] = None
+    """How many of the study's seeds are timed, the first ones; without it all. Models of other seeds have the same shapes, so their times say little more."""
 
     def share(self) -> Latency:
         """The protocol of one round: its part of everything but the warm-up, rounded up."""

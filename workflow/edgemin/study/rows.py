@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 
 def seed_row(plan: Plan, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
-    """The measurements of a cell with one seed."""
+    """The measurements of a cell with one seed. `timed` is there, and False, if its latency is not measured."""
     chain = plan.study.chain(cell)
     names = {"study": plan.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
-    return {**names, "folder": plan.paths.measured(task, seed, chain, runtime)}
+    untimed = {} if plan.study.times(seed) else {"timed": False}
+    return {**names, "folder": plan.paths.measured(task, seed, chain, runtime), **untimed}
 
 
 def row(plan: Plan, task: str, cell: str, runtime: str, about: Mapping[str, Any]) -> dict[str, Any]:

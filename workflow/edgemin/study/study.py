@@ -118,6 +118,10 @@ class Study(Strict):
         assert chain.last is not None
         return self.variants()[chain.last.stage][chain.last.variant]
 
+    def times(self, seed: int) -> bool:
+        """Whether the latency of this seed is measured."""
+        return seed in self.seeds[: self.latency.seeds]
+
     def chain(self, cell: str) -> Chain:
         return Chain.parse(self.cells[cell].chain)
 

@@ -103,12 +103,18 @@ class Table:
 
 COUNTED = {"smaller": "bytes", "fewer": "logical"}
 """By what cells are compared -> what is counted of it in size.json."""
-MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", "latency.json")
+LATENCY = "latency.json"
+MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", LATENCY)
 
 
 def measured_files(row: Mapping[str, Any]) -> list[str]:
     """All that was measured of a seed of a row."""
-    return [f"{row['folder']}/{name}" for name in MEASUREMENTS]
+    return [f"{row['folder']}/{name}" for name in measured_of(row.get("timed", True))]
+
+
+def measured_of(timed: bool) -> tuple[str, ...]:
+    """The files of a seed whose latency is measured, or is not."""
+    return MEASUREMENTS if timed else tuple(name for name in MEASUREMENTS if name != LATENCY)
 
 
 def rows_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -139,7 +139,7 @@ class MeasureRound(Measuring):
 
     def about(self, at: Any) -> dict[str, Any]:
         return {
-            "protocol": spec_of(self.study.latency.share()),
+            "protocol": spec_of(self.study.latency.share().model_copy(update={"seeds": None})),
             "max_length": self.study.tasks[at.task].max_length,
             "threads": self.study.threads.inference,
         }

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from edgemin.core.files import read_json
+from edgemin.report.measured import timed_of
 from edgemin.study import registry
 from edgemin.study.chains import Chain
 from edgemin.study.runtime import CHECKPOINT, GRAPH
@@ -64,7 +65,7 @@ def _model(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def machines_of(spec: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Every machine once: those that measured, and those that made the models, as far as that was noted."""
-    measured = [read_json(Path(row["folder"]) / "latency.json").get("host", {}) for row in spec["rows"]]
+    measured = [read_json(Path(row["folder"]) / "latency.json").get("host", {}) for row in timed_of(spec["rows"])]
     files = [Path(model["folder"]) / "provenance.json" for link in spec["links"].values() for model in link["models"]]
     made = [read_json(file).get("host", {}) for file in files if file.exists()]
     return {"measured": _distinct(measured), "made": _distinct(made)}

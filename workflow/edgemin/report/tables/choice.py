@@ -11,7 +11,7 @@ from edgemin.core.errors import EdgeminError
 from edgemin.study.base import refuses
 from edgemin.study.choice import Choice
 from edgemin.study.rows import judged, row_in
-from edgemin.study.table import COUNTED, Table, common_runtime, not_together
+from edgemin.study.table import COUNTED, Table, common_runtime, measured_of, not_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,11 @@ NOTE = (
 )
 READS = {"quality": [], "smaller": ["size.json"], "fewer": ["size.json"], "faster": ["latency.json"]}
 """By what is chosen -> what is read besides answers."""
+
+
+def _read_of(by: str, seed: Mapping[str, Any]) -> list[str]:
+    """Files that a rule reads besides answers, as far as they are measured of this seed."""
+    return [name for name in READS[by] if name in measured_of(seed.get("timed", True))]
 
 
 class Choices(Table):
@@ -53,7 +58,7 @@ class Choices(Table):
                 assert runtime is not None
                 rows = [row_in(plan, task, cell, runtime) for cell in one.cells]
                 for row in rows:
-                    row["seeds"] = [{**seed, "reads": READS[one.by]} for seed in row["seeds"]]
+                    row["seeds"] = [{**seed, "reads": _read_of(one.by, seed)} for seed in row["seeds"]]
                 stages.append({**judged(plan, task), **one.model_dump(), "runtime": runtime, "rows": rows})
         return {"study": plan.study.study, "blocks": stages}
 

@@ -70,13 +70,17 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     from edgemin.core.files import read_json
+    from edgemin.report.measured import timed_of
 
     rows = []
     for row in spec["rows"]:
         folders = [Path(seed["folder"]) for seed in row["seeds"]]
         sizes = pd.DataFrame([_counts(read_json(folder / "size.json")) for folder in folders]).mean()
         quality = [read_json(folder / "quality.json")["splits"]["test"][row["metric"]] for folder in folders]
-        latency = [read_json(folder / "latency.json")["single_stream"]["p50_ms"]["value"] for folder in folders]
+        latency = [
+            read_json(Path(seed["folder"]) / "latency.json")["single_stream"]["p50_ms"]["value"]
+            for seed in timed_of(row["seeds"])
+        ]
         names = {name: row[name] for name in ("task", "cell", "runtime", "metric")}
         measured = {"quality": float(np.mean(quality)), "p50": float(np.mean(latency))}
         rows.append({**names, "chain": row["seeds"][0]["chain"], **sizes.to_dict(), **measured})

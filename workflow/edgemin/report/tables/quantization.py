@@ -70,12 +70,12 @@ class Quantization(BlockTable):
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.core.files import read_json
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_note
+        from edgemin.report.measured import latency_note, timed_of
         from edgemin.report.statistics.adjust import correction_note
 
         found = frame(spec)
         seeds = seeds_of(spec)
-        hosts = [read_json(Path(seed["folder"]) / "latency.json")["host"] for seed in seeds]
+        hosts = [read_json(Path(seed["folder"]) / "latency.json")["host"] for seed in timed_of(seeds)]
         note = f"{NOTE} {latency_note(seeds)} {correction_note(found)}"
         if not all(_DOT_PRODUCTS & set(host["flags"]) for host in hosts):
             note += (
