@@ -12,7 +12,7 @@ EDGEMIN := .venv/bin/python -m edgemin.cli.main
 PIP := .venv/bin/python -m pip install
 BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization latency choice statements recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference docs-results openvino clean clean-scratch
+.PHONY: tables help quick smoke study subsets distillation pruning sensitivity quantization latency choice statements recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference docs-results screenshot openvino clean clean-scratch
 
 tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
@@ -71,6 +71,9 @@ status: .venv/ready ## cells of the study that are done, running, failed or wait
 
 partial: .venv/ready ## tables of what the study has so far; what is missing is named
 	$(EDGEMIN) partial "$(STUDY)"
+
+screenshot: .venv/ready ## README's picture of a page, from the record of the study quick; needs Chromium
+	.venv/bin/python docs/screenshot.py
 
 openvino: .venv/ready-openvino ## the packages of the optional runtime openvino
 

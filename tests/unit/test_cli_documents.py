@@ -113,3 +113,11 @@ def test_a_place_needs_its_template(tmp_path, monkeypatch, template, message):
     assert place.read_text(encoding="utf-8").splitlines()[2] == "old"
     assert documents.run(tmp_path) == 0
     assert place.read_text(encoding="utf-8") == "before\n<!-- measured: it -->\n3 seeds\n<!-- end -->\n"
+
+
+def test_a_page_is_made_of_the_record_alone(tmp_path):
+    study = documents.Study(ROOT / "config/quick.yaml", ROOT / "docs/reference/quick", tmp_path / "quick")
+    study.page(tmp_path / "index.html")
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert study.row("cells", "best", runtime="onnxruntime").text("quality_change", interval=False) in text
+    assert text.count('data-table="cells"') == 1

@@ -24,10 +24,12 @@ from edgemin.cli.partial import present
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
 from edgemin.plan.jobs import Jobs
+from edgemin.plan.page import PLOTS
 from edgemin.plan.plan import Plan
 from edgemin.report.columns import TIMES
 from edgemin.report.markup import pipes
 from edgemin.report.number import Format, scale_of
+from edgemin.report.page.render import write_page
 from edgemin.report.record import unpack
 from edgemin.study import registry
 from edgemin.study.measuring import Threads
@@ -161,6 +163,15 @@ class Study:
         job = self._jobs.plots[plot]
         inputs = [str(self._made(Path(file).stem, "csv")) for file in job.plot.files(self.plan)]
         registry.PLOTS[plot].draw(job.contents(), inputs, [str(to)])
+
+    def page(self, to: Path) -> None:
+        """Its page. Paths on it are of the scratch folder."""
+        contents = self._moved(self._jobs.page.contents()) | {"root": str(self._scratch)}
+        for name in contents["tables"]:
+            self._made(name, registry.TABLES[name].page_form)
+        for name in PLOTS:
+            self.draw(name, self._scratch / "plots" / f"{name}.svg")
+        write_page(contents, to)
 
     @property
     def current(self) -> bool:
