@@ -56,6 +56,10 @@ def test_twice(first: Copy, tmp_path: Path) -> None:
     for file in files:
         assert (second.folder / file.relative_to(first.folder)).read_bytes() == file.read_bytes(), file
     pd.testing.assert_frame_equal(first.qualities(), second.qualities())
+    limits = ("--fail-if", "drop > 0", "--fail-if", "drop < 0", "--fail-if", "larger > 1", "--fail-if", "larger < 1")
+    run = second.python("-m", "edgemin.cli.main", "diff", str(first.folder / "results/smoke"), "results/smoke", *limits)
+    assert run.code == 0, run.output
+    assert "Answers are the same to the last digit in 8 of 8 rows." in run.output
 
 
 def test_threads_of_inference(first: Copy, tmp_path: Path) -> None:

@@ -161,6 +161,24 @@ def test_a_second_run_does_nothing(finished: Copy) -> None:
     assert "Nothing to be done" in run.output
 
 
+def test_what_is_measured_again_does_not_differ(finished: Copy, tmp_path: Path) -> None:
+    """`edgemin diff` of the results before and after: the same answers, sizes, settings, code, packages and machine."""
+    shutil.copytree(finished.folder / RESULTS, tmp_path / "before", ignore=shutil.ignore_patterns("caches", "tokens", "scratch"))
+    target = f"{RESULTS}/measurements/snippets/seed0/teacher/distill-minilmv2/torch/quality.json"
+    before = (finished.folder / target).stat().st_mtime_ns
+    assert finished.run("--force", "--", target).code == 0
+    assert (finished.folder / target).stat().st_mtime_ns > before
+    limits = [word for limit in ("drop > 0", "drop < 0", "larger > 1", "larger < 1") for word in ("--fail-if", limit)]
+    run = finished.python(
+        *("-m", "edgemin.cli.main", "diff", str(tmp_path / "before"), RESULTS, "--json", str(tmp_path / "diff.json")), *limits
+    )
+    assert run.code == 0, run.output
+    told = json.loads((tmp_path / "diff.json").read_text())
+    assert len(told["rows"]) == 8
+    assert all(row["identical"] for row in told["rows"])
+    assert told["changes"] == {"settings": [], "code": [], "lineage": None, "weights": [], "versions": [], "host": []}
+
+
 PRUNE_AND_AFTER = {"prune_structured", "quantize_model_onnxruntime", "quantize_model_torch", "export_onnx"}
 REPORT = {
     "collect_results",

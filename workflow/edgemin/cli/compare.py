@@ -7,7 +7,6 @@ inside the record's prediction interval. Sizes agree if they are equal to a thou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,47 +16,33 @@ import pandas as pd
 from edgemin.core.files import read_json
 from edgemin.core.machine import machine_class
 from edgemin.plan.plan import Plan
+from edgemin.report.differences.document import BYTES
+from edgemin.report.differences.sides import Side, open_side
 from edgemin.report.measured import answers_of, logits_of
 from edgemin.report.number import scale_of
-from edgemin.report.record import predictions_of
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import values_of
 from edgemin.study.read import read_study
 from edgemin.study.rows import judged, result_rows
 
 FOLDER = "docs/reference"
-BYTES = 1e-3
-"""Relative difference of sizes that is none: headers hold names and dates."""
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """The record of one seed."""
-
-    files: Mapping[str, Any]
-    """Path below the study's folder -> content."""
-    predictions: Mapping[str, pd.DataFrame]
-
-    @classmethod
-    def read(cls, folder: Path, seed: int) -> Recorded:
-        record = read_json(folder / f"seed{seed}.json", remedy="restore it from version control")
-        return cls(record["files"], predictions_of(folder / f"seed{seed}.parquet", record))
-
-    def has_all_of(self, name: str, here: Path) -> bool:
-        """Whether predictions of a folder are recorded, and all that is recorded of it is there."""
-        recorded = [file for file in (*self.predictions, *self.files) if file.rpartition("/")[0] == name]
-        return f"{name}/predictions.parquet" in recorded and all((here / Path(file).name).is_file() for file in recorded)
+def all_of(record: Side, name: str, here: Path) -> bool:
+    """Whether predictions of a folder are recorded, and all that is recorded of it is there."""
+    recorded = [file for file in (*record.tables, *record.jsons) if file.rpartition("/")[0] == name]
+    return f"{name}/predictions.parquet" in recorded and all((here / Path(file).name).is_file() for file in recorded)
 
 
-def differences(plan: Plan, row: Mapping[str, Any], recorded: Recorded) -> Iterator[str]:
+def differences(plan: Plan, row: Mapping[str, Any], record: Side) -> Iterator[str]:
     """The differences of one cell, seed and runtime."""
     here, name = Path(row["folder"]), plan.paths.below(row["folder"])
-    yield from _quality(plan, row, recorded.predictions[f"{name}/predictions.parquet"])
-    if size := recorded.files.get(f"{name}/size.json"):
+    yield from _quality(plan, row, record.tables[f"{name}/predictions.parquet"])
+    if size := record.json(f"{name}/size.json"):
         ours, theirs = read_json(here / "size.json")["bytes"], size["bytes"]
         if abs(ours - theirs) > BYTES * theirs:
             yield f"{ours:,} bytes, recorded {theirs:,}"
-    if latency := recorded.files.get(f"{name}/latency.json"):
+    if latency := record.json(f"{name}/latency.json"):
         yield from _speed(read_json(here / "latency.json"), latency)
 
 
@@ -93,17 +78,17 @@ def report(plan: Plan, folder: Path = Path(FOLDER)) -> str:
         others = sorted(one.name for one in (folder / study).glob("*") if one.is_dir())
         among = f"; it has {', '.join(others)}" if others else ""
         return f"{folder}: no record of study {study} on this class of machine ({machine}) to compare with{among}"
-    records = {seed: Recorded.read(record, seed) for seed in seeds}
+    recorded = open_side(str(record))
     rows = [
         row
         for row in result_rows(plan)
-        if row["seed"] in records and records[row["seed"]].has_all_of(plan.paths.below(row["folder"]), Path(row["folder"]))
+        if row["seed"] in seeds and all_of(recorded, plan.paths.below(row["folder"]), Path(row["folder"]))
     ]
     if not rows:
         return f"{record}: nothing of it was measured here, so there is nothing to compare"
     differing = []
     for row in rows:
-        if outside := list(differences(plan, row, records[row["seed"]])):
+        if outside := list(differences(plan, row, recorded)):
             differing.append(f"  {row['task']} {row['cell']} in {row['runtime']}, seed {row['seed']}: {'; '.join(outside)}")
     verdict = f"{len(differing)} of {len(rows)} rows are not within" if differing else f"all {len(rows)} rows are within"
     return "\n".join([f"compared with {record}: {verdict}", *differing])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
-from edgemin.cli import compare, documents, partial, reference, status, verify
+from edgemin.cli import compare, diff, documents, partial, reference, status, verify
 from edgemin.core.environment import check_tree, escape, named
 from edgemin.core.errors import EdgeminError
 
@@ -22,6 +22,10 @@ COMMANDS = {
     "compare": (compare.run, "what was measured here beside the record of the same class of machine, in docs/reference"),
     "verify": (verify.run, "every file against its recorded sha256; prints the command that mends what is damaged"),
 }
+# With arguments of their own: modules with WORDS, `declare(parser)` and `answer(asked)`.
+OTHERS = {
+    "diff": diff,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (_, words) in COMMANDS.items():
         commands.add_parser(name, help=words).add_argument("study", nargs="?", default=DEFAULT, help=f"default: {DEFAULT}")
+    for name, command in OTHERS.items():
+        command.declare(commands.add_parser(name, help=command.WORDS))
     commands.add_parser("reference", help="rewrite the JSON schema, and the generated parts of the documents, from the settings")
     commands.add_parser("documents", help="rewrite what documents say of results, from docs/reference")
     asked = parser.parse_args(arguments)
@@ -38,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if Path("Snakefile").is_file() and Path("workflow/edgemin").is_dir():
             check_tree(Path())
+        if asked.command in OTHERS:
+            return OTHERS[asked.command].answer(asked)
         if asked.command == "reference":
             return reference.run(Path())
         if asked.command == "documents":

@@ -1,0 +1,87 @@
+"""What a difference may be: `drop > 0.5` is broken by a cell that lost more than half a point."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgemin.core.errors import EdgeminError
+from edgemin.report.number import number
+
+QUANTITIES = {
+    "drop": "points lost from A to B, hundredths of the metric",
+    "slower": "p50 of B divided by that of A",
+    "larger": "bytes of B divided by those of A",
+}
+"""Quantity -> what it is of a row."""
+_COMPARED: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_FORM = re.compile(r"\s*(?P<quantity>[^\s<>=]+)\s*(?P<comparator>[<>=!]+)\s*(?P<number>\S+)\s*")
+_HELP = f"write for example 'drop > 0.5'; known: {', '.join(QUANTITIES)}"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`quantity comparator number`: what holds of a row breaks it."""
+
+    quantity: str
+    comparator: str
+    number: float
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """Raises EdgeminError for anything else than a known quantity, one of `> >= < <=`, and a number."""
+        found = _FORM.fullmatch(text)
+        if not found:
+            raise EdgeminError(f"--fail-if '{text}': is not of the form 'quantity comparator number'; {_HELP}")
+        quantity, comparator = found["quantity"], found["comparator"]
+        if quantity not in QUANTITIES:
+            raise EdgeminError(f"--fail-if '{text}': unknown quantity '{quantity}'; {_HELP}")
+        if comparator not in _COMPARED:
+            raise EdgeminError(f"--fail-if '{text}': unknown comparator '{comparator}'; known: {', '.join(_COMPARED)}")
+        if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", found["number"]):
+            raise EdgeminError(f"--fail-if '{text}': '{found['number']}' is not a number; {_HELP}")
+        return cls(quantity, comparator, float(found["number"]))
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.comparator} {self.number:g}"
+
+    def broken(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """A line for each row that it holds of, with cell and figure. rows: of `pairs.rows`.
+
+        Raises EdgeminError where no row has the quantity: a limit that cannot be broken is no check.
+        """
+        known = {id(row): value for row in rows if (value := quantity_of(self.quantity, row)) is not None}
+        if not known:
+            raise EdgeminError(
+                f"--fail-if '{self}': no row has this quantity ({QUANTITIES[self.quantity]}); {_WHY[self.quantity]}"
+            )
+        compare = _COMPARED[self.comparator]
+        return [
+            f"{self}: {row['task']} {row['cell']} in {row['runtime']}: {self.quantity} {number(known[id(row)], 4)}"
+            for row in rows
+            if id(row) in known and compare(known[id(row)], self.number)
+        ]
+
+
+_WHY = {
+    "drop": "both sides need answers to the same test set, with a seed in common",
+    "slower": "both sides need latency of the same processor and as many threads",
+    "larger": "both sides need sizes",
+}
+
+
+def quantity_of(name: str, row: Mapping[str, Any]) -> float | None:
+    """The value of a quantity in a row; None where it was not measured on both sides."""
+    if name == "drop":
+        change = row.get("quality_change")
+        return None if change is None else round(-100 * change, 9) + 0.0  # 0.5 is not above 0.5, and 0 has no sign
+    value: float | None = row.get(name)
+    return value

@@ -1,0 +1,167 @@
+"""Measured results, wherever they are: the folder of a study below results/, or the record of one, whole or a seed of it.
+
+Both are read alike: files by their path below the study's folder, cells by their names. Nothing of the study has to be readable by this version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import yaml
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json
+from edgemin.report.record import predictions_of
+from edgemin.study.chains import Chain
+
+RECORDED = "restore it from version control"
+SIDES = ("a", "b")
+"""Ends of the names of columns that both sides have."""
+
+
+class Key(NamedTuple):
+    """What a row of two sides is about."""
+
+    task: str
+    cell: str
+    runtime: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two sets of results."""
+
+    place: Path
+    """As it was named."""
+    study: str
+    folders: Mapping[Key, Mapping[int, str]]
+    """Row -> seed -> folder of its measurements, below the study's folder."""
+    chains: Mapping[str, str]
+    """Cell -> chain."""
+    settings: Mapping[str, Any] | None = None
+    """The effective study; None for a record, which has none."""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """File -> digest of its whole way; known of records alone."""
+    roots: tuple[Path, ...] = ()
+    """Where files are; empty for a record."""
+    jsons: Mapping[str, Any] = field(default_factory=dict)
+    """Content of the JSON files of a record."""
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Predictions of a record."""
+
+    def json(self, name: str) -> Any:
+        """Content of a JSON file, by its path below the study's folder; None where there is none."""
+        file = self._file(name)
+        return read_json(file) if file else self.jsons.get(name)
+
+    def predictions(self, folder: str) -> pd.DataFrame | None:
+        """Answers to the test split, of a folder of measurements; None where there are none."""
+        name = f"{folder}/predictions.parquet"
+        file = self._file(name)
+        table = pd.read_parquet(file) if file else self.tables.get(name)
+        return None if table is None else table[table["split"] == "test"]
+
+    def models(self) -> dict[str, Any]:
+        """Folder of each model of these cells, below the study's folder -> its provenance, where there is one."""
+        found = {}
+        for key, seeds in self.folders.items():
+            for seed in seeds:
+                for chain in Chain.parse(self.chains[key.cell]).prefixes:
+                    name = f"models/{key.task}/seed{seed}/{chain}"
+                    if name not in found and (told := self.json(f"{name}/provenance.json")):
+                        found[name] = told
+        return found
+
+    def _file(self, name: str) -> Path | None:
+        return next((root / name for root in self.roots if (root / name).is_file()), None)
+
+
+def open_side(place: str) -> Side:
+    """A results folder (`results/quick`), a record's folder (`docs/reference/quick/amd-epyc-8817b8`), or one seed of it (`.../seed0.json`).
+
+    Raises EdgeminError for anything else.
+    """
+    path = Path(place)
+    if path.is_file() and path.suffix == ".json":
+        return _recorded(path, [path])
+    if records := sorted(path.glob("seed*.json")):
+        return _recorded(path, records)
+    if any((root / "measurements").is_dir() for root in _roots(path)):
+        return _measured(path)
+    below = sorted({file.parent.name for file in path.glob("*/seed*.json")})
+    if len(below) == 1:
+        return open_side(f"{place}/{below[0]}")
+    if below:
+        raise EdgeminError(f"{place}: has records of {', '.join(below)}; name one of these folders")
+    raise EdgeminError(
+        f"{place}: {'holds neither measurements nor seed*.json' if path.exists() else 'no such file or folder'}; "
+        "name the folder of a study below results, or of a record below docs/reference"
+    )
+
+
+def _roots(path: Path) -> list[Path]:
+    """A results folder, and those in it to which records were unpacked."""
+    return [path, *sorted(path.glob("record/*"))]
+
+
+def _measured(path: Path) -> Side:
+    settings = _settings(path / "study.yaml")
+    named: dict[str, list[str]] = {}
+    for cell, told in settings.get("cells", {}).items():
+        named.setdefault(told["chain"] if isinstance(told, dict) else str(told), []).append(str(cell))
+    folders: dict[Key, dict[int, str]] = {}
+    for root in _roots(path):
+        for file in sorted((root / "measurements").glob("*/seed*/**/quality.json")):
+            task, seed, *chain, runtime = file.parent.relative_to(root / "measurements").parts
+            for cell in named.get("/".join(chain), ()):
+                folders.setdefault(Key(task, cell, runtime), {})[int(seed.removeprefix("seed"))] = str(
+                    file.parent.relative_to(root)
+                )
+    chains = {cell: chain for chain, cells in named.items() for cell in cells}
+    order = list(settings["cells"])
+    folders = {key: folders[key] for key in sorted(folders, key=lambda key: (key.task, order.index(key.cell), key.runtime))}
+    return Side(path, str(settings.get("study", path.name)), folders, chains, settings, roots=tuple(_roots(path)))
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    """The effective study, as the run wrote it."""
+    try:
+        told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        told = None
+    if not isinstance(told, dict) or not isinstance(told.get("cells"), dict):
+        raise EdgeminError(f"{file}: no study can be read from it, and it says which cells there are; run snakemake again")
+    return told
+
+
+def _recorded(place: Path, records: Iterable[Path]) -> Side:
+    """Of seeds' records: three files each."""
+    folders: dict[Key, dict[int, str]] = {}
+    parts: dict[str, dict[str, Any]] = {"files": {}, "made_by": {}, "tables": {}}
+    chains, study = {}, place.name
+    for record in records:
+        told = read_json(record, RECORDED)
+        if not isinstance(told, dict) or not {"files", "made_by", "columns"} <= set(told):
+            raise EdgeminError(f"{record}: not the record of a seed; {RECORDED}")
+        for row in _rows(record.with_suffix(".csv")):
+            folder = f"measurements/{row['task']}/seed{row['seed']}/{row['chain']}/{row['runtime']}"
+            if f"{folder}/quality.json" in told["files"]:
+                folders.setdefault(Key(row["task"], row["cell"], row["runtime"]), {})[int(row["seed"])] = folder
+            chains[row["cell"]], study = row["chain"], row["study"]
+        for name in ("files", "made_by"):
+            parts[name].update(told[name])
+        parts["tables"].update(predictions_of(record.with_suffix(".parquet"), told))
+    return Side(place, study, folders, chains, made_by=parts["made_by"], jsons=parts["files"], tables=parts["tables"])
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    names = ["study", "task", "seed", "cell", "chain", "runtime"]
+    try:
+        rows = pd.read_csv(file, usecols=names, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise EdgeminError(f"{file}: cannot be read ({' '.join(str(error).split())}); {RECORDED}") from None
+    yield from ({str(name): value for name, value in row.items()} for row in rows.drop_duplicates().to_dict("records"))
