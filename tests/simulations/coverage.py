@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from edgemin.report.recommendation import upper_bound
+from edgemin.report.readings import upper_bound
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.twoway import FEWEST_SEEDS, Estimate, estimate
 from edgemin.report.statistics.values import values_of

@@ -12,6 +12,7 @@ from scipy.stats import t
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, write_json
+from edgemin.report.readings import READINGS
 from edgemin.report.recommendation import candidates, choose, text
 from edgemin.report.tables import combinations
 from edgemin.study import registry
@@ -97,6 +98,42 @@ def test_the_bound_by_hand(block):
     point = candidates(block, limits(drop=0.1, bound="point"))
     assert point["drop_bound"].tolist() == point["drop"].tolist()
     assert point["meets_max_accuracy_drop"].all()
+
+
+def test_the_interval_by_hand(block):
+    """0.1 + t sqrt(0.1 0.9 / 39) with t of 97.5 % and 39 degrees of freedom; 0.05 + ln 40 / 40, where Student's t says 0.1206."""
+    by_t = [drop + t.ppf(0.975, 39) * np.sqrt(drop * (1 - drop) / 39) for drop in (0.05, 0.1)]
+    assert by_t == pytest.approx([0.1206, 0.1972], abs=1e-4)
+    table = candidates(block, limits(drop=0.15, bound="interval"))
+    assert table["drop_bound"].tolist() == pytest.approx([0, 0.05 + np.log(40) / 40, by_t[1], by_t[1]])
+    assert table["meets_max_accuracy_drop"].tolist() == [True, True, False, False]
+    for name in ("point", "upper", "interval"):
+        one = candidates(block, limits(drop=0.1, bound=name))
+        assert one["drop_bound"].tolist() == one[f"drop_by_{name}"].tolist() == table[f"drop_by_{name}"].tolist()
+
+
+def test_what_each_reading_would_choose(block):
+    """A limit of 0.1: `small` drops by 0.1 itself, `kd` by at most 0.0902, at 97.5 % by 0.1422."""
+    wanted = limits(drop=0.1, bound="interval")
+    page = text(block, candidates(block, wanted), wanted, {})
+    told = page.split("## What each reading of the limit on drops would choose")[1].split("##")[0].strip().splitlines()
+    starts = [
+        "- By the drop itself: `small`, ",
+        "- By the upper 80 % bound: `kd`, ",
+        "- By the 95 % interval (this recommendation): `teacher`, ",
+    ]
+    assert [line.startswith(start) for line, start in zip(told, starts, strict=True)] == [True] * 3
+    assert "the upper end of the 95 % interval of the drop on validation" in page
+    wanted = limits(drop=0.1, size=30_000_000, bound="interval")
+    assert "- By the 95 % interval (this recommendation): none." in text(block, candidates(block, wanted), wanted, {})
+    assert "each reading" not in text(block, candidates(block, limits()), limits(), {})
+
+
+def test_no_cell_can_pass_a_limit_below_the_least_bound():
+    """ln 5 / 40 and ln 40 / 40, as above, where no answer differs."""
+    assert READINGS["upper"].least(40) == pytest.approx(np.log(5) / 40)
+    assert READINGS["interval"].least(40) == pytest.approx(np.log(40) / 40)
+    assert READINGS["point"].least(40) == 0
 
 
 def test_what_the_limit_is_compared_with_is_said(block):

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 from simulations import coverage
 
-from edgemin.report.recommendation import upper_bound
+from edgemin.report.readings import upper_bound
 from edgemin.report.statistics.twoway import estimate
 
 STUDIES = 200

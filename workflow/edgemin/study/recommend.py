@@ -15,8 +15,8 @@ class Recommend(Strict):
 
     max_accuracy_drop: Annotated[float, Field(ge=0)] | None = None
     """Below the teacher, in units of the metric: 0.01 is one point of accuracy."""
-    bound: Annotated[Literal["upper", "point"], AsBefore("point")] = "upper"
-    """What `max_accuracy_drop` is compared with: an upper 80 % bound of the drop on validation, or the drop itself."""
+    bound: Annotated[Literal["upper", "interval", "point"], AsBefore("point")] = "upper"
+    """What `max_accuracy_drop` is compared with: an upper 80 % bound of the drop on validation, the upper end of its 95 % interval, or the drop itself."""
     max_bytes: Annotated[int, Field(ge=1)] | None = None
     """Of all files needed to predict."""
     max_p90_ms: Annotated[float, Field(gt=0)] | None = None
