@@ -13,7 +13,21 @@ import pytest
 from edgemin.study.registry import GROUPS, settings_halves
 
 PACKAGE = Path(__file__).resolve().parents[2] / "workflow/edgemin"
-LAYERS = ("core", "study", "plan", "data", "encoders", "runtimes", "training", "methods", "measure", "report", "deploy", "cli")
+LAYERS = (
+    "core",
+    "study",
+    "plan",
+    "data",
+    "encoders",
+    "runtimes",
+    "training",
+    "methods",
+    "measure",
+    "report",
+    "deploy",
+    "compressing",
+    "cli",
+)
 """From the bottom up."""
 HEAVY = (
     "torch",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edgemin import __version__
 from edgemin.cli import compare, diff, documents, partial, reference, status, verify
+from edgemin.compressing import command as compress
 from edgemin.core.environment import check_tree, escape, named
 from edgemin.core.errors import EdgeminError
 
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, command in OTHERS.items():
         command.declare(commands.add_parser(name, help=command.WORDS))
     commands.add_parser("reference", help="rewrite the JSON schema, and the generated parts of the documents, from the settings")
+    compress.add_to(commands)
     commands.add_parser("documents", help="rewrite what documents say of results, from docs/reference")
     asked = parser.parse_args(arguments)
     escape()
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return reference.run(Path())
         if asked.command == "documents":
             return documents.run(Path())
-        return COMMANDS[asked.command][0](asked.study)
+        return asked.run(asked) if "run" in asked else COMMANDS[asked.command][0](asked.study)
     except EdgeminError as error:
         for line in named(str(error)).splitlines():
             print(f"error: {line}", file=sys.stderr)

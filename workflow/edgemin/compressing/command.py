@@ -1,0 +1,190 @@
+"""`edgemin compress`: look at what is given, write a study, estimate it, run it, say what to ship."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edgemin.compressing.answer import Answer, answer, chosen
+from edgemin.compressing.folder import Folder, clone
+from edgemin.compressing.request import BY, PREFER, Request, threads_of
+from edgemin.core.environment import settled
+from edgemin.core.errors import EdgeminError
+
+Say = Callable[[str], None]
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to those of `edgemin`."""
+    words = "from a data file, with or without a model, to the recipe to ship within limits"
+    parser = commands.add_parser("compress", help=words, description=words)
+    add = parser.add_argument
+    add("--data", required=True, help="CSV, TSV, JSON, Parquet or Arrow file; validation and test rows are drawn from it")
+    add("--text", required=True, help="column of the text")
+    add("--label", required=True, help="column of the class or the value")
+    add("--pair", help="column of the second text, of sentence pairs")
+    add("--model", help="folder of an encoder, fine-tuned or not; without it a packaged English one is fine-tuned")
+    add("--labels", help="names of the classes in the order of the model's outputs, with commas, where it does not name them")
+    add("--metric", default="accuracy", help="default: accuracy; of numbers: spearman, pearson")
+    add("--separator", help="of a CSV, if it is no comma")
+    add("--encoding", help="of the file, if it is not UTF-8")
+    add("--max-mb", type=float, help="megabytes (10^6 bytes) of all files that predicting needs")
+    add(
+        "--max-drop",
+        type=float,
+        default=1.0,
+        help="points (hundredths) of the metric below the teacher, default 1; judged on validation",
+    )
+    add("--max-p90-ms", type=float, help="milliseconds, 90th percentile of one text at a time on this machine")
+    add(
+        "--by",
+        default="bound",
+        choices=tuple(BY),
+        help="what --max-drop is compared with: an upper 80 %% bound (default), the estimate, or the 95 %% interval",
+    )
+    add(
+        "--prefer",
+        default="latency",
+        choices=PREFER,
+        help="which cell within the limits: the fastest (default), the smallest, the best",
+    )
+    add("--minutes", type=float, help="leave out what does not fit")
+    add("--out", default="", help="folder for everything, default: compressed/ and the name of the data file")
+    add("--cores", type=int, help="default: all")
+    add("--dry-run", action="store_true", help="say what would run and about how long, and write nothing")
+    parser.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """0: there is something to ship; 1: no cell is within the limits."""
+    options = {name: value for name, value in vars(asked).items() if name not in ("command", "run", "text", "pair", "labels")}
+    labels = tuple(name.strip() for name in asked.labels.split(",")) if asked.labels else None
+    text = tuple(filter(None, (asked.text, asked.pair)))
+    try:
+        found = perform(Request(**options, text=text, labels=labels))
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on")
+        return 130
+    return 0 if found is None or found.cell else 1
+
+
+def perform(request: Request, say: Say = print) -> Answer | None:
+    """All of it. None after a dry run. Raises EdgeminError, before anything is written, for what cannot be done."""
+    root, folder = clone(), Folder.of(request)
+    with settled(str(threads_of(request))):  # times as jobs will have them: before PyTorch is imported
+        prepared = None if folder.goes_on(request) else _prepared(request, folder, say)
+    if request.dry_run:
+        say("dry run: nothing is written" if prepared else f"{folder.path}: is of this very command, which would go on there")
+        return None
+    with folder.held():
+        if prepared:
+            folder.write(request, *prepared)
+        elif folder.edited:
+            say(f"{folder.path}: goes on with its study as it was edited")
+        return _run(root, request, Folder.of(replace(request)), say)
+
+
+def _run(root: Path, request: Request, folder: Folder, say: Say) -> Answer:
+    from edgemin.compressing.running import snakemake
+
+    seconds, name = folder.seconds(), folder.study_name
+    snakemake(root, folder.path, request.processors, seconds)
+    if chosen(folder.path, name) is not None:
+        snakemake(root, folder.path, request.processors, seconds, "deploy")
+    found = answer(folder.path, name)
+    say(f"\n{found.text}")
+    return found
+
+
+def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str, float]]:
+    """The study as text, and estimated seconds of its jobs."""
+    from edgemin.compressing import study_file
+    from edgemin.compressing.estimate import estimate, fixed_seconds, thinned, works_of
+    from edgemin.compressing.inputs import look
+    from edgemin.compressing.space import space, within_bytes
+    from edgemin.compressing.timing import measure
+    from edgemin.plan.paths import Paths
+
+    with _quiet():
+        inputs = look(request)
+    every = space(inputs)
+    limit = None if request.max_mb is None else request.max_mb * 1e6
+    branches, large = within_bytes(every, limit)
+    smallest = min(cell.bytes for branch in every for cell in branch.cells) / 1e6
+    if limit is not None and all(cell.bytes > 1.15 * limit for branch in branches for cell in branch.cells):
+        raise EdgeminError(
+            f"--max-mb {request.max_mb:g}: the smallest cell that is tried has about {smallest:.1f} MB; give at least that"
+        )
+    branches, thin = thinned(branches)
+    left_out = [*([f"{', '.join(large)}: no cell of them has at most {request.max_mb:g} MB"] if large else []), *thin]
+    _check(study_file.text_of(study_file.study_of(request, inputs, branches), []))
+    rows = "{train} rows to train on, {validation} to choose on, {test} to report on".format(**inputs.rows)
+    say(f"{request.data}: {rows}, about {inputs.tokens:.0f} tokens each; teacher: {inputs.teacher.title}")
+    paths, task = Paths(request.name), study_file.TASK
+    paces = measure(branches, inputs.tokens, threads_of(request))
+    works = {
+        branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not (folder.path / work.file).exists()]
+        for branch in branches
+    }
+    found = estimate(branches, left_out, works, request.processors, fixed_seconds(paces), request.minutes)
+    say(overview(found))
+    text = study_file.text_of(study_file.study_of(request, inputs, found.branches), _head(request))
+    return text, {work.file: round(work.seconds, 1) for one in found.works.values() for work in one}
+
+
+def _check(text: str) -> None:
+    """Raises EdgeminError for a study that cannot run: a fault of ours, or a model that a stage cannot take."""
+    from edgemin.plan.checks import check_chains, check_machine
+    from edgemin.plan.plan import Plan
+    from edgemin.study.read import parse_study
+
+    plan = Plan(parse_study(yaml.safe_load(text)))
+    check_machine(plan)
+    for task in plan.study.tasks:
+        check_chains(plan, task)
+
+
+def overview(found: Any) -> str:
+    """What will run, and about how long. found: an `Estimated`."""
+    from edgemin.compressing.estimate import in_minutes
+
+    cells = sum(len(branch.cells) for branch in found.branches)
+    trainings = sum(len(branch.trainings) for branch in found.branches)
+    lines = [f"{cells} cells from {trainings} trainings, about {in_minutes(found.seconds)}:"]
+    lines += [
+        f"  {branch.name:<16}{in_minutes(found.of(branch)):>7}   {', '.join(f'{cell.name} {cell.bytes / 1e6:.1f} MB' for cell in branch.cells)}"
+        for branch in found.branches
+    ]
+    return "\n".join([*lines, *(f"left out: {line}" for line in found.left_out)])
+
+
+def _head(request: Request) -> Sequence[str]:
+    options = {name: value for name, value in request.kept().items() if value is not None and name not in ("text", "labels")}
+    words = ["edgemin", "compress", "--text", request.text[0], *(["--pair", request.text[1]] if len(request.text) > 1 else [])]
+    words += ["--labels", ",".join(request.labels)] if request.labels else []
+    for name, value in options.items():
+        words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return (
+        "Written by `edgemin compress`. Edit it as you like: the same command goes on with it as it is, and makes again only what an edit changes.",
+        "Keys: config/README.md.",
+        shlex.join(words),
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the lines that the job of the data writes again."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,153 @@
+"""About how long each job takes on this machine, and which branches fit into the minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from edgemin.compressing.inputs import Inputs
+from edgemin.compressing.space import BATCH, Branch, Cell, Training, fewer, steps
+from edgemin.compressing.timing import Pace, Paces
+from edgemin.core.errors import EdgeminError
+from edgemin.plan.paths import Paths
+
+LIGHT = 0.3
+"""Start of a job without PyTorch, as a share of one with it."""
+ROUNDS, SECONDS = 3, 3.0
+"""Of latency: jobs of each cell, and seconds that it is timed in all of them together."""
+MODELS = 3
+"""That take turns in a round: the teacher, the parent, the cell."""
+WARM_UP = 60
+"""Calls of each before its time counts."""
+SENTENCES = 512
+"""That the effect of neurons, and then of heads, on the loss is read from, by a forward and a backward pass each."""
+FIXED = 20
+"""Light jobs that every study has: data, tokens, tables, plots, page, bundle, and Snakemake's own start."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job, by a file that it makes."""
+
+    file: str
+    seconds: float
+    alone: bool = False
+    """Whether it takes every core."""
+
+
+def works_of(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: str) -> list[Work]:
+    """All jobs of a branch that no other branch has."""
+    pace, light = paces.of[branch.sizes], LIGHT * paces.start
+    found = [*_models(branch, inputs, paces, paths, task)]
+    rows = inputs.rows["validation"] + inputs.rows["test"]
+    for cell in branch.cells:
+        found += _links(branch, cell, paces, paths, task)
+        folder = paths.measured(task, 0, cell.chain, "onnxruntime")
+        answers = rows * pace.text if cell.form != "float" else rows / BATCH * pace.batch * 2
+        found += [Work(f"{folder}/quality.json", light + answers), Work(f"{folder}/size.json", light)]
+        one = paces.start + MODELS * (SECONDS / ROUNDS + WARM_UP * pace.text)
+        found += [Work(f"{folder}/rounds/{number}/latency.json", one, alone=True) for number in range(1, ROUNDS + 1)]
+        found.append(Work(f"{folder}/latency.json", light))
+    return list({work.file: work for work in found}.values())
+
+
+def _models(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: str) -> Iterable[Work]:
+    """Its trainings, with the signals that the teacher gives for them alone, and the cut before a recovery."""
+    model = paths.model(task, 0, branch.chain)
+    for training in branch.trainings:
+        teacher = paces.start + paces.of[inputs.teacher.sizes].batch * steps(inputs.rows["train"])
+        seconds = paces.start + seconds_of(training, paces.of[training.sizes], inputs) + training.signals * teacher
+        yield Work(f"{model}/model.safetensors", seconds, alone=True)
+    if "prune" in branch.links:
+        cut = paths.model(task, 0, branch.chain.rpartition("/")[0])
+        yield Work(f"{cut}/model.safetensors", paces.start + 2 * SENTENCES / BATCH * paces.of[branch.sizes].step, alone=True)
+    if not branch.trainings:
+        yield Work(f"{model}/model.safetensors", paces.start)
+
+
+def _links(branch: Branch, cell: Cell, paces: Paces, paths: Paths, task: str) -> Iterable[Work]:
+    """Export and quantization; a cut of the vocabulary."""
+    model = paths.model(task, 0, cell.chain)
+    floats = model if cell.form == "float" else model.rpartition("/")[0]
+    if not floats.endswith(branch.chain):
+        yield Work(f"{floats}/model.safetensors", paces.start)
+    yield Work(f"{floats}/model.onnx", 2 * paces.start)
+    if cell.form != "float":
+        yield Work(f"{model}/model.onnx", paces.start)
+
+
+def seconds_of(training: Training, pace: Pace, inputs: Inputs) -> float:
+    """Of a training, without the start of its process: updates, and an answer to the validation split after every epoch."""
+    return training.updates * pace.step + training.epochs * steps(inputs.rows["validation"]) * pace.batch
+
+
+def total(works: Iterable[Work], cores: int) -> float:
+    """Seconds of these jobs: one after the other those that run alone, the others side by side."""
+    works = list(works)
+    return sum(work.seconds for work in works if work.alone) + sum(work.seconds for work in works if not work.alone) / cores
+
+
+def fixed_seconds(paces: Paces) -> float:
+    """Of the jobs that every study has."""
+    return FIXED * LIGHT * paces.start
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """A space, cut to what fits."""
+
+    branches: list[Branch]
+    works: dict[str, list[Work]]
+    """Branch -> its jobs."""
+    left_out: list[str]
+    """One line for each thing, with the reason."""
+    cores: int
+    fixed: float
+    """Seconds of what every study has."""
+
+    @property
+    def seconds(self) -> float:
+        return self.fixed + total([work for works in self.works.values() for work in works], self.cores)
+
+    def of(self, branch: Branch) -> float:
+        return total(self.works[branch.name], self.cores)
+
+
+def estimate(
+    branches: Sequence[Branch], left_out: list[str], works: dict[str, list[Work]], cores: int, fixed: float, minutes: float | None
+) -> Estimated:
+    """The branches that fit into the minutes, the cheapest first; a branch needs the one that it is made from.
+
+    left_out: lines on what is left out already. works: branch -> jobs that are still to be done. Raises EdgeminError if not one training fits.
+    """
+    limit = float("inf") if minutes is None else 60 * minutes
+    cost = {name: total(found, cores) for name, found in works.items()}
+    kept, waiting, spent = {"teacher"}, [one for one in branches if one.name != "teacher"], fixed + cost["teacher"]
+    cheapest = min((cost[one.name] for one in waiting if one.parent == "teacher"), default=0.0)
+    needed = spent if branches[0].trainings else spent + cheapest
+    if needed > limit:
+        raise EdgeminError(
+            f"--minutes {minutes:g}: one training and its measurements take about {in_minutes(needed)} on this machine; give more, or fewer rows"
+        )
+    while ready := [one for one in waiting if one.parent in kept and spent + cost[one.name] <= limit]:
+        next_one = min(ready, key=lambda one: cost[one.name])
+        kept.add(next_one.name)
+        waiting.remove(next_one)
+        spent += cost[next_one.name]
+    lines = [
+        f"{one.name}: would take about {in_minutes(cost[one.name])}, more than is left of --minutes {minutes:g}"
+        for one in waiting
+    ]
+    chosen = [one for one in branches if one.name in kept]
+    return Estimated(chosen, {one.name: works[one.name] for one in chosen}, [*left_out, *lines], cores, fixed)
+
+
+def in_minutes(seconds: float) -> str:
+    """At least one."""
+    return f"{max(1, round(seconds / 60))} min"
+
+
+def thinned(branches: list[Branch]) -> tuple[list[Branch], list[str]]:
+    """At most as many cells as a default space has, and a line on those left out."""
+    kept, names = fewer(branches)
+    return kept, [f"{', '.join(names)}: further cells of models that are there in other forms"] if names else []

@@ -1,0 +1,109 @@
+"""The folder of a request: its study, what was asked for, and who is at work there."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edgemin.compressing.request import Request, differing
+from edgemin.core.environment import PACKAGE
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import read_json, whole_file, write_json
+
+STUDY, REQUEST, LOCK = "study.yaml", "request.json", ".compress.lock"
+SAME = ("data", "text", "label", "model", "labels", "metric", "separator", "encoding", "out")
+"""Options that cannot change within a folder. With others the study is written anew, and what is finished stays."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """As it was found."""
+
+    path: Path
+    before: Mapping[str, Any] | None
+    """What request.json holds."""
+
+    @classmethod
+    def of(cls, request: Request) -> Folder:
+        """Raises EdgeminError for a folder that is something else, or of another request."""
+        path = request.folder
+        if path.exists() and not path.is_dir():
+            raise EdgeminError(f"--out: {path} is a file; name a folder")
+        if not path.is_dir() or not any(one.name != LOCK for one in path.iterdir()):
+            return cls(path, None)
+        if not (path / REQUEST).is_file() or not (path / STUDY).is_file():
+            raise EdgeminError(f"--out: {path} is in use: it holds other files; name a new folder")
+        before = read_json(path / REQUEST, "name another folder with --out")
+        found = cls(path, before)
+        found._check(request)
+        return found
+
+    def _check(self, request: Request) -> None:
+        assert self.before is not None
+        changed = differing(self.before["request"], request.kept())
+        if fixed := [name for name in changed if name in SAME]:
+            raise EdgeminError(
+                f"--out: {self.path} is in use: it is of another --{fixed[0].replace('_', '-')}; name another folder"
+            )
+        if changed and self.edited:
+            raise EdgeminError(
+                f"{self.path / STUDY}: was edited, and another --{changed[0].replace('_', '-')} would write it anew; edit it further and run the "
+                "command as before, or name another folder with --out"
+            )
+
+    def goes_on(self, request: Request) -> bool:
+        """Whether its study is the one of this request."""
+        return self.before is not None and not differing(self.before["request"], request.kept())
+
+    @property
+    def edited(self) -> bool:
+        """Whether somebody wrote into the study since."""
+        return self.before is not None and self.before["study_sha256"] != _digest((self.path / STUDY).read_text(encoding="utf-8"))
+
+    @property
+    def study_name(self) -> str:
+        study = yaml.safe_load((self.path / STUDY).read_text(encoding="utf-8"))
+        return str(study["study"])
+
+    def write(self, request: Request, text: str, seconds: Mapping[str, float]) -> None:
+        """The study, and then what it was made for. seconds: of each job, by a file that it makes."""
+        with whole_file(self.path / STUDY) as partial:
+            partial.write_text(text, encoding="utf-8")
+        write_json(self.path / REQUEST, {"request": request.kept(), "study_sha256": _digest(text), "seconds": dict(seconds)})
+
+    def seconds(self) -> dict[str, float]:
+        """Estimated seconds of each job, by a file that it makes."""
+        found: dict[str, float] = read_json(self.path / REQUEST)["seconds"]
+        return found
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Raises EdgeminError while another command is at work there. The folder is made if it is not there."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / LOCK).open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise EdgeminError(
+                    f"--out: {self.path} is in use: edgemin compress runs there; wait, or name another folder"
+                ) from None
+            yield
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def clone() -> Path:
+    """The folder with the Snakefile. Raises EdgeminError where the package is installed without it."""
+    root = PACKAGE.parents[1]
+    if not (root / "Snakefile").is_file():
+        raise EdgeminError(f"{root}: has no Snakefile; compress needs a clone of the repository: run make there, and its edgemin")
+    return root

@@ -1,0 +1,165 @@
+"""The data file and the model of a request, looked at before anything is written: what is wrong with them is one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgemin.compressing.encoder import Encoder, given, packaged
+from edgemin.compressing.request import BY, Request
+from edgemin.core.errors import EdgeminError
+from edgemin.core.messages import excerpt, line
+from edgemin.data import splits
+from edgemin.data.reading import read_source
+from edgemin.report.readings import READINGS
+from edgemin.study.formats import problem_of
+from edgemin.study.sources import DataSource
+from edgemin.study.task import Task
+
+LEAST = 200
+"""Rows: a fifth each to choose on and to report on, the rest to train on."""
+SHARE, VALIDATION, TEST = 5, 1000, 2000
+"""Validation and test are a fifth of the rows each, up to these sizes (the defaults of a study)."""
+LONGEST = 128
+CLASSES = 50
+"""More different numbers than that are hardly classes."""
+KEYS = ("source", "text", "label", "label_names", "splits", "max_length", "metric")
+"""Of a task, in the order of the study."""
+SAMPLE = 500
+"""Texts whose tokens are counted."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the study and the estimate need to know."""
+
+    task: dict[str, Any]
+    """Of the study."""
+    rows: dict[str, int]
+    """Split -> rows, repeated ones left out."""
+    classes: int
+    """1 for a number."""
+    tokens: float
+    """Mean of a text."""
+    pieces: int
+    """Tokens that the training texts use, about: of the vocabulary that a cut leaves."""
+    teacher: Encoder
+    packaged: Encoder
+
+
+def look(request: Request) -> Inputs:
+    """Raises EdgeminError for data and models that cannot be compressed, and for limits that no cell could meet on these data."""
+    source = _source(request)
+    table = _table(request, source)
+    count = len(table)
+    if count < LEAST:
+        raise EdgeminError(
+            f"{line(request.data)}: {count} rows; at least {LEAST} are needed: a fifth to choose on, a fifth to report on, the rest to train on"
+        )
+    _check_labels(request, table)
+    held = {"validation": min(VALIDATION, count // SHARE), "test": min(TEST, count // SHARE)}
+    task = {
+        "source": source,
+        "text": request.text[0] if len(request.text) == 1 else list(request.text),
+        "label": request.label,
+        "splits": held,
+        "max_length": LONGEST,
+        "metric": request.metric,
+    }
+    try:
+        data = splits.prepare(Task.model_validate({**task, "label_names": list(request.labels) if request.labels else None}))
+    except EdgeminError as error:
+        raise EdgeminError(f"{line(request.data)}: {error}") from None
+    teacher = given(request.model, data.label_names, named=request.labels is not None) if request.model else packaged()
+    names = list(request.labels or teacher.order(data.label_names)) if data.label_names else None
+    rows = {split: len(one) for split, one in data.splits.items()}
+    _check_bound(request, rows["validation"])
+    texts = data.splits["train"].to_pandas()
+    pair = [texts["pair"].tolist()] if "pair" in texts else []
+    tokens, pieces = counted([texts["text"].tolist(), *pair], teacher)
+    longest = min(LONGEST, teacher.positions)
+    task |= {"label_names": names, "max_length": longest} if names else {"max_length": longest}
+    return Inputs(
+        {key: task[key] for key in KEYS if key in task},
+        rows,
+        len(names or "1"),
+        min(tokens, longest),
+        pieces,
+        teacher,
+        packaged(),
+    )
+
+
+def _source(request: Request) -> dict[str, Any]:
+    path = Path(request.data)
+    if not (path.is_file() or path.is_dir()):
+        raise EdgeminError(f"--data: no file {line(request.data)}; name a CSV, TSV, JSON, Parquet or Arrow file")
+    if problem := problem_of(request.data):
+        raise EdgeminError(f"{line(request.data)}: {problem}")
+    written = {"separator": request.separator, "encoding": request.encoding}
+    return {"files": {"train": str(path.resolve()), **{name: value for name, value in written.items() if value}}}
+
+
+def _table(request: Request, source: dict[str, Any]) -> pd.DataFrame:
+    """The file as it is, with the columns that were named."""
+    try:
+        table = read_source(DataSource.model_validate(source), None)["train"]
+    except ValueError as error:  # of pydantic: a separator or an encoding that is none
+        raise EdgeminError(f"{line(request.data)}: {' '.join(str(error).split())[:300]}") from None
+    for option, column in (("--text", request.text[0]), ("--pair", request.text[-1]), ("--label", request.label)):
+        if column not in table.columns:
+            columns = line(", ".join(map(str, table.columns)))[:200]
+            raise EdgeminError(
+                f"{line(request.data)}: no column {excerpt(column)}; it has: {columns}. Name one of them with {option}"
+            )
+    return table
+
+
+def _check_labels(request: Request, table: pd.DataFrame) -> None:
+    """Numbers in place of classes, and one class alone."""
+    values = table[request.label].dropna()
+    different = values.astype(str).nunique()
+    if different == 1:
+        raise EdgeminError(
+            f"{line(request.data)}: column {excerpt(request.label)} has one value only ({excerpt(values.iloc[0])}); rows of at least two are needed"
+        )
+    if request.kind.classes and different > CLASSES and pd.to_numeric(values, errors="coerce").notna().all():
+        raise EdgeminError(
+            f"{line(request.data)}: column {excerpt(request.label)} has {different} different numbers; for values in place of classes add "
+            "--metric spearman (or pearson), or write the classes as names"
+        )
+
+
+def _check_bound(request: Request, examples: int) -> None:
+    """On few rows no drop is known well enough for a tight limit, whatever a model answers."""
+    if request.max_drop is None:
+        return
+    least = 100 * READINGS[BY[request.by]].least(examples)
+    if least > request.max_drop:
+        raise EdgeminError(
+            f"--max-drop {request.max_drop:g}: on {examples} validation rows {READINGS[BY[request.by]].words} of a drop is at least "
+            f"{least:.2f} points, even where no answer differs; give more rows, a larger --max-drop, or --by estimate"
+        )
+
+
+def counted(columns: Sequence[Sequence[str]], encoder: Encoder) -> tuple[float, int]:
+    """Tokens of a text, mean, with both texts of a pair; and how many different tokens all have, about.
+
+    By the encoder's own tokenizer where it is there. Else by words and signs: BERT's English vocabulary has 1.11 tokens for each in
+    movie reviews; the pieces of single characters, which a cut keeps, are some 2,000.
+    """
+    tokenizer = encoder.tokenizer()
+    if tokenizer is None:
+        split = [[re.findall(r"\w+|[^\w\s]", text.lower()) for text in texts] for texts in columns]
+        each = [1.11 * len(words) for texts in split for words in texts]
+        return 2 + sum(each) / len(columns[0]), len({word for texts in split for words in texts for word in words}) + 2000
+    ids = [[one.ids for one in tokenizer.encode_batch(list(texts))] for texts in columns]
+    step = max(1, len(ids[0]) // SAMPLE)
+    some = [len(one) for texts in ids for one in texts[::step]]
+    characters = sum(len(piece.removeprefix("##")) == 1 for piece in tokenizer.get_vocab())
+    return sum(some) / len(ids[0][::step]), len({number for texts in ids for one in texts for number in one}) + characters

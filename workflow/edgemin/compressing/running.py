@@ -1,0 +1,71 @@
+"""Snakemake on the study, its lines passed on, with the time that is left."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgemin.compressing.folder import STUDY
+from edgemin.core.errors import EdgeminError
+
+STEPS = re.compile(r"^(\d+) of (\d+) steps \(")
+"""A line of Snakemake's, after each job."""
+ENOUGH = 60.0
+"""Estimated seconds of finished jobs, from which on the run itself says how far estimates are off."""
+
+
+class Left:
+    """About how long the rest takes: estimates of what is not there, times how far estimates of what was made in this run are off."""
+
+    def __init__(self, folder: Path, seconds: Mapping[str, float]) -> None:
+        self.folder, self.seconds = folder, seconds
+        self.started, self.before = time.monotonic(), self._waiting()
+
+    def _waiting(self) -> float:
+        return sum(value for file, value in self.seconds.items() if not (self.folder / file).exists())
+
+    def minutes(self, now: float | None = None) -> float:
+        waiting = self._waiting()
+        done, passed = self.before - waiting, (time.monotonic() if now is None else now) - self.started
+        return waiting * (passed / done if done >= ENOUGH else 1.0) / 60
+
+
+def command(root: Path, folder: Path, cores: int, *targets: str) -> list[str]:
+    """The call of Snakemake, from any folder."""
+    found = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--snakefile", str(root / "Snakefile")]
+    found += ["--directory", str(folder.resolve()), "--workflow-profile", str(root / "profiles/default")]
+    return [*found, "--configfile", str((folder / STUDY).resolve()), *(["--", *targets] if targets else [])]
+
+
+def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float], *targets: str) -> None:
+    """Raises EdgeminError if it fails; its own lines say why."""
+    path = os.pathsep.join(filter(None, (str(root / "workflow"), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    left = Left(folder, seconds)
+    started = subprocess.Popen(  # noqa: S603 - this interpreter
+        command(root, folder, cores, *targets),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    assert started.stdout is not None
+    try:
+        for line in started.stdout:
+            print(line, end="", flush=True)
+            if (steps := STEPS.match(line)) and steps[1] != steps[2]:
+                print(f"{steps[1]} of {steps[2]} jobs, about {max(1, round(left.minutes()))} min left", flush=True)
+    except KeyboardInterrupt:
+        started.wait()  # it was interrupted too, and ends its jobs
+        raise
+    if started.wait():
+        raise EdgeminError(
+            f"{folder}: the run has stopped (see the lines above); what is finished stays, and the same command goes on"
+        )

@@ -1,0 +1,90 @@
+"""Parameters and bytes of an encoder that is not made yet: arithmetic of its config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from edgemin.study.family import family_of, hidden_width
+from edgemin.study.structure import Structure
+
+TOKENIZER = 23.3
+"""Bytes of tokenizer.json for each token: 711,396 for the 30,522 of BERT's English vocabulary."""
+EMBEDDINGS = {"float": 4.0, "int8": 1.0, "int4": 0.5 + 4 / 32}
+"""Bytes of a value; of four bits, 32 neighbours share a scale of four bytes."""
+LINEAR = {"float": 4.0, "int8": 1.0, "int4": 1.0}
+MULTIPLE = 8
+"""A layer keeps a multiple of so many neurons."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Heads and neurons per layer; widths; rows of the embedding tables."""
+
+    hidden: int
+    head_dim: int
+    heads: tuple[int, ...]
+    neurons: tuple[int, ...]
+    embedding: int
+    vocabulary: int
+    others: int
+    """Rows of the other tables: positions and types."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Sizes:
+        """Of a config that `study.foreign.check_config` takes."""
+        family, structure = family_of(config), Structure.of(config)
+        rows = {key: int(config.get(key, 2 if key == "type_vocab_size" else 0)) for key in family.tables.values()}
+        vocabulary = rows.pop("vocab_size")
+        heads = tuple(map(len, structure.heads))
+        return cls(
+            hidden_width(config),
+            structure.head_dim,
+            heads,
+            structure.intermediate,
+            family.embedding_width(config),
+            vocabulary,
+            sum(rows.values()),
+        )
+
+    def subset(self, layers: Sequence[int]) -> Sizes:
+        """With these layers alone."""
+        return replace(self, heads=tuple(self.heads[one] for one in layers), neurons=tuple(self.neurons[one] for one in layers))
+
+    def halved(self) -> Sizes:
+        """With half of the heads and neurons of every layer."""
+        neurons = tuple(max(MULTIPLE, round(one / 2 / MULTIPLE) * MULTIPLE) for one in self.neurons)
+        return replace(self, heads=tuple(max(1, one - one // 2) for one in self.heads), neurons=neurons)
+
+    def with_vocabulary(self, tokens: int) -> Sizes:
+        return replace(self, vocabulary=min(tokens, self.vocabulary))
+
+    @property
+    def linear(self) -> int:
+        """Weights of the layers' matrices and of the pooler."""
+        inner = [heads * self.head_dim for heads in self.heads]
+        return self.hidden * (4 * sum(inner) + 2 * sum(self.neurons) + self.hidden)
+
+    @property
+    def vectors(self) -> int:
+        """Biases and LayerNorms, which stay floats."""
+        layers = sum(
+            3 * heads * self.head_dim + neurons + 6 * self.hidden for heads, neurons in zip(self.heads, self.neurons, strict=True)
+        )
+        return layers + 2 * self.embedding + self.hidden
+
+    @property
+    def tables(self) -> int:
+        """Values of the embedding tables."""
+        return (self.vocabulary + self.others) * self.embedding
+
+    @property
+    def parameters(self) -> int:
+        """Without the classifier, whose size is the task's."""
+        return self.linear + self.vectors + self.tables
+
+    def bytes(self, form: str = "float") -> float:
+        """Of model and tokenizer. form: a key of EMBEDDINGS."""
+        weights = self.linear * LINEAR[form] + self.tables * EMBEDDINGS[form] + 4 * self.vectors
+        return weights + TOKENIZER * self.vocabulary

@@ -1,0 +1,250 @@
+"""What is tried by default: some 15 cells of few trainings, by the recipes that won on validation (docs/results.md).
+
+A branch is a float model that a training made; its tails cost no training. A further kind of model (a static student, a cascade) is one more function in
+BRANCHES. It yields branches with the links that their chains name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from edgemin.compressing.encoder import Encoder
+from edgemin.compressing.inputs import Inputs
+from edgemin.compressing.sizes import Sizes
+
+BATCH = 32
+TEACHER, STATES, PREDICTIONS, RECOVERY = 663, 221, 663, 1326
+"""Updates of each training where the recipes were chosen: on fewer rows there are as many, by more epochs."""
+MOST_CELLS = 16
+SPARE = 1.15
+"""Estimates of bytes are a few per cent off; the number of tokens that texts use is a guess where there is no tokenizer yet."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a branch trains."""
+
+    sizes: Sizes
+    updates: int
+    epochs: int
+    """After each of which validation is answered, too."""
+    signals: int = 0
+    """Files of teacher's outputs that are made for it alone."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    name: str
+    chain: str
+    sizes: Sizes
+    form: str
+    """float, int8 or int4."""
+    question: str
+
+    @property
+    def bytes(self) -> float:
+        return self.sizes.bytes(self.form)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A float model and its tails."""
+
+    name: str
+    chain: str
+    encoder: Encoder
+    sizes: Sizes
+    question: str
+    links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Stage -> variants that its chain names and the branch that it starts from does not."""
+    trainings: tuple[Training, ...] = ()
+    parent: str | None = None
+    """Branch whose model it is made from."""
+    cells: tuple[Cell, ...] = ()
+
+
+def epochs(rows: int, updates: int, least: int = 1, most: int = 40) -> int:
+    """So many that there are about `updates` of them, within least and most."""
+    return min(most, max(least, math.ceil(updates / steps(rows))))
+
+
+def steps(rows: int) -> int:
+    """Updates of an epoch."""
+    return math.ceil(rows / BATCH)
+
+
+# -- branches ------------------------------------------------------------------------------------------------------------
+
+
+def teacher_epochs(inputs: Inputs) -> int:
+    """0 for a model that is fine-tuned already."""
+    return 0 if inputs.teacher.finetuned else epochs(inputs.rows["train"], TEACHER, 2, 8)
+
+
+def teacher_phases(inputs: Inputs) -> list[dict[str, Any]] | str:
+    """The key `training` of the teacher."""
+    count = teacher_epochs(inputs)
+    return [{"epochs": count, "learning_rate": 5.0e-5}] if count else "none"
+
+
+def _teacher(inputs: Inputs) -> Iterator[Branch]:
+    count, encoder = teacher_epochs(inputs), inputs.teacher
+    trained = (_training(encoder.sizes, inputs, count),) if count else ()
+    yield Branch(
+        "teacher", "teacher", encoder, encoder.sizes, "What does the fine-tuned model score, and what does it cost?", {}, trained
+    )
+
+
+def _own_layers(inputs: Inputs) -> Iterator[Branch]:
+    """Half of the teacher's layers; of deep ones a quarter, too."""
+    layers = len(inputs.teacher.sizes.heads)
+    for name, share in (("half", 2), ("quarter", 4)):
+        if layers >= share and (share == 2 or layers >= 8):
+            kept = list(range(share - 1, layers, share))
+            words = f"What do {_many(len(kept), 'layer')} of its {layers} keep?"
+            yield _student(inputs, name, inputs.teacher, {"layers": kept}, kept, words, states=layers % len(kept) == 0)
+
+
+def _packaged_layers(inputs: Inputs) -> Iterator[Branch]:
+    """The packaged encoder as a student of a larger teacher: all layers, and half of them."""
+    own, other = inputs.teacher.sizes, inputs.packaged.sizes
+    if own.linear <= other.linear:
+        return
+    source = {"source": dict(inputs.packaged.source)}
+    every = list(range(len(other.heads)))
+    yield _student(inputs, "small", inputs.packaged, source, every, "What does MiniLM-L6-H384 learn from the teacher?")
+    words = "And three layers of it?"
+    yield _student(inputs, "small_half", inputs.packaged, {**source, "layers": every[1::2]}, every[1::2], words)
+
+
+def _student(
+    inputs: Inputs,
+    name: str,
+    encoder: Encoder,
+    student: Mapping[str, Any],
+    layers: list[int],
+    question: str,
+    states: bool = False,
+) -> Branch:
+    """Distillation. states: hidden states and attention scores first, which needs the teacher's own layers."""
+    rows = inputs.rows["train"]
+    first, then = epochs(rows, STATES) if states else 0, epochs(rows, PREDICTIONS if states else STATES + PREDICTIONS, 2)
+    phases = [_phase(first, "tinybert", layers=len(layers))] if states else []
+    phases.append(_phase(then, "logits"))
+    sizes = encoder.sizes.subset(layers)
+    training = _training(sizes, inputs, first + then, signals=2 if states else 0)
+    links = {"distill": {name: {"student": dict(student), "phases": phases}}}
+    return Branch(name, f"teacher/distill-{name}", encoder, sizes, question, links, (training,), "teacher")
+
+
+def _cuts(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
+    """Half of the neurons and of the heads, by their effect on the loss, and a long recovery: of every branch but very large ones' halves."""
+    count = epochs(inputs.rows["train"], RECOVERY)
+    recovery = [_phase(count, "logits", temperature=2)]
+    half = {"ratio": 0.5, "scope": "per_layer", "criterion": "michel"}
+    links = {
+        "prune": {"neurons50": {"structure": "ffn", **half}, "heads50": {"structure": "heads", **half, "recovery": recovery}}
+    }
+    for branch in found:
+        if min(branch.sizes.heads) < 2 or min(branch.sizes.neurons) < 16:
+            continue
+        sizes = branch.sizes.halved()
+        training = _training(sizes, inputs, count)
+        chain = f"{branch.chain}/prune-neurons50/prune-heads50"
+        words = f"Half of the neurons and half of the heads of `{branch.name}`: what is left?"
+        yield Branch(f"{branch.name}_cut", chain, branch.encoder, sizes, words, links, (training,), branch.name)
+
+
+def _phase(count: int, objective: str, **settings: Any) -> dict[str, Any]:
+    return {"epochs": count, "learning_rate": 1.0e-4, "terms": [{"objective": objective, **settings}]}
+
+
+def _training(sizes: Sizes, inputs: Inputs, count: int, signals: int = 0) -> Training:
+    """count: epochs."""
+    return Training(sizes, steps(inputs.rows["train"]) * count, count, signals)
+
+
+BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _own_layers, _packaged_layers)
+"""Models that are trained from the teacher, each as it is and cut to half. Add static students and cascades here."""
+
+
+# -- tails ---------------------------------------------------------------------------------------------------------------
+
+QUANTIZE: Mapping[str, Mapping[str, Any]] = {
+    "int8": {"backend": "onnxruntime"},
+    "int4": {"scheme": "int4", "backend": "onnxruntime", "linear": 8},
+}
+VOCABULARY: Mapping[str, Any] = {"structure": "vocabulary"}
+TAILS = {
+    "": ("", "float", ""),
+    "int8": ("/quantize-int8", "int8", "INT8"),
+    "int4": ("/quantize-int4", "int4", "INT8, embeddings of four bits"),
+    "vocabulary": (
+        "/prune-vocabulary/quantize-int4",
+        "int4",
+        "INT8, embeddings of four bits and only of word pieces that training texts use",
+    ),
+}
+"""Name -> links, form of the weights, words."""
+_FEWER = (("",), ("int4",), ("", "int4"))
+"""What is left out of a space that is too large, as little as is enough; the teacher itself is always there."""
+
+
+def tails_of(branch: Branch, pieces: int) -> list[str]:
+    """Those that the encoder allows."""
+    found = ["", "int8"]
+    if branch.sizes.embedding % 16 == 0:  # four bits: the smallest group of neighbours with a scale
+        found += ["int4", *(["vocabulary"] if branch.encoder.wordpiece and pieces < branch.sizes.vocabulary else [])]
+    return found
+
+
+def _with_cells(branch: Branch, tails: list[str], pieces: int) -> Branch:
+    cells = []
+    for tail in tails:
+        links, form, words = TAILS[tail]
+        sizes = branch.sizes.with_vocabulary(pieces) if tail == "vocabulary" else branch.sizes
+        question = f"`{branch.name}` in {words}" if tail else branch.question
+        cells.append(Cell("_".join(filter(None, (branch.name, tail))), branch.chain + links, sizes, form, question))
+    return replace(branch, cells=tuple(cells))
+
+
+def space(inputs: Inputs) -> list[Branch]:
+    """Every branch with all of its cells, parents first."""
+    found = [branch for make in BRANCHES for branch in make(inputs)]
+    deep = len(inputs.teacher.sizes.heads) >= 8
+    found += _cuts(inputs, [one for one in found if not (deep and one.name in ("teacher", "half"))])
+    return [_with_cells(branch, tails_of(branch, inputs.pieces), inputs.pieces) for branch in found]
+
+
+def within_bytes(branches: list[Branch], limit: float | None) -> tuple[list[Branch], list[str]]:
+    """The branches of which, or of whose further cuts, some cell may have at most so many bytes; and the names of the others.
+
+    The teacher stays, since every drop is below it.
+    """
+    if limit is None:
+        return branches, []
+    fitting = {one.name for one in branches if min(cell.bytes for cell in one.cells) <= SPARE * limit}
+    wanted = fitting | {one.parent for one in branches if one.name in fitting} | {"teacher"}
+    return [one for one in branches if one.name in wanted], [one.name for one in branches if one.name not in wanted]
+
+
+def fewer(branches: list[Branch]) -> tuple[list[Branch], list[str]]:
+    """At most MOST_CELLS cells, as far as leaving out kinds of tails does it; and the names of the cells that are left out."""
+    for left_out in ((), *_FEWER):
+        kept = [replace(one, cells=tuple(cell for cell in one.cells if _stays(one, cell, left_out))) for one in branches]
+        if sum(len(one.cells) for one in kept) <= MOST_CELLS:
+            break
+    names = {cell.name for one in kept for cell in one.cells}
+    return kept, [cell.name for one in branches for cell in one.cells if cell.name not in names]
+
+
+def _stays(branch: Branch, cell: Cell, left_out: tuple[str, ...]) -> bool:
+    tail = cell.name.removeprefix(branch.name).removeprefix("_")
+    return cell.name == "teacher" or tail not in left_out
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
