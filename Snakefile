@@ -84,9 +84,19 @@ for cell in STUDY.cells if workflow.is_main_process else ():
             PLAN.cell_files(cell),
 
 
+for baseline in STUDY.baselines if workflow.is_main_process else ():
+
+    rule:
+        name:
+            f"baseline_{baseline}"
+        input:
+            PLAN.baseline_files(baseline),
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/quantize.smk"
 include: "workflow/rules/measure.smk"
+include: "workflow/rules/baselines.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/record.smk"

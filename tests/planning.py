@@ -45,7 +45,12 @@ def every_job(plan: Plan) -> Iterator[tuple[Job, At]]:
     jobs, study = Jobs(plan), plan.study
     seen: set[tuple[str, ...]] = set()
     for task, seed in product(study.tasks, study.seeds):
-        for job, wildcards in (*_of_data(jobs, plan, task), *_of_chains(jobs, plan), *_of_reports(jobs, plan)):
+        for job, wildcards in (
+            *_of_data(jobs, plan, task),
+            *_of_chains(jobs, plan),
+            *_of_baselines(jobs, plan),
+            *_of_reports(jobs, plan),
+        ):
             where = At(task=task, seed=str(seed), **wildcards)
             if (files := tuple(made_by(job, where))) not in seen:
                 seen.add(files)
@@ -85,6 +90,13 @@ def _of_chains(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:
                 rounds = range(1, plan.study.latency.rounds + 1)
                 yield from ((jobs.measure_round, {**where, "round": str(number)}) for number in rounds)
     yield from ((jobs.cache_teacher, told) for told in caches.values())
+
+
+def _of_baselines(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:
+    for name in plan.study.baselines:
+        yield from ((job, {"baseline": name}) for job in (jobs.fit_baseline, jobs.measure_baseline, jobs.pool_baseline))
+        rounds = range(1, plan.study.latency.rounds + 1)
+        yield from ((jobs.time_baseline, {"baseline": name, "round": str(number)}) for number in rounds)
 
 
 def _of_reports(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:

@@ -115,7 +115,7 @@ def test_what_is_shipped_is_what_the_table_recommends(cells, random):
     """Of each task the one cell that is marked; where none is, the tasks are named."""
     marked = {task: random.choice([None, *names]) for task, names in cells.items()}
     rows = [
-        {"task": task, "cell": cell, "qualifies": "True", "recommended": str(marked[task] == cell)}
+        {"task": task, "cell": cell, "qualifies": "True", "shipped": str(marked[task] == cell)}
         for task, names in cells.items()
         for cell in names
     ]

@@ -30,14 +30,15 @@ def measured(plan: Plan, table: str) -> list[str]:
 
 
 def test_a_float_cell_is_measured_in_every_runtime_and_a_quantized_one_in_its_own(plan):
-    """Three float cells in two runtimes, two quantized ones in one: eight rows a seed, four files each."""
+    """Three float cells in two runtimes, two quantized ones in one, and two baselines: ten rows a seed, four files each."""
     study = plan({"seeds": [0, 1]})
     found = rows.result_rows(study)
-    assert len(found) == 2 * 8
+    assert len(found) == 2 * 10
     files = [file for cell in study.study.cells for file in study.cell_files(cell)]
+    files += [file for name in study.study.baselines for file in study.baseline_files(name)]
     assert sorted(file for row in found for file in measured_files(row)) == sorted(files)
     assert Jobs(study).collect_results.inputs(None)["measured"] == [file for row in found for file in measured_files(row)]
-    assert len(set(files)) == 2 * 8 * 4
+    assert len(set(files)) == 2 * 10 * 4
     ort = [row for row in found if row["cell"] == "edgemin"]
     assert [(row["runtime"], row["seed"], row["chain"]) for row in ort] == [("onnxruntime", 0, ORT), ("onnxruntime", 1, ORT)]
 

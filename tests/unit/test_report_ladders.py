@@ -22,6 +22,10 @@ def test_one_ladder_is_all_rows():
     assert ladders() == []
 
 
+def test_a_baseline_is_on_no_ladder():
+    assert ladders(("tfidf", "baseline-tfidf", None), *FIRST) == [["teacher", "kd", "cut"]]
+
+
 def test_a_second_ladder_goes_on_from_the_first_row():
     second = [("best_kd", "t/best", "t"), ("best", "t/best/cut", "t/best")]
     assert ladders(*FIRST, *second) == [["teacher", "kd", "cut"], ["teacher", "best_kd", "best"]]

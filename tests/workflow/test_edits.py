@@ -56,10 +56,17 @@ EDITS: dict[str, tuple[str, tuple[str, str], set[str]]] = {
             "quantize_aware_onnxruntime",
             "sweep_pruning",
             "scan_quantization",
+            "fit_baseline",
         },
     ),
-    "how a round is timed": ("measure/latency.py", ("", CODE), {"measure_round"}),
-    "how rounds are pooled": ("measure/rounds.py", ("", CODE), {"measure_latency"}),
+    "how a round is timed": ("measure/latency.py", ("", CODE), {"measure_round", "time_baseline"}),
+    "how rounds are pooled": ("measure/rounds.py", ("", CODE), {"measure_latency", "pool_baseline"}),
+    "what a baseline learns": ("methods/baselines/tfidf/fit.py", ("", CODE), {"fit_baseline"}),
+    "what a baseline answers": (
+        "methods/baselines/tfidf/answer.py",
+        ("", CODE),
+        {"fit_baseline", "measure_baseline", "time_baseline"},
+    ),
     "a table": ("report/tables/orders.py", ("", CODE), {"table_orders"}),
     "a plot": ("report/plots/sensitivity/draw.py", ("", CODE), {"plot_sensitivity"}),
     "the training loop": ("training/phase.py", ("", CODE), READ_BY_ALL - {"cache_teacher", "sweep_pruning"}),
@@ -126,7 +133,11 @@ def test_an_edit_changes_the_specs_of_the_jobs_that_it_concerns(specs: Any, edit
 
 def _collecting(name: str) -> set[str]:
     """Tables, the page and bundles judge answers: a metric is theirs too."""
-    return {"page", "make_bundle", "collect_results", "measure_quality", "measure_out_of_domain"} if name == "a metric" else set()
+    return (
+        {"page", "make_bundle", "collect_results", "measure_quality", "measure_out_of_domain", "measure_baseline"}
+        if name == "a metric"
+        else set()
+    )
 
 
 def test_a_key_that_is_added_later_runs_nothing(specs: Any, edited: Any) -> None:

@@ -10,6 +10,7 @@ from edgemin.plan.plan import Plan
 from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import Chain
+from edgemin.study.floor import is_baseline
 from edgemin.study.rows import result_rows
 from edgemin.study.table import LATENCY, measured_of
 
@@ -33,6 +34,7 @@ def spec(plan: Plan) -> dict[str, Any]:
         "threads": spec_of(study.threads),
         "latency": spec_of(study.latency),
         "rows": result_rows(plan),
+        "hidden": study.hidden_baselines(),
         "cells": {cell: {"chain": study.cells[cell].chain, "question": study.cells[cell].question} for cell in cells},
         "links": {str(chain): _link(plan, chain) for chain in chains},
     }
@@ -65,7 +67,7 @@ def files(plan: Plan) -> dict[str, Any]:
     graphs = [
         f"{plan.paths.model(row['task'], row['seed'], row['chain'])}/onnx_provenance.json"
         for row in contents["rows"]
-        if registry.RUNTIMES[row["runtime"]].graph and not Chain.parse(row["chain"]).quantized
+        if not is_baseline(row["chain"]) and registry.RUNTIMES[row["runtime"]].graph and not Chain.parse(row["chain"]).quantized
     ]
     tables = [plan.paths.table(name, form) for name in contents["tables"] for form in ("csv", registry.TABLES[name].page_form)]
     return {

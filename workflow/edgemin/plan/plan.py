@@ -16,6 +16,7 @@ from edgemin.plan.paths import Paths, inside
 from edgemin.study import registry
 from edgemin.study.chains import Chain
 from edgemin.study.distilling import Distill, OwnSource
+from edgemin.study.floor import NUMPY, chain_of
 from edgemin.study.pins import Pin, encoder_name, encoders_of, pins_of
 from edgemin.study.sources import DataSource, ModelSource
 from edgemin.study.study import Study
@@ -159,6 +160,13 @@ class Plan:
         chain = self.study.chain(cell)
         folders = (self.paths.measured(task, seed, chain, runtime) for runtime in self.study.runtimes_of(chain))
         return [file for folder in folders for file in inside(folder, measured_of(self.study.times(seed)))]
+
+    def baseline_files(self, name: str) -> list[str]:
+        """Everything that is measured of a baseline, over tasks and seeds."""
+        folders = (
+            self.paths.measured(task, seed, chain_of(name), NUMPY.name) for task in self.study.tasks for seed in self.study.seeds
+        )
+        return [file for folder in folders for file in inside(folder, MEASUREMENTS)]
 
     def cell_files(self, cell: str) -> list[str]:
         """Everything that is measured of a cell, over tasks and seeds."""

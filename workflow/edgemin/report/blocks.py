@@ -15,6 +15,7 @@ from edgemin.report.measured import latencies_of, logits_of, of_one_machine, siz
 from edgemin.report.statistics.adjust import adjusted
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import Values, values_of
+from edgemin.study.floor import is_baseline
 from edgemin.study.kind import metric_of
 
 
@@ -32,7 +33,7 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
     """Qualities of a block's cells, in order. cells: (names, `chain` among them; folder of the measurements of each seed).
 
     A change is against the first cell, or, stepwise, against the cell that this one was made from, and if that is not among them the
-    one before. `best` marks a cell that is above every other one of the block, each by more than the interval of their paired difference.
+    one before. A baseline is no step, and no hypothesis: it has no change stepwise, and no p. `best` marks a cell that is above every other one of the block, each by more than the interval of their paired difference.
     """
     found: list[Judged] = []
     labels, logits = _predictions(cells)
@@ -49,7 +50,9 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
             "best": False,
             **cautions(judge, labels),
         }
-        if number:
+        if is_baseline(names["chain"]):
+            row |= {} if stepwise else {**change_columns(values[number] - values[0]), **UNTOLD}
+        elif number:
             other = _step_before([names["chain"] for names, _ in cells], number) if stepwise else 0
             row |= {"against": cells[other][0]["chain"], **change_columns(values[number] - values[other])}
         found.append(Judged(row, logits[number]))
@@ -132,13 +135,14 @@ class Compared(Judged):
 
 
 def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compared]:
-    """The cells of a block of the plan, in order. block: `task`, `metric`, `rows`: [{cell, about, seeds}]."""
-    first = block["rows"][0]["cell"]
+    """The cells of a block of the plan, in order, and then its baselines. block: `task`, `metric`, `rows`: [{cell, about, seeds}], and `floor`, if
+    it has baselines."""
+    first, rows = block["rows"][0]["cell"], [*block["rows"], *block.get("floor", ())]
     cells = []
-    for cell in block["rows"]:
+    for cell in rows:
         names = {"task": block["task"], "reference": first, "cell": cell["cell"], "chain": cell["seeds"][0]["chain"]}
         cells.append((names | cell["about"], [seed["folder"] for seed in cell["seeds"]]))
-    for one, cell in zip(judged(Judge.of(block), cells, stepwise), block["rows"], strict=True):
+    for one, cell in zip(judged(Judge.of(block), cells, stepwise), rows, strict=True):
         results = collect(cell["seeds"])
         timed = results[results["seed"].isin([seed["seed"] for seed in of_one_machine(cell["seeds"])])]
         yield Compared({**one.row, **sizes_of(results), **latencies_of(timed)}, one.logits, cell, results)
@@ -146,4 +150,10 @@ def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compa
 
 def frame_of(blocks: Sequence[Mapping[str, Any]], stepwise: bool = False) -> pd.DataFrame:
     """One row per cell of blocks, in their order, numbers unrounded, p-values corrected for all of them."""
-    return adjusted(pd.DataFrame([one.row for block in blocks for one in compared(block, stepwise)]))
+    rows = [floor_first([one.row for one in compared(block, stepwise)]) for block in blocks]
+    return adjusted(pd.DataFrame([row for block in rows for row in block]))
+
+
+def floor_first(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a block as they are read: its baselines above its cells."""
+    return sorted(rows, key=lambda row: not is_baseline(row["chain"]))

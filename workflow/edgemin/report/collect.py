@@ -61,7 +61,8 @@ def _latency(folder: Path, task: str) -> Iterator[Row]:
     for length, values in latency.get("lengths", {}).items():
         for name, value in values.items():
             yield from _value(f"{length} tokens", name, value)
-    yield {"scenario": "tokenisation", "metric": "p50", "value": latency["tokenisation_p50_ms"], "unit": "ms"}
+    if "tokenisation_p50_ms" in latency:  # a baseline has no tokens
+        yield {"scenario": "tokenisation", "metric": "p50", "value": latency["tokenisation_p50_ms"], "unit": "ms"}
     if "end_to_end_p50_ms" in latency:
         yield from _value("end_to_end", "p50_ms", latency["end_to_end_p50_ms"])
         yield from _value("first_use", "cold_start_ms", latency["cold_start_ms"])

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgemin.core.files import whole_file
 from edgemin.study import registry
+from edgemin.study.floor import NUMPY
 
 BLUE, GREY, BAND = "#0072B2", "#555555", "#f1f1f1"
 """Of what is shown, of what it is compared with, and of an interval that others are held against."""
@@ -47,6 +48,8 @@ _DASHES = ("-", (0, (5, 2)), (0, (1.2, 1.2)), (0, (6, 2, 1.2, 2)))
 
 def dash_of(runtime: str) -> Any:
     """How a line of a runtime is drawn, as matplotlib has it; in grey its colour alone would not tell it from another's."""
+    if runtime == NUMPY.name:
+        return _DASHES[0]
     return _DASHES[registry.RUNTIMES.names().index(runtime) % len(_DASHES)]
 
 

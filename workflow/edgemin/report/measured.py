@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from edgemin.core.files import read_json
+from edgemin.study.floor import is_baseline
 
 
 def logits_of(folders: Sequence[str], split: str = "test") -> tuple[np.ndarray, np.ndarray]:
@@ -68,8 +69,18 @@ def machine_text(host: Mapping[str, Any]) -> str:
     return f"{host['cpu']} ({flags})" if flags else str(host["cpu"])
 
 
+BASELINES = (
+    "Baselines have no tokens: all their times are from text, and they are timed in turn with the teacher from text. Their changes have no p, since "
+    "they are no hypotheses."
+)
+
+
 def latency_note(seeds: Sequence[Mapping[str, Any]]) -> str:
     """Where latencies were measured, and what their intervals are over. seeds: of all rows of a table."""
+    return f"{_latency_note(seeds)} {BASELINES}" if any(is_baseline(seed["chain"]) for seed in seeds) else _latency_note(seeds)
+
+
+def _latency_note(seeds: Sequence[Mapping[str, Any]]) -> str:
     counted = of_one_machine(seeds)
     timed = [read_json(Path(seed["folder"]) / "latency.json") for seed in counted]
     text = f"Machine: {machine_text(timed[0]['host'])}, {timed[0]['threads']} inference thread(s)"
@@ -90,6 +101,8 @@ def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
     for metric in ("p50", "p90", "p99", "speedup_over_reference", "speedup_over_parent"):
         for end in ("", "_low", "_high"):
             found[f"{metric}{end}"] = mean_of(rows, metric + end, "single_stream")
+    for end in ("", "_low", "_high"):
+        found[f"end_to_end{end}"] = mean_of(rows, f"p50{end}", "end_to_end")
     found["sentences_per_second"] = mean_of(rows, "sentences_per_second", "throughput")
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,18 +14,24 @@ from edgemin.report.drawing import GREY, INTERVAL, SETTINGS, WIDTH, dash_of, hea
 from edgemin.report.labels import CROWD, frontier, label_points
 from edgemin.report.number import scale_of
 from edgemin.study import registry
+from edgemin.study.floor import NUMPY, look_of
 
 _AXES = {
     "latency": ("p50", 1.0, "latency p50, ms (batch 1, log scale)"),
+    "from_text": ("end_to_end", 1.0, "latency p50 from text to answer, ms (batch 1, log scale)"),
     "size": ("bytes", 1e-6, "size, MB (all files needed, log scale)"),
 }
 """Name -> column of cells.csv, what it is multiplied by, and what the axis says."""
 _ENDS = ("x_low", "x_high", "y_low", "y_high")
 
 
-def draw(table_file: str, axis_name: str, files: Iterable[str]) -> None:
-    """table_file: tables/cells.csv. Test quality against latency or size; a line per runtime joins what no other cell in it beats."""
-    points = _points(pd.read_csv(table_file), axis_name)
+def draw(table_file: str, axis_name: str, files: Iterable[str], hidden: Container[str] = ()) -> None:
+    """table_file: tables/cells.csv. Test quality against latency or size; a line per runtime joins what no other cell in it beats. With baselines
+    latency is that from text, for all. hidden: baselines that are not shown."""
+    table = pd.read_csv(table_file)
+    baselines = table["runtime"] == NUMPY.name
+    axis_name = "from_text" if axis_name == "latency" and baselines.any() else axis_name
+    points = _points(table[~(baselines & table["cell"].map(lambda cell: cell in hidden))], axis_name)
     tasks = list(points["task"].unique())
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(len(tasks), 1, figsize=(WIDTH, 5.6 * len(tasks)), squeeze=False, layout="constrained")
@@ -55,7 +61,7 @@ def _points(table: pd.DataFrame, axis_name: str) -> pd.DataFrame:
         points[f"y{end}"] = table.get(f"quality{end}", np.nan) * quality
     points = points.dropna(subset=["x", "y"]).reset_index(drop=True)
     # A float model is as large in all runtimes: smaller marks lie on larger ones.
-    layers = [name for name in registry.RUNTIMES.names() if name in set(points["runtime"])]
+    layers = [name for name in (*registry.RUNTIMES.names(), NUMPY.name) if name in set(points["runtime"])]
     points["ms"] = points["runtime"].map(lambda name: (5 + 3 * layers.index(name)) * (1 if len(points) <= CROWD else 0.7))
     return points
 
@@ -64,7 +70,7 @@ def _panel(axis: Any, points: pd.DataFrame) -> dict[str, np.ndarray]:
     """Draw the points of a task; returns the indices of those on the line of each runtime."""
     lines = {}
     for runtime, rows in points.groupby("runtime", sort=False):
-        look, size = registry.RUNTIMES[str(runtime)], rows["ms"].iloc[0]
+        look, size = look_of(str(runtime)), rows["ms"].iloc[0]
         edge = rows.index.to_numpy()[frontier(rows["x"].to_numpy(), rows["y"].to_numpy())]
         line = points.loc[edge]
         # As marks do, thinner lines lie on thicker ones: two that coincide are both seen.
@@ -97,7 +103,7 @@ def _bars(rows: pd.DataFrame) -> list[np.ndarray]:
 
 
 def _legend(figure: Any, points: pd.DataFrame) -> None:
-    looks = [registry.RUNTIMES[name] for name in points["runtime"].unique()]
+    looks = [look_of(name) for name in points["runtime"].unique()]
     handles = [Line2D([], [], color=look.color, marker=look.marker, ls=dash_of(look.name), lw=1.1) for look in looks]
     labels = [look.label for look in looks]
     if points[list(_ENDS)].notna().any(axis=None):
@@ -110,9 +116,7 @@ def _finding(panels: list[pd.DataFrame], lines: list[dict[str, np.ndarray]]) -> 
     """How many cells are on each line, in a sentence a task."""
     said = []
     for rows, edges in zip(panels, lines, strict=True):
-        counts = [
-            f"{len(edge)} of {(rows['runtime'] == name).sum()} in {registry.RUNTIMES[name].label}" for name, edge in edges.items()
-        ]
+        counts = [f"{len(edge)} of {(rows['runtime'] == name).sum()} in {look_of(name).label}" for name, edge in edges.items()]
         task = f"{rows['task'].iloc[0]}: " if len(panels) > 1 else ""
         said.append(f"{task}{', '.join(counts)}")
     return f"Cells that no other of the same runtime beats in both: {'; '.join(said)}."

@@ -10,7 +10,7 @@ import pandas as pd
 
 from edgemin.core.errors import EdgeminError
 from edgemin.report import columns
-from edgemin.report.blocks import Compared, compared
+from edgemin.report.blocks import Compared, compared, floor_first
 from edgemin.report.markup import pipe_table
 from edgemin.report.measured import logits_of
 from edgemin.report.number import Scale, common_scale
@@ -21,6 +21,7 @@ from edgemin.report.statistics.adjust import seeds_note
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.twoway import FEWEST_SEEDS
 from edgemin.report.statistics.values import Values, values_of
+from edgemin.study.floor import is_baseline
 
 LIMITS = {"max_accuracy_drop": "drop_bound", "max_bytes": "bytes", "max_p90_ms": "p90"}
 """Key of the study -> the column that it limits."""
@@ -44,7 +45,7 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any]) -> pd.DataFr
         read = {f"drop_by_{name}": drop.value if exact else one.of(drop, examples) for name, one in READINGS.items()}
         told = {"validation": float(values.by_seed.mean()), "drop": drop.value, **read}
         rows.append({**cell.row, **told, "recipe": recipe(cell.row["chain"])})
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(floor_first(rows))
     drops = ["drop", *(f"drop_by_{name}" for name in READINGS)]
     table[drops] = table[drops].round(12)
     table["drop_bound"] = table[f"drop_by_{_reading(limits)}"]
@@ -88,15 +89,20 @@ def choose_by(table: pd.DataFrame, limits: Mapping[str, Any], reading: str) -> p
     return choose(table.assign(meets_max_accuracy_drop=meets), limits)
 
 
+def choose_cell(table: pd.DataFrame, limits: Mapping[str, Any]) -> pd.Series | None:
+    """`choose` among cells alone: of baselines no bundle is made."""
+    return choose(table[~table["chain"].map(is_baseline)], limits)
+
+
 def chosen_cells(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Task -> cell that is recommended. rows: of recommendation.csv, as text.
+    """Task -> cell of which a bundle is made. rows: of recommendation.csv, as text.
 
     Raises EdgeminError for a task of which no cell is within all limits.
     """
     found: dict[str, str | None] = {}
     for row in rows:
         found.setdefault(row["task"], None)
-        if row["recommended"] == "True":
+        if row["shipped"] == "True":
             found[row["task"]] = row["cell"]
     if lacking := [task for task, cell in found.items() if cell is None]:
         raise EdgeminError(
@@ -232,6 +238,7 @@ def _chosen(
     why = f"{count} of {len(table)} measured cells {'is' if count == 1 else 'are'} within all limits; of these it is {_WORDS[limits['prefer']]}"
     lines = [f"## Ship `{chosen['cell']}`", "", f"{why}: {_figures(chosen, scale)}.", ""]
     lines += [f"- Recipe: {chosen['recipe']}"]
+    lines += _in_its_place(table, limits, scale) if is_baseline(chosen["chain"]) else []
     lines += [f"- Its question: {questions[chosen['cell']]}"] if questions.get(chosen["cell"]) else []
     if (bundle := block["bundles"].get(chosen["cell"])) is not None:
         lines.append(f"- Its bundle, which runs without this project: `{call} {bundle}`")
@@ -239,6 +246,13 @@ def _chosen(
         drop, bound = (scale.size.text(0.0 + chosen[name]) for name in ("drop", "drop_bound"))
         lines.append(f"- Its drop on validation: {drop}, at most {bound} by that bound.")
     return lines + ([_loss(chosen, limits["max_accuracy_drop"], scale)] if _has_loss(chosen, limits) else [])
+
+
+def _in_its_place(table: pd.DataFrame, limits: Mapping[str, Any], scale: Scale) -> list[str]:
+    """Beside a baseline that is recommended: the cell of which a bundle is made."""
+    cell = choose_cell(table, limits)
+    words = "no cell is within all limits" if cell is None else f"of the cells it is `{cell['cell']}`, {_figures(cell, scale)}"
+    return [f"- Within these limits no transformer is needed. No bundle is made of a baseline; {words}."]
 
 
 def _has_loss(chosen: pd.Series, limits: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ def problems(study: Study) -> list[str]:
     first = [*_repeated(study), *(problem for cell in study.cells for problem in _chain(study, cell))]
     if first:
         return first
-    parts = (_measured_cells, _deployed, _page, _tables, _teacher, _transfer_names, _transfer_sets)
+    parts = (_baselines, _measured_cells, _deployed, _page, _tables, _teacher, _transfer_names, _transfer_sets)
     return [problem for part in parts for problem in part(study)]
 
 
@@ -49,6 +49,16 @@ def _chain(study: Study, cell: str) -> Iterator[str]:
                 f"cells.{cell}: chain '{chain}' names the unknown {link.stage} variant '{link.variant}'; "
                 f"known: {', '.join(sorted(known)) or 'none, add it under ' + link.stage}"
             )
+
+
+def _baselines(study: Study) -> Iterator[str]:
+    for name, baseline in study.baselines.items():
+        if name in study.cells:
+            yield f"baselines.{name}: is the name of a cell too; rename one"
+        for task, settings in study.tasks.items():
+            if settings.asks.name not in baseline.kinds:
+                kinds = ", ".join(baseline.kinds)
+                yield f"baselines.{name}: answers tasks of kind {kinds}, and task {task} is of kind {settings.asks.name}; drop it"
 
 
 def _measured_cells(study: Study) -> Iterator[str]:

@@ -62,6 +62,7 @@ _THINGS = {
     registry.OBJECTIVES: "[term](#terms)",
     registry.STRUCTURES: "[prune variant](#prune)",
     registry.SCHEMES: "[quantize variant](#quantize)",
+    registry.BASELINES: "[baseline](#baselines)",
 }
 
 
@@ -290,6 +291,7 @@ _WRITERS: dict[str, Callable[[str], str]] = {
     "structures": _structures,
     "criteria": _criteria,
     "schemes": _schemes,
+    "baselines": lambda _: _things(registry.BASELINES, None, "No further keys."),
     "runtimes": _runtimes,
     "families": _families,
     "kinds": _kinds,

@@ -85,9 +85,17 @@ KINDS = Group(
     "edgemin.study.kind.Kind",
     halves=("labels", "scores", "losses", "answer"),
 )
+BASELINES = Group(
+    "baseline",
+    "baselines",
+    "edgemin.methods.baselines",
+    "edgemin.study.baseline.Baseline",
+    tag="baseline",
+    halves=("fit", "answer"),
+)
 TABLES = Group("table", "tables", "edgemin.report.tables", "edgemin.study.table.Table", files=True)
 PLOTS = Group("plot", "plots", "edgemin.report.plots", "edgemin.study.table.Plot", halves=("draw",))
-GROUPS = (OBJECTIVES, STRUCTURES, CRITERIA, SCHEMES, RUNTIMES, FAMILIES, KINDS, TABLES, PLOTS)
+GROUPS = (OBJECTIVES, STRUCTURES, CRITERIA, SCHEMES, RUNTIMES, FAMILIES, KINDS, BASELINES, TABLES, PLOTS)
 
 
 def settings_halves() -> set[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from edgemin.study.floor import NUMPY, chain_of
 
 if TYPE_CHECKING:
     from edgemin.plan.plan import Plan
@@ -29,6 +31,38 @@ def row_in(plan: Plan, task: str, cell: str, runtime: str) -> dict[str, Any]:
     return {**judged(plan, task), "cell": cell, "runtime": runtime, "seeds": seeds}
 
 
+def floor(plan: Plan, task: str, about: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The study's baselines, in the form of `row`: the first rows of a table. about: further columns."""
+    return [
+        {"cell": name, "about": dict(about or {}), "seeds": [_baseline_row(plan, task, name, seed) for seed in plan.study.seeds]}
+        for name in plan.study.baselines
+    ]
+
+
+def floor_in(plan: Plan, task: str) -> list[dict[str, Any]]:
+    """The study's baselines, in the form of `row_in`."""
+    return [
+        {**judged(plan, task), "cell": one["cell"], "runtime": NUMPY.name, "seeds": one["seeds"]} for one in floor(plan, task)
+    ]
+
+
+def with_floor(plan: Plan, blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Blocks of `block`, the first of each task with the study's baselines."""
+    first = {one["task"]: number for number, one in reversed(list(enumerate(blocks)))}
+    return [
+        {**one, "floor": floor(plan, one["task"], {"runtime": NUMPY.name})}
+        if plan.study.baselines and first[one["task"]] == number
+        else one
+        for number, one in enumerate(blocks)
+    ]
+
+
+def _baseline_row(plan: Plan, task: str, name: str, seed: int) -> dict[str, Any]:
+    chain, runtime = chain_of(name), NUMPY.name
+    names = {"study": plan.study.study, "task": task, "seed": seed, "cell": name, "chain": chain, "runtime": runtime}
+    return {**names, "folder": plan.paths.measured(task, seed, chain, runtime)}
+
+
 def judged(plan: Plan, task: str) -> dict[str, Any]:
     """How the answers of a task are judged."""
     settings = plan.study.tasks[task]
@@ -41,9 +75,9 @@ def block(plan: Plan, task: str, cells: Iterable[str], runtime: str, about: Mapp
 
 
 def result_rows(plan: Plan) -> list[dict[str, Any]]:
-    """One per task, default cell, runtime and seed."""
+    """One per task, baseline and seed, and per task, default cell, runtime and seed."""
     study = plan.study
-    return [
+    return [seed for task in study.tasks for row in floor(plan, task) for seed in row["seeds"]] + [
         seed_row(plan, task, cell, runtime, seed)
         for task in study.tasks
         for cell in study.default_cells()

@@ -10,10 +10,11 @@ from pydantic import Field, field_validator, model_validator
 
 from edgemin.core.errors import EdgeminError
 from edgemin.study import checks, registry
-from edgemin.study.base import LocalPath, Name, Seed, Strict
+from edgemin.study.base import AsBefore, LocalPath, Name, Seed, Strict
 from edgemin.study.cells import Cell, Grid, expand
 from edgemin.study.chains import Chain
 from edgemin.study.distilling import Distill, Teacher
+from edgemin.study.floor import AnyBaseline
 from edgemin.study.measuring import Latency, LayerSensitivity, Sensitivity, TeacherCache, Threads
 from edgemin.study.recommend import Recommend
 from edgemin.study.table import BlockTable, RuntimeName
@@ -43,6 +44,8 @@ class Study(Strict):
     """Variants of Stage 2."""
     quantize: dict[Name, AnyQuantize] = {}
     """Variants of Stage 3."""
+    baselines: Annotated[dict[Name, AnyBaseline], AsBefore({})] = {}
+    """Models without a transformer, the first rows of the tables. `tfidf: {}` is short for `tfidf: {baseline: tfidf}`."""
     cells: Annotated[dict[Name, Cell], Field(min_length=1)]
     """The rows of the tables."""
     cross: dict[Name, Grid] = {}
@@ -81,6 +84,13 @@ class Study(Strict):
         if not isinstance(cells, Mapping):
             return cells
         return {name: {"chain": cell} if isinstance(cell, str) else cell for name, cell in cells.items()}
+
+    @field_validator("baselines", mode="before")
+    @classmethod
+    def _bare_baselines(cls, baselines: Any) -> Any:
+        if not isinstance(baselines, Mapping):
+            return baselines
+        return {name: {"baseline": name, **one} if isinstance(one, Mapping) else one for name, one in baselines.items()}
 
     @model_validator(mode="after")
     def _crossed(self) -> Study:
@@ -137,6 +147,10 @@ class Study(Strict):
         """Runtime -> cells of a table that has such blocks."""
         blocks: dict[str, list[str]] = registry.TABLES[table].blocks(self)
         return blocks
+
+    def hidden_baselines(self) -> list[str]:
+        """Baselines that plots do not show."""
+        return [name for name, baseline in self.baselines.items() if not baseline.drawn]
 
     def default_tables(self) -> list[str]:
         """The tables that are made without being asked for by name."""

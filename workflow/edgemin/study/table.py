@@ -94,7 +94,8 @@ class Table:
         if "blocks" not in spec:
             return {**spec, "rows": [row for row in spec["rows"] if row["cell"] not in cells]}
         blocks = [block for block in spec["blocks"] if block["rows"][0]["cell"] not in cells]
-        return {**spec, "blocks": [{**one, "rows": [row for row in one["rows"] if row["cell"] not in cells]} for one in blocks]}
+        kept = [{name: [row for row in one[name] if row["cell"] not in cells] for name in ROWS if name in one} for one in blocks]
+        return {**spec, "blocks": [{**one, **rows} for one, rows in zip(blocks, kept, strict=True)]}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         """Write {name}.{form} for each of `forms` to the folder. Raises EdgeminError if there is nothing to write."""
@@ -105,6 +106,10 @@ COUNTED = {"smaller": "bytes", "fewer": "logical"}
 """By what cells are compared -> what is counted of it in size.json."""
 LATENCY = "latency.json"
 MEASUREMENTS = ("quality.json", "predictions.parquet", "size.json", LATENCY)
+
+
+ROWS = ("floor", "rows")
+"""Of a block: its baselines, if it has any, and its cells."""
 
 
 def measured_files(row: Mapping[str, Any]) -> list[str]:
@@ -118,8 +123,8 @@ def measured_of(timed: bool) -> tuple[str, ...]:
 
 
 def rows_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The cells of a table, whether it has blocks or not."""
-    return [row for block in spec.get("blocks", [spec]) for row in block["rows"]]
+    """The baselines and cells of a table, whether it has blocks or not."""
+    return [row for block in spec.get("blocks", [spec]) for name in ROWS for row in block.get(name, ())]
 
 
 def seeds_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgemin.plan.jobs.base import Job
+from edgemin.plan.jobs.baselines import FitBaseline, MeasureBaseline, PoolBaseline, TimeBaseline
 from edgemin.plan.jobs.bundle import ChooseCell, MakeBundle
 from edgemin.plan.jobs.data import (
     CutTokenizer,
@@ -65,6 +66,10 @@ class Jobs:
         self.measure_size = MeasureSize(plan)
         self.measure_round = MeasureRound(plan)
         self.measure_latency = MeasureLatency(plan)
+        self.fit_baseline = FitBaseline(plan)
+        self.measure_baseline = MeasureBaseline(plan)
+        self.time_baseline = TimeBaseline(plan)
+        self.pool_baseline = PoolBaseline(plan)
         self.write_study = WriteStudy(plan)
         records = Records(plan, lambda: needed_of(self.reports()), lambda: Lineage(plan, self.all()))
         self.collect_results = CollectResults(plan, records)

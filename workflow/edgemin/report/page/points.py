@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,14 @@ import pandas as pd
 
 from edgemin.report.number import Format, scale_of
 from edgemin.study.chains import ROOT, Chain
+from edgemin.study.floor import is_baseline
 
+BASELINE = "baseline"
+"""In the place of a baseline's last stage."""
 FIGURES: dict[str, dict[str, Any]] = {
     "p50": {"words": "p50, ms", "axis": "x", "less": True},
     "p90": {"words": "p90, ms", "axis": "x", "less": True},
+    "from_text": {"words": "p50 from text to answer, ms", "axis": "x", "less": True},
     "mb": {"words": "MB", "axis": "x", "less": True},
     "logical": {"words": "parameters, million", "axis": "x", "less": True},
     "speedup": {"words": "times faster than the teacher", "axis": "x", "less": False},
@@ -28,13 +32,14 @@ FIGURES: dict[str, dict[str, Any]] = {
 }
 """Key -> words, the axis that it may stand on, and whether less is better."""
 _COLUMNS = {
+    "from_text": "end_to_end",
     "mb": "bytes",
     "speedup": "speedup_over_reference",
     "change": "quality_change",
     "sentences": "sentences_per_second",
 }
 """Figures that cells.csv has under another name."""
-_FORMATS = {name: Format(2) for name in ("p50", "p90")} | {
+_FORMATS = {name: Format(2) for name in ("p50", "p90", "from_text")} | {
     "mb": Format(2, 1e-6),
     "logical": Format(2, 1e-6),
     "speedup": Format(2, unit="×"),
@@ -45,18 +50,18 @@ _FORMATS = {name: Format(2) for name in ("p50", "p90")} | {
 """Of figures that are no values of the metric; their factors lead from what was measured to what is shown."""
 
 
-def points_of(tables: Path) -> list[dict[str, Any]]:
+def points_of(tables: Path, hidden: Container[str] = ()) -> list[dict[str, Any]]:
     """One per task, cell and runtime: names, links, FIGURES with the ends of their intervals; what is missing or no number is None.
 
-    tables: folder of cells.csv.
+    tables: folder of cells.csv. hidden: names of baselines that are left out.
     """
     found = pd.read_csv(tables / "cells.csv")
-    return [_point(row) for row in found.to_dict("records")]
+    return [_point(row) for row in found.to_dict("records") if not (is_baseline(row["chain"]) and row["cell"] in hidden)]
 
 
 def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
     """row: of cells.csv."""
-    chain = Chain.parse(row["chain"])
+    links = () if is_baseline(row["chain"]) else Chain.parse(row["chain"]).links
     values: dict[str, float | None] = {}
     texts: dict[str, str] = {}
     for name in FIGURES:
@@ -69,11 +74,11 @@ def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
         "task": row["task"],
         "cell": row["cell"],
         "runtime": row["runtime"],
-        "chain": str(chain),
+        "chain": row["chain"],
         "recipe": row["recipe"],
-        "last": chain.last.stage if chain.last else ROOT,
-        "stages": list(dict.fromkeys(link.stage for link in chain.links)),
-        "variants": list(map(str, chain.links)),
+        "last": links[-1].stage if links else BASELINE if is_baseline(row["chain"]) else ROOT,
+        "stages": list(dict.fromkeys(link.stage for link in links)),
+        "variants": list(map(str, links)),
         "metric": row["metric"],
         "scale": {"label": scale_of(row["metric"]).label},
         "values": values,

@@ -24,6 +24,7 @@ from edgemin.report.page.summary import summaries
 from edgemin.report.page.tables import read_table
 from edgemin.report.statistics.adjust import seeds_note
 from edgemin.study import registry
+from edgemin.study.floor import look_of
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("geometry.js", "page.js")
@@ -45,8 +46,8 @@ def render(spec: Mapping[str, Any]) -> str:
     """
     folder = Path(spec["root"]) / "tables"
     tables = [read_table(folder, name) for name in spec["tables"] if registry.TABLES[name].page_form == "json"]
-    points = points_of(folder)
-    runtimes = [registry.RUNTIMES[name] for name in dict.fromkeys(point["runtime"] for point in points)]
+    points = points_of(folder, spec["hidden"])
+    runtimes = [look_of(name) for name in dict.fromkeys(point["runtime"] for point in points)]
     data = {
         "points": points,
         "figures": FIGURES,

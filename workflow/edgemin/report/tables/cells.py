@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study.chains import ROOT
-from edgemin.study.rows import block
+from edgemin.study.rows import block, with_floor
 from edgemin.study.table import Table, seeds_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class CellsTable(Table):
         return True
 
     def spec(self, plan: Plan) -> dict[str, Any]:
-        """A block per task and runtime, of all default cells, the teacher first if it is one of them."""
+        """A block per task and runtime, of all default cells, the teacher first if it is one of them; a task's first block has the baselines."""
         study = plan.study
         cells = sorted(study.default_cells(), key=lambda cell: study.cells[cell].chain != ROOT)
         runtimes = {cell: study.runtimes_of(study.chain(cell)) for cell in cells}
@@ -50,7 +50,7 @@ class CellsTable(Table):
             for task in study.tasks
             for runtime in dict.fromkeys(name for names in runtimes.values() for name in names)
         ]
-        return {"study": study.study, "blocks": blocks}
+        return {"study": study.study, "blocks": with_floor(plan, blocks)}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
@@ -67,18 +67,19 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     """One row per task, runtime and cell, numbers unrounded. Without the teacher in a block, nothing is compared with it."""
     import pandas as pd
 
-    from edgemin.report.blocks import compared
+    from edgemin.report.blocks import compared, floor_first
     from edgemin.report.statistics.adjust import adjusted
 
     rows = []
     for one_block in spec["blocks"]:
-        first = None
+        first, found = None, []
         for one in compared(one_block):
             first = first or one
             row = {**one.row, **_besides(one, first, one_block)}
             if first.row["chain"] != ROOT:
                 row |= dict.fromkeys(_AGAINST)
-            rows.append(row)
+            found.append(row)
+        rows += floor_first(found)
     return adjusted(pd.DataFrame(rows))
 
 
@@ -97,6 +98,15 @@ def _besides(one: Compared, first: Compared, spec: Mapping[str, Any]) -> dict[st
     }
 
 
+def _from_text(found: pd.DataFrame) -> list[Column]:
+    """In a study with baselines, the times that can be compared with theirs."""
+    from edgemin.report import columns
+    from edgemin.study.floor import is_baseline
+
+    some = found["chain"].map(is_baseline).any()
+    return [columns.intervals("from text ms", found, "end_to_end", columns.MILLISECONDS)] if some else []
+
+
 def columns_of(found: pd.DataFrame) -> list[Column]:
     """The columns that a person reads. What no row has is left out."""
     from edgemin.report import columns
@@ -110,6 +120,7 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
         *columns.task(found),
         *(replace(column, heading=headings.get(column.heading, column.heading)) for column in columns.judged(found)),
         columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
+        *_from_text(found),
         columns.intervals("faster than teacher", found, "speedup_over_reference", columns.TIMES),
         columns.millions("MB", found["bytes"]),
         columns.numbers("smaller than teacher", found["smaller"], Format(1, unit="×")),

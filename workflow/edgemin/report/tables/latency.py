@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgemin.study.rows import row_in
+from edgemin.study.rows import floor_in, row_in
 from edgemin.study.table import Table, seeds_of
 
 if TYPE_CHECKING:
@@ -47,13 +47,15 @@ class LatencyTable(Table):
         return bool(study.blocks("stagewise"))
 
     def spec(self, plan: Plan) -> dict[str, Any]:
-        """The cells of the stage-wise table, in their runtimes."""
+        """The baselines, and the cells of the stage-wise table in their runtimes."""
         study = plan.study
         rows = [
-            row_in(plan, task, cell, runtime)
+            row
             for task in study.tasks
-            for runtime, cells in study.blocks("stagewise").items()
-            for cell in cells
+            for row in (
+                *floor_in(plan, task),
+                *(row_in(plan, task, cell, runtime) for runtime, cells in study.blocks("stagewise").items() for cell in cells),
+            )
         ]
         return {"study": study.study, "rows": rows}
 

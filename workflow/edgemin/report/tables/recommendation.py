@@ -11,7 +11,7 @@ from edgemin.study import registry
 from edgemin.study.base import refuses, spec_of
 from edgemin.study.chains import ROOT
 from edgemin.study.recommend import Recommend
-from edgemin.study.rows import block
+from edgemin.study.rows import block, floor
 from edgemin.study.table import Table
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Recommendation(Table):
             yield f"recommend: {_no_teacher(wanted)}"
 
     def spec(self, plan: Plan) -> dict[str, Any]:
-        """Limits, and per task every default cell that is measured in their runtime, the teacher first."""
+        """Limits, and per task every default cell that is measured in their runtime, the teacher first, and the baselines."""
         study = plan.study
         recommend = study.recommend or Recommend(runtime=study.runtimes[0])
         runtime = recommend.runtime
@@ -55,6 +55,7 @@ class Recommendation(Table):
         bundled = cells if registry.RUNTIMES[runtime].bundles else []
         blocks = [
             block(plan, task, cells, runtime)
+            | ({"floor": floor(plan, task)} if study.baselines else {})
             | {"bundles": {cell: f"{plan.bundle(task, cell, study.seeds[0])}/model.onnx" for cell in bundled}}
             for task in study.tasks
         ]
@@ -62,7 +63,8 @@ class Recommendation(Table):
         return {"study": study.study, "limits": spec_of(recommend), "questions": questions, "blocks": blocks}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
-        """recommendation.csv has every candidate and which one is chosen, .md the answer, .tex the Pareto set.
+        """recommendation.csv has every candidate, which one is chosen (`recommended`) and of which cell a bundle is made (`shipped`: the same, unless
+        that is a baseline), .md the answer, .tex the Pareto set.
 
         spec: with `call` the command that makes a bundle can be given in full.
         """
@@ -71,7 +73,7 @@ class Recommendation(Table):
         from edgemin.core.files import whole_file
         from edgemin.report.collect import write
         from edgemin.report.markup import latex
-        from edgemin.report.recommendation import candidates, choose, pareto_set, text
+        from edgemin.report.recommendation import candidates, choose, choose_cell, pareto_set, text
 
         told = {"call": spec["call"]} if "call" in spec else {}
         tables, pages = [], []
@@ -80,7 +82,8 @@ class Recommendation(Table):
                 raise EdgeminError(f"recommend: {_no_teacher(spec['limits']['runtime'])}")
             table = candidates(one, spec["limits"])
             chosen = choose(table, spec["limits"])
-            table["recommended"] = table["cell"] == (None if chosen is None else chosen["cell"])
+            for name, one_row in (("recommended", chosen), ("shipped", choose_cell(table, spec["limits"]))):
+                table[name] = table["cell"] == (None if one_row is None else one_row["cell"])
             tables.append(table)
             head = f"# {self.title}: {spec['study']}" + (f", task {one['task']}" if len(spec["blocks"]) > 1 else "")
             pages.append(f"{head}\n\n{text(one, table, spec['limits'], spec['questions'], **told)}\n")

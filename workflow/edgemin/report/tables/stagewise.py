@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study.chains import STAGES
-from edgemin.study.rows import block
+from edgemin.study.floor import is_baseline
+from edgemin.study.rows import block, with_floor
 from edgemin.study.table import RuntimeTable, seeds_of
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def runtime_blocks(table: RuntimeTable, plan: Plan) -> dict[str, Any]:
         for task in study.tasks
         for runtime, cells in table.blocks(study).items()
     ]
-    return {"study": study.study, "threads": study.threads.inference, "blocks": blocks}
+    floored = with_floor(plan, blocks) if table.name == "stagewise" else blocks
+    return {"study": study.study, "threads": study.threads.inference, "blocks": floored}
 
 
 def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, reference: str) -> None:
@@ -92,7 +94,7 @@ def columns_of(found: pd.DataFrame, stages: bool = False) -> list[Column]:
     from edgemin.report import columns
     from edgemin.report.number import Format
 
-    first = found.groupby(["task", "runtime"], sort=False)["bytes"].transform("first")
+    first = found.groupby(["task", "runtime"], sort=False)["bytes"].transform("first").mask(found["chain"].map(is_baseline))
     return [
         *columns.task(found),
         columns.text("runtime", found["runtime"]),

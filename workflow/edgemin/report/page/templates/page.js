@@ -67,7 +67,7 @@
     };
     const narrow = byId("chart").clientWidth < 520;
     const crowded = rows().length > 30;
-    const stages = ["teacher", "distill", "prune", "quantize"].filter((stage) => points.some((point) => point.last === stage));
+    const stages = ["baseline", "teacher", "distill", "prune", "quantize"].filter((stage) => points.some((point) => point.last === stage));
     const colours = { field: "last", type: "nominal", title: "last stage", scale: { domain: stages, range: stages.map(colour) } };
     const told = Object.keys(figures).filter((name) => points.some((point) => point.values[name] != null));
     const faint = (rest) => ({ condition: { test: "datum.faint", value: 0.15 }, value: rest });

@@ -14,12 +14,14 @@ from edgemin.report.drawing import GREY, INTERVAL, NUMBERS, SETTINGS, WIDTH, hea
 from edgemin.report.ladders import ladders_of
 from edgemin.report.number import scale_of
 from edgemin.study import registry
+from edgemin.study.floor import NUMPY
 from edgemin.study.runtime import Runtime
 
 
 def draw(table_file: str, files: Iterable[str]) -> None:
-    """Small multiples over the cells of the ladder: quality, size, latency, and both parameter counts."""
+    """Small multiples over the cells of the ladder: quality, size, latency, and both parameter counts. Baselines are no steps of it."""
     table = pd.read_csv(table_file)
+    table = table[table["runtime"] != NUMPY.name]
     with plt.rc_context(SETTINGS):
         tasks = list(table["task"].unique())
         ladder = {task: table[table["task"] == task] for task in tasks}

@@ -1,0 +1,1 @@
+"""Baselines, a folder each: see `edgemin.study.registry`."""
