@@ -25,6 +25,7 @@ COMMANDS = {
 }
 # With arguments of their own: modules with WORDS, `declare(parser)` and `answer(asked)`.
 OTHERS = {
+    "compress": compress,
     "diff": diff,
 }
 
@@ -39,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, command in OTHERS.items():
         command.declare(commands.add_parser(name, help=command.WORDS))
     commands.add_parser("reference", help="rewrite the JSON schema, and the generated parts of the documents, from the settings")
-    compress.add_to(commands)
     commands.add_parser("documents", help="rewrite what documents say of results, from docs/reference")
     asked = parser.parse_args(arguments)
     escape()
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return reference.run(Path())
         if asked.command == "documents":
             return documents.run(Path())
-        return asked.run(asked) if "run" in asked else COMMANDS[asked.command][0](asked.study)
+        return COMMANDS[asked.command][0](asked.study)
     except EdgeminError as error:
         for line in named(str(error)).splitlines():
             print(f"error: {line}", file=sys.stderr)

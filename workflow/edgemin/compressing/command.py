@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from edgemin.compressing.answer import Answer, answer, chosen
+from edgemin.compressing.answer import Answer, chosen
+from edgemin.compressing.answer import answer as answer_of
 from edgemin.compressing.folder import Folder, clone
 from edgemin.compressing.request import BY, PREFER, Request, threads_of
 from edgemin.core.environment import settled
@@ -22,10 +23,11 @@ from edgemin.core.errors import EdgeminError
 Say = Callable[[str], None]
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to those of `edgemin`."""
-    words = "from a data file, with or without a model, to the recipe to ship within limits"
-    parser = commands.add_parser("compress", help=words, description=words)
+WORDS = "from a data file, with or without a model, to the recipe to ship within limits"
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
     add = parser.add_argument
     add("--data", required=True, help="CSV, TSV, JSON, Parquet or Arrow file; validation and test rows are drawn from it")
     add("--text", required=True, help="column of the text")
@@ -60,12 +62,11 @@ def add_to(commands: Any) -> None:
     add("--out", default="", help="folder for everything, default: compressed/ and the name of the data file")
     add("--cores", type=int, help="default: all")
     add("--dry-run", action="store_true", help="say what would run and about how long, and write nothing")
-    parser.set_defaults(run=run)
 
 
-def run(asked: argparse.Namespace) -> int:
+def answer(asked: argparse.Namespace) -> int:
     """0: there is something to ship; 1: no cell is within the limits."""
-    options = {name: value for name, value in vars(asked).items() if name not in ("command", "run", "text", "pair", "labels")}
+    options = {name: value for name, value in vars(asked).items() if name not in ("command", "text", "pair", "labels")}
     labels = tuple(name.strip() for name in asked.labels.split(",")) if asked.labels else None
     text = tuple(filter(None, (asked.text, asked.pair)))
     try:
@@ -99,7 +100,7 @@ def _run(root: Path, request: Request, folder: Folder, say: Say) -> Answer:
     snakemake(root, folder.path, request.processors, seconds)
     if chosen(folder.path, name) is not None:
         snakemake(root, folder.path, request.processors, seconds, "deploy")
-    found = answer(folder.path, name)
+    found = answer_of(folder.path, name)
     say(f"\n{found.text}")
     return found
 

@@ -163,10 +163,12 @@ class Plan:
 
     def baseline_files(self, name: str) -> list[str]:
         """Everything that is measured of a baseline, over tasks and seeds."""
-        folders = (
-            self.paths.measured(task, seed, chain_of(name), NUMPY.name) for task in self.study.tasks for seed in self.study.seeds
-        )
-        return [file for folder in folders for file in inside(folder, MEASUREMENTS)]
+        return [
+            file
+            for task in self.study.tasks
+            for seed in self.study.seeds
+            for file in inside(self.paths.measured(task, seed, chain_of(name), NUMPY.name), measured_of(self.study.times(seed)))
+        ]
 
     def cell_files(self, cell: str) -> list[str]:
         """Everything that is measured of a cell, over tasks and seeds."""

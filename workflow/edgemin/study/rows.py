@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 def seed_row(plan: Plan, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
     """The measurements of a cell with one seed. `timed` is there, and False, if its latency is not measured."""
-    chain = plan.study.chain(cell)
-    names = {"study": plan.study.study, "task": task, "seed": seed, "cell": cell, "chain": str(chain), "runtime": runtime}
+    return _measured_row(plan, task, cell, str(plan.study.chain(cell)), runtime, seed)
+
+
+def _measured_row(plan: Plan, task: str, cell: str, chain: str, runtime: str, seed: int) -> dict[str, Any]:
+    names = {"study": plan.study.study, "task": task, "seed": seed, "cell": cell, "chain": chain, "runtime": runtime}
     untimed = {} if plan.study.times(seed) else {"timed": False}
     return {**names, "folder": plan.paths.measured(task, seed, chain, runtime), **untimed}
 
@@ -58,9 +61,7 @@ def with_floor(plan: Plan, blocks: Sequence[dict[str, Any]]) -> list[dict[str, A
 
 
 def _baseline_row(plan: Plan, task: str, name: str, seed: int) -> dict[str, Any]:
-    chain, runtime = chain_of(name), NUMPY.name
-    names = {"study": plan.study.study, "task": task, "seed": seed, "cell": name, "chain": chain, "runtime": runtime}
-    return {**names, "folder": plan.paths.measured(task, seed, chain, runtime)}
+    return _measured_row(plan, task, name, chain_of(name), NUMPY.name, seed)
 
 
 def judged(plan: Plan, task: str) -> dict[str, Any]:
