@@ -29,6 +29,8 @@ COVERED_UNUSED = {
     "table_parameters": {"edgemin.data.kinds.classification.scores": "likewise"},
     "make_bundle": {
         "edgemin.deploy.predict": "copied into the bundle as text",
+        "edgemin.deploy.rows": "likewise",
+        "edgemin.deploy.bench": "likewise",
         "edgemin.data.kinds.classification.answer": "likewise",
     },
 }

@@ -80,12 +80,14 @@ def run(folder, *arguments, stdin: bytes = b"") -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, folder / "predict.py", *arguments], input=stdin, capture_output=True, check=False)
 
 
-def test_a_bundle_holds_its_five_files_and_their_digests(bundle):
+def test_a_bundle_holds_its_files_and_their_digests(bundle):
     assert {path.name for path in bundle.iterdir()} == set(BUNDLE)
     facts = read_json(bundle / "bundle.json")
     assert facts["labels"] == ["negative", "positive"]
     assert facts["sha256"] == {name: sha256(bundle / name) for name in ("model.onnx", "tokenizer.json")}
-    assert (facts["max_length"], facts["pair"], facts["seed"]) == (16, False, 3)
+    assert (facts["max_length"], facts["pair"], facts["seed"], facts["pad_id"]) == (16, False, 3, 0)
+    assert not facts["batch_invariant"], "dynamic INT8"
+    assert (len(facts["lengths"]), facts["lengths"] == sorted(facts["lengths"])) == (20, True)
 
 
 def test_it_answers_as_the_study_does(bundle, data, tokens):
@@ -117,6 +119,82 @@ def test_its_command_reads_arguments_files_and_standard_input(bundle, tmp_path):
     assert said[1].stdout.splitlines() == [first, b"null", second]  # as many answers as lines
     assert said[0].stdout == said[2].stdout
     assert [sorted(json.loads(line)) for line in (first, second)] == [["label", "probabilities"]] * 2
+
+
+def test_it_reads_csv_and_json_lines(bundle, tmp_path):
+    """Quoted line ends and tabs are white space, as in training; other columns are named; an empty row is answered by null."""
+    plain = run(bundle, "the film is good", "the film is bad").stdout.splitlines()
+    (tmp_path / "a.csv").write_text('id,text\n1,"the film\nis\tgood"\n2,\n3,the film is bad\n', encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text('{"text": "the film is good"}\n\n{"text": "the film is bad", "id": 3}\n', encoding="utf-8")
+    assert run(bundle, "--file", tmp_path / "a.csv").stdout.splitlines() == [plain[0], b"null", plain[1]]
+    assert run(bundle, "--file", tmp_path / "a.jsonl").stdout.splitlines() == plain
+    found = run(bundle, "--format", "csv", "--columns", "words", stdin=b"words,x\nthe film is good,1\n")
+    assert found.stdout.splitlines() == plain[:1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "said"),
+    [
+        (
+            ["--format", "csv"],
+            b"id,words\n1,good\n",
+            "row 1: no text in column 'text'; it has id, words; name others with --columns",
+        ),
+        (["--format", "jsonl"], b'{"text": 3}\n', "row 1: no text in column 'text'; it has text; name others with --columns"),
+        (["--format", "jsonl"], b'{"text": "good"}\n[1]\n', "line 2: no JSON object with columns"),
+        (["--format", "csv"], b"text\n", "no text in the input"),
+        (["--format", "csv", "--columns", "a,b"], b"a,b\n1,2\n", "--columns: this model reads one text: name one column"),
+        (
+            ["--batch", "2", "good", "bad"],
+            b"",
+            "--batch: the INT8 of this model takes its ranges over a batch, so answers would depend on",
+        ),
+    ],
+)
+def test_rows_that_cannot_be_read(bundle, arguments, stdin, said):
+    found = run(bundle, *arguments, stdin=stdin)
+    assert (found.returncode, found.stdout) == (1, b"")
+    assert found.stderr.decode().startswith(f"error: {said}")
+
+
+def test_batches_give_the_same_answers(exported, measured, data, tmp_path):
+    """Of a float model: padding changes sums by rounding alone (1e-6 of a probability). Empty rows and cut ones are told by their number."""
+    model, out = tmp_path / "model", tmp_path / "out"
+    shutil.copytree(exported, model)
+    make_bundle(model, measured, data, out, SPEC)
+    assert read_json(out / "bundle.json")["batch_invariant"]
+    lines = "the film is good\n\nthe long and winding story was really bad\n" + "good " * 20 + "\nbad\n"
+    one, many = run(out, stdin=lines.encode()), run(out, "--batch", "3", stdin=lines.encode())
+    assert (one.returncode, many.returncode) == (0, 0), many.stderr
+    assert sorted(many.stderr.splitlines()) == sorted(one.stderr.splitlines())
+    for ours, theirs in zip(map(json.loads, many.stdout.splitlines()), map(json.loads, one.stdout.splitlines()), strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours:
+            assert ours["label"] == theirs["label"]
+            assert list(ours["probabilities"].values()) == pytest.approx(list(theirs["probabilities"].values()), abs=2e-6)
+
+
+def test_it_measures_itself(bundle, tmp_path):
+    """In order p50, p90, p99; a process takes longer than an answer; what is measured is named by its digest."""
+    out = tmp_path / "bench.json"
+    ran = subprocess.run(
+        [sys.executable, "-I", bundle / "bench.py", "--calls", "40", "--out", out],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = read_json(out)
+    assert 0 < found["p50_ms"] <= found["p90_ms"] <= found["p99_ms"] < found["cold_start_ms"]
+    assert found["peak_mb"] > 10
+    assert (found["sha256"]["model.onnx"], found["calls"]) == (sha256(bundle / "model.onnx"), 40)
+    (tmp_path / "texts.txt").write_text("the film is good\n\nbad\n", encoding="utf-8")
+    run_on = [sys.executable, bundle / "bench.py", "--calls", "5", "--out", out, "--file"]
+    assert subprocess.run([*run_on, tmp_path / "texts.txt"], capture_output=True, check=False).returncode == 0
+    assert read_json(out)["what"] == "2 texts, with tokenisation"
+    refused = subprocess.run([*run_on, tmp_path / "no.txt"], capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stderr) == (1, f"error: {tmp_path}/no.txt: No such file or directory\n")
 
 
 def test_a_text_that_is_too_long_is_cut_and_told(bundle):

@@ -58,7 +58,7 @@ def test_jobs_fit_over_several_tasks_and_seeds(changed):
     check_whole(plan)
     bundles = Jobs(plan).make_bundle.files()
     assert bundles[0] == "results/smoke/deploy/snippets/edgemin/seed0/model.onnx"
-    assert len(bundles) == 2 * 2 * 5
+    assert len(bundles) == 2 * 2 * 6
     assert set(bundles) <= {file for job, where in every_job(plan) for file in made_by(job, where)}
 
 

@@ -130,7 +130,7 @@ def test_nothing_is_pickled_and_everything_is_as_recorded(finished: Copy) -> Non
         ".sha256",
         ".html",
     }
-    found = [path for path in folder.rglob("*") if path.is_file() and path.name != "predict.py"]  # of a bundle
+    found = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("predict.py", "bench.py")]  # of a bundle
     assert {path.suffix for path in found} <= allowed
     assert not list(folder.rglob("*.partial"))
     assert not any((folder / "scratch").iterdir())

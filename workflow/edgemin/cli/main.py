@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
-from edgemin.cli import compare, diff, documents, partial, reference, status, verify
+from edgemin.cli import compare, diff, documents, measured, partial, reference, status, verify
 from edgemin.compressing import command as compress
 from edgemin.core.environment import check_tree, escape, named
 from edgemin.core.errors import EdgeminError
@@ -27,6 +27,7 @@ COMMANDS = {
 OTHERS = {
     "compress": compress,
     "diff": diff,
+    "measured": measured,
 }
 
 

@@ -1,4 +1,4 @@
-"""A folder that runs without this project: model.onnx, tokenizer.json, bundle.json, predict.py and a model card."""
+"""A folder that runs without this project: model.onnx, tokenizer.json, bundle.json, predict.py, bench.py and a model card."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 from edgemin.core.files import read_json, sha256, whole_folder, write_json
 from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
 from edgemin.data import store
+from edgemin.data.tokenizer import load_tokenizer
 from edgemin.deploy.card import card
 from edgemin.study import registry
 from edgemin.study.kind import Kind, kind_of
 
 _PREDICT = Path(__file__).with_name("predict.py")
-_ANSWER = "def answer("
+OVER_A_BATCH = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul")
+"""Operators of ONNX that quantize by the range of their whole input."""
 
 
 def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mapping[str, Any]) -> None:
@@ -36,22 +38,42 @@ def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mappin
         "labels": store.label_names(data),
         "max_length": spec["max_length"],
         "pair": "pair" in store.read_split(data, "test"),
+        "pad_id": load_tokenizer(model).pad_token_id,
+        "lengths": lengths(store.read_split(data, "test"), model, spec["max_length"]),
+        "batch_invariant": batch_invariant(model / "model.onnx"),
         "versions": provenance["versions"],
     }
     with whole_folder(out) as partial:
         for name in ("model.onnx", "tokenizer.json"):
             shutil.copyfile(model / name, partial / name)
+        shutil.copyfile(_PREDICT.with_name("bench.py"), partial / "bench.py")
         (partial / "predict.py").write_text(predict_script(kind_of(spec)), encoding="utf-8")
         digests = {name: sha256(partial / name) for name in ("model.onnx", "tokenizer.json")}
         write_json(partial / "bundle.json", {**facts, "sha256": digests})
         (partial / "README.md").write_text(card(facts, provenance["host"], measured, spec), encoding="utf-8")
 
 
+def lengths(rows: Any, model: Path, longest: int) -> list[int]:
+    """Tokens of the test split's texts at twenty even shares, from short to long: what bench.py times."""
+    backend = load_tokenizer(model).backend
+    texts = list(zip(rows["text"], rows["pair"], strict=True)) if "pair" in rows else list(rows["text"])
+    found = sorted(min(longest, len(one.ids)) for one in backend.encode_batch(texts))
+    return [found[(2 * number + 1) * len(found) // 40] for number in range(20)]
+
+
+def batch_invariant(graph: Path) -> bool:
+    """Whether a text's answer is the same in any batch, but for rounding: not where a node takes the range of activations over the batch."""
+    import onnx
+
+    return not any(node.op_type in OVER_A_BATCH for node in onnx.load(graph, load_external_data=False).graph.node)
+
+
 def predict_script(kind: Kind) -> str:
-    """predict.py with the function that turns logits into an answer, from the folder of the kind of task."""
+    """predict.py with the functions that are files of their own: what turns logits into an answer, from the folder of the kind of task, and
+    what reads tables."""
     script = _PREDICT.read_text(encoding="utf-8")
-    source = registry.KINDS.file(kind.name, "answer").read_text(encoding="utf-8")
-    function = source[source.index(_ANSWER) :].rstrip()
-    start = script.index(_ANSWER)
-    end = script.index("\n\n\n", start)
-    return script[:start] + function + script[end:]
+    for name, file in (("answer", registry.KINDS.file(kind.name, "answer")), ("read", _PREDICT.with_name("rows.py"))):
+        head, source = f"def {name}(", file.read_text(encoding="utf-8")
+        start = script.index(f"\n{head}") + 1
+        script = script[:start] + source[source.index(head) :].rstrip() + script[script.index("\n\n\n", start) :]
+    return script

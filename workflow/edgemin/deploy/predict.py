@@ -2,11 +2,14 @@
 
     python predict.py "a quietly moving little film"
     python predict.py --file texts.txt          one text a line; of a pair, the second after a tab
-    cat texts.txt | python predict.py
+    python predict.py --file rows.csv           column `text`, and `pair`; others: --columns review, or --columns one,two
+    python predict.py --file rows.jsonl         one JSON object a line, with the same columns
+    cat texts.txt | python predict.py           with --format csv or jsonl for other forms
 
 Prints one line of JSON for each text, in order: the label and the probability of each class (or the value, if the model predicts one).
 The answer to an empty line is null. Input and output are UTF-8 in any locale. Only a line feed, alone or after a carriage return, ends a
 line of the input. Other Unicode line breaks are white space, as in training. All lines are read and checked before the first answer.
+--batch 32 answers so many texts at once, where the model's answers do not depend on their neighbours.
 As a module: `Model(folder).predict("a text")`.
 """
 
@@ -22,6 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+Row = tuple[str, "str | None"]
+"""A text, and the second one of a pair."""
 
 
 class BundleError(Exception):
@@ -60,6 +66,27 @@ class Model:
 
     def logits(self, text: str, pair: str | None = None) -> Any:
         """float32 (classes,). A text that is too long for the model is cut, and `self.cut` is then true."""
+        encoded = self._encoded(text, pair)
+        # one text at a time: the ranges of dynamic INT8 would span a batch, and answers depend on their neighbours
+        return self._run([encoded])[0]
+
+    def logits_of(self, rows: Sequence[Row], tell: Any = None) -> Any:
+        """float32 (rows, classes) in one batch. tell: called with the number of each row that is cut.
+
+        Raises BundleError for a model whose answers depend on their neighbours in a batch.
+        """
+        if not self.facts.get("batch_invariant"):
+            raise BundleError(
+                "--batch: the INT8 of this model takes its ranges over a batch, so answers would depend on their neighbours; leave it out"
+            )
+        encoded = []
+        for number, row in enumerate(rows):
+            encoded.append(self._encoded(*row))
+            if self.cut and tell:
+                tell(number)
+        return self._run(encoded)
+
+    def _encoded(self, text: str, pair: str | None) -> Any:
         text, pair = clean(text), None if pair is None else clean(pair)
         if not text or pair == "":
             raise BundleError("an empty text; give at least a word")
@@ -73,9 +100,21 @@ class Model:
             self.tokenizer.enable_truncation(self.max_length)
             encoded = self.tokenizer.encode(text, pair)
             self.tokenizer.no_truncation()
-        arrays = {"input_ids": encoded.ids, "attention_mask": encoded.attention_mask, "token_type_ids": encoded.type_ids}
-        # one text at a time: the ranges of dynamic INT8 would span a batch, and answers depend on their neighbours
-        return self.session.run(["logits"], {name: np.array([arrays[name]], np.int64) for name in self.names})[0][0]
+        return encoded
+
+    def _run(self, batch: Sequence[Any]) -> Any:
+        """Padded to the longest of the batch."""
+        longest, inputs = max(len(one.ids) for one in batch), {}
+        parts = {
+            "input_ids": ("ids", self.facts.get("pad_id", 0)),
+            "attention_mask": ("attention_mask", 0),
+            "token_type_ids": ("type_ids", 0),
+        }
+        for name in self.names:
+            part, filler = parts[name]
+            rows = [getattr(one, part) + [filler] * (longest - len(one.ids)) for one in batch]
+            inputs[name] = np.array(rows, np.int64)
+        return self.session.run(["logits"], inputs)[0]
 
     def predict(self, text: str, pair: str | None = None) -> dict[str, Any]:
         """The answer, as mapping: a label and the probability of each class, or a value."""
@@ -110,6 +149,11 @@ def split(line: str, pairs: bool) -> tuple[str, str | None] | None:
     if not all(map(clean, parts)):
         raise BundleError("one of the two texts is empty; give at least a word")
     return parts[0], parts[1]
+
+
+def read(arguments: argparse.Namespace, pairs: bool) -> list[Row | None]:
+    """The rows that were asked for, None for an empty one. A bundle has the functions of `deploy/rows.py` here."""
+    raise NotImplementedError
 
 
 def read_texts(arguments: argparse.Namespace) -> list[str]:
@@ -161,23 +205,32 @@ def _typed(number: int, text: str) -> str:
         return text
 
 
-def answers(model: Model, lines: Sequence[str]) -> Iterator[dict[str, Any] | None]:
-    """One answer for each line, None for an empty line. Raises BundleError before the first answer if a line cannot be read."""
-    read = []
-    for number, line in enumerate(lines, 1):
-        try:
-            read.append(split(line, model.pair))
-        except BundleError as error:
-            raise BundleError(f"text {number}: {error}") from None
-    for number, parts in enumerate(read, 1):
-        if parts is None:
-            _tell(f"text {number}: empty, answered by null")
-            yield None
-            continue
-        answer = model.predict(*parts)
+def answers(model: Model, rows: Sequence[Row | None], batch: int = 1) -> Iterator[dict[str, Any] | None]:
+    """One answer for each row, None for an empty one."""
+    for start in range(0, len(rows), batch):
+        some = list(enumerate(rows[start : start + batch], start + 1))
+        full = [(number, row) for number, row in some if row is not None]
+        found = dict(zip((number for number, _ in full), _answered(model, full, batch > 1), strict=True))
+        for number, row in some:
+            if row is None:
+                _tell(f"text {number}: empty, answered by null")
+            yield found.get(number)
+
+
+def _answered(model: Model, rows: Sequence[tuple[int, Row]], together: bool) -> Iterator[dict[str, Any]]:
+    """rows: with their numbers."""
+
+    def cut(number: int) -> None:
+        _tell(f"text {number}: longer than {model.max_length} tokens, its end was not read")
+
+    if together and rows:
+        logits = model.logits_of([row for _, row in rows], lambda index: cut(rows[index][0]))
+        yield from (answer(one, model.labels) for one in logits)
+        return
+    for number, row in rows:
+        yield model.predict(*row)
         if model.cut:
-            _tell(f"text {number}: longer than {model.max_length} tokens, its end was not read")
-        yield answer
+            cut(number)
 
 
 def _tell(message: str) -> None:
@@ -202,6 +255,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("text", nargs="*", help="a text; of a pair, the second after a tab; after -- if it begins with a dash")
     parser.add_argument("--file", help="one text a line; default: standard input")
+    parser.add_argument("--format", choices=("lines", "csv", "jsonl"), help="default: by the name of the file, else lines")
+    parser.add_argument(
+        "--columns", help="of a CSV or of JSON lines: of the text, or of both with a comma; default: text, and pair"
+    )
+    parser.add_argument("--batch", type=_positive, default=1, help="texts at once; default: 1")
     parser.add_argument("--threads", type=_positive, default=1)
     arguments = parser.parse_args(argv)
     if arguments.text and arguments.file is not None:
@@ -216,9 +274,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise BundleError("standard output is closed; where shall the answers go?")
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8")
-        lines = read_texts(arguments)
-        for answer in answers(Model(threads=arguments.threads), lines):
-            _print(answer)
+        model = Model(threads=arguments.threads)
+        for found in answers(model, read(arguments, model.pair), arguments.batch):
+            _print(found)
         sys.stdout.flush()
     except BundleError as error:
         sys.exit(f"error: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 from edgemin.core.code_digest import PACKAGE
@@ -37,7 +38,18 @@ def spec(plan: Plan) -> dict[str, Any]:
         "hidden": study.hidden_baselines(),
         "cells": {cell: {"chain": study.cells[cell].chain, "question": study.cells[cell].question} for cell in cells},
         "links": {str(chain): _link(plan, chain) for chain in chains},
+        **({"elsewhere": added} if (added := elsewhere(plan)) else {}),
     }
+
+
+def elsewhere_of(plan: Plan) -> str:
+    """The folder of what bundles measured on other machines."""
+    return f"{plan.root}/elsewhere"
+
+
+def elsewhere(plan: Plan) -> list[str]:
+    """Its files: `edgemin measured add` puts them there."""
+    return sorted(file.as_posix() for file in Path(elsewhere_of(plan)).glob("*.json"))
 
 
 def templates() -> str:
@@ -80,4 +92,5 @@ def files(plan: Plan) -> dict[str, Any]:
             if name in ("predictions.parquet", LATENCY)
         ],
         "models": list(dict.fromkeys([*models, *graphs])),
+        "elsewhere": elsewhere(plan),
     }

@@ -10,7 +10,7 @@ from edgemin.study.runtime import CHECKPOINT
 from edgemin.study.task import SPLITS
 
 DOWNLOADS = "results/downloads"
-BUNDLE = ("model.onnx", "tokenizer.json", "bundle.json", "predict.py", "README.md")
+BUNDLE = ("model.onnx", "tokenizer.json", "bundle.json", "predict.py", "bench.py", "README.md")
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "config.json", "provenance.json")
 """The files of a tokenizer's folder that jobs read; the config says whether the model takes type ids."""
 Seed = int | str

@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import whole_file
+from edgemin.report.page.elsewhere import table_of
 from edgemin.report.page.links import chains_of, machines_of
 from edgemin.report.page.points import FIGURES, points_of
 from edgemin.report.page.summary import summaries
@@ -78,6 +79,7 @@ def render(spec: Mapping[str, Any]) -> str:
         points=points,
         overview=read_table(folder, "cells"),
         tables=tables,
+        elsewhere=table_of(spec.get("elsewhere", []), spec["study"]),
         plots={name: _plot(Path(spec["root"], "plots", f"{name}.svg"), name) for name in PLOTS},
         chains=chains_of(spec),
         machines=machines_of(spec),
