@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
-from edgemin.cli import compare, diff, documents, measured, partial, reference, status, verify
+from edgemin.cli import compare, diff, documents, measured, partial, reference, smoke, status, verify
 from edgemin.compressing import command as compress
 from edgemin.core.environment import check_tree, escape, named
 from edgemin.core.errors import EdgeminError
@@ -28,11 +28,12 @@ OTHERS = {
     "compress": compress,
     "diff": diff,
     "measured": measured,
+    "smoke": smoke,
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """0: all is well; 1: something is not; 2: the study cannot be read, or the command is none."""
+def parser() -> argparse.ArgumentParser:
+    """Of all commands."""
     parser = argparse.ArgumentParser(prog="edgemin", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -42,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.declare(commands.add_parser(name, help=command.WORDS))
     commands.add_parser("reference", help="rewrite the JSON schema, and the generated parts of the documents, from the settings")
     commands.add_parser("documents", help="rewrite what documents say of results, from docs/reference")
-    asked = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0: all is well; 1: something is not; 2: the study cannot be read, or the command is none."""
+    asked = parser().parse_args(arguments)
     escape()
     try:
         if Path("Snakefile").is_file() and Path("workflow/edgemin").is_dir():
