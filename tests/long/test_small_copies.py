@@ -98,4 +98,4 @@ def test_other_tasks_and_families(copy: Copy, training: str) -> None:
             "teacher": {**SEVERAL["teacher"], "training": "none"},
         }
     Path(copy.folder / "config/several.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
-    smoke(copy, "config/several.yaml", 4)
+    smoke(copy, "config/several.yaml", 3)

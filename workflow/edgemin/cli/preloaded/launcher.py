@@ -17,7 +17,9 @@ from pathlib import Path
 def main(where: str, python: str, arguments: list[str]) -> int:
     """The script's exit status; 128 + 9 where its process died without one."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
-        os.execv(python, [python, *arguments])
+        import subprocess  # not for every job
+
+        return subprocess.run([python, *arguments], check=False).returncode
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(where)
