@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgemin.methods.quantize import ranges
 from edgemin.methods.quantize.calibration import sentences
 from edgemin.methods.quantize.ranges import entropy_range, input_ranges, percentile_range
 from edgemin.methods.schemes.int4.in_onnxruntime import blocks, pack
@@ -67,6 +68,29 @@ def test_the_entropy_method_cuts_a_lonely_outlier_and_no_plateau():
     low, high = entropy_range(normal, (-40, 40))
     assert 2.5 < high < 12
     assert low == -high
+
+
+def test_an_empty_bin_at_the_edge_rejects_no_range():
+    """A gap at the edge of a candidate made its divergence infinite, so that a range without gaps, the widest, won.
+
+    A normal distribution with an outlier at 40 standard deviations: beyond 5 nearly all bins are empty.
+    """
+    counts = np.histogram(np.random.default_rng(0).normal(size=200_000), 2048, (-40, 40))[0].astype(float)
+    counts[-1] = 1
+    edges = np.linspace(-40, 40, 2049)
+    middles = (edges[:-1] + edges[1:]) / 2
+    for share in np.linspace(0.02, 1, 99):
+        assert np.isfinite(ranges._divergence(counts, middles, -40 * share, 40 * share)), share
+
+
+def test_the_divergence_of_a_histogram_by_hand():
+    """Two bins share a level where there are more bins than levels: 1 and 3 become 2 and 2, of 4 in all; three quarters and a quarter,
+    compared with halves, give 3/4 log(3/2) + 1/4 log(1/2)."""
+    counts = np.zeros(512)
+    counts[1:3] = [1, 3]
+    middles = np.arange(512) + 0.5
+    found = ranges._divergence(counts, middles, 0.0, 512.0)
+    assert found == pytest.approx(0.75 * np.log(1.5) + 0.25 * np.log(0.5), abs=0.05)  # 510 empty bins have 1e-4 each
 
 
 def test_every_linear_layer_has_a_range_and_padding_none(tiny, tokens, source):

@@ -15,6 +15,8 @@ from edgemin.methods.schemes.int8_static import Int8Static
 BINS = 2048
 LEVELS = 256
 _SHARES = np.linspace(0.02, 1, 99)  # of the full range, that the entropy method tries
+_LITTLE = 1e-4
+"""What an empty bin of a histogram counts, in values."""
 Range = tuple[float, float]
 
 
@@ -77,7 +79,13 @@ def percentile_range(counts: np.ndarray, extremes: Range, percent: float) -> Ran
 
 def entropy_range(counts: np.ndarray, extremes: Range) -> Range:
     """The share of the full range with the least KL(clipped || quantized): quantized values are then distributed most like
-    the clipped ones. The method of Migacz 2017 (TensorRT), extended to asymmetric ranges."""
+    the clipped ones. The method of Migacz 2017 (TensorRT), extended to asymmetric ranges.
+
+    Bins that one of the two distributions leaves empty get a little of the rest, as in ONNX Runtime's calibrator, so that every share has
+    a finite divergence. That calibrator itself was tried on a real student of three layers (256 texts of film reviews): with as many
+    bins as here its ranges are too narrow, because it counts in whole numbers and cuts both sides of 0 alike (KL of the answers to the
+    floats' 0.0071 and 0.0117 with 128 and 256 levels, here 0.0021, min-max 0.0020), and it takes 100 times as long.
+    """
     low, high = extremes
     edges = np.linspace(low, high, len(counts) + 1)
     middles = (edges[:-1] + edges[1:]) / 2
@@ -100,11 +108,18 @@ def _divergence(counts: np.ndarray, middles: np.ndarray, low: float, high: float
     clipped[0] += counts[middles < low].sum()
     clipped[-1] += counts[middles > high].sum()
     level = np.rint((middles[inside] - low) / (high - low) * (LEVELS - 1)).astype(int)
-    alive = kept > 0
+    alive = clipped > 0
     sums, sizes = (np.bincount(level, weights, LEVELS) for weights in (kept, alive.astype(float)))
     quantized = np.where(alive, sums[level] / np.maximum(sizes[level], 1), 0)
-    p, q = clipped / clipped.sum(), quantized / max(quantized.sum(), 1)
-    if ((p > 0) & (q == 0)).any():
-        return np.inf
-    positive = p > 0
-    return float((p[positive] * np.log(p[positive] / q[positive])).sum())
+    p, q = _without_gaps(clipped), _without_gaps(quantized)
+    return float((p * np.log(p / q)).sum())
+
+
+def _without_gaps(counts: np.ndarray) -> np.ndarray:
+    """A distribution in which every empty bin has a little, which is taken from the others in equal parts."""
+    empty = counts == 0
+    if empty.all():
+        return np.full(len(counts), 1 / len(counts))
+    filled = np.where(empty, _LITTLE, counts - _LITTLE * empty.sum() / (~empty).sum())
+    filled = np.maximum(filled, _LITTLE)  # where nearly all are empty
+    return np.asarray(filled / filled.sum())
