@@ -19,10 +19,11 @@ from edgemin.data.tokenizing import write_tokens
 from edgemin.encoders import checkpoint
 from edgemin.encoders.onnx_export import export, export_checkpoint, random_inputs
 from edgemin.measure.size import measure as measure_size
-from edgemin.methods.quantize.graphs import embedding_tables, linear_layers, read_graph, skips, split_gemms
+from edgemin.methods.quantize.graphs import embedding_tables, linear_layers, read_graph, split_gemms
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize as quantize_given
 from edgemin.methods.schemes.int8_dynamic import Int8Dynamic
+from edgemin.study.linear_layers import skips
 from edgemin.study.registry import FAMILIES, SCHEMES
 from edgemin.study.runtime import TOKENIZER_FILES, open_model
 from edgemin.study.variants import AnyQuantize, quantize_variant

@@ -17,6 +17,7 @@ from edgemin.study import heads
 from edgemin.study.chains import Chain
 from edgemin.study.distilling import Distill, OwnSource
 from edgemin.study.family import family_of, hidden_width, usable_positions
+from edgemin.study.linear_layers import check_skip, linear_layers
 from edgemin.study.pins import encoder_name
 from edgemin.study.structure import Shape, Structure
 from edgemin.study.study import Study
@@ -38,6 +39,8 @@ def check_study(study: Study, task: str, encoders: Mapping[str, Path], label_nam
     for chain in study.chains():
         try:
             shape = _shape(study, task, chain, shapes, origins)
+            if shape and chain.quantized:
+                _check_skip(study, chain, shape, configs)
         except EdgeminError as error:
             problems.append(str(error))
             break  # what follows may hang on it
@@ -99,6 +102,21 @@ def _shape(study: Study, task: str, chain: Chain, shapes: Mapping[str, Shape], o
     except EdgeminError as error:
         raise EdgeminError(_at(f"{chain.last.stage}.{chain.last.variant}", str(error))) from None
     return shape
+
+
+def _check_skip(study: Study, chain: Chain, shape: Shape, configs: Mapping[str, Any]) -> None:
+    """Raises EdgeminError for a scheme that leaves out a linear layer which the model does not have."""
+    assert chain.last is not None
+    origin = study.teacher.source
+    for link in chain.links:
+        variant = study.variants()[link.stage][link.variant]
+        if isinstance(variant, Distill) and isinstance(variant.student, OwnSource):
+            origin = variant.student.source
+    if modules := linear_layers(configs[encoder_name(origin)], shape):
+        try:
+            check_skip(getattr(study.variant(chain), "skip", []), modules)
+        except EdgeminError as error:
+            raise EdgeminError(f"{chain.last.stage}.{chain.last.variant}.{error}") from None
 
 
 def _check_terms(study: Study, task: str, phases: Any, teacher: Shape, student: Shape | None) -> None:

@@ -15,6 +15,7 @@ from edgemin.core.files import read_json, write_json
 from edgemin.core.provenance import EXPORT_PROVENANCE, check_provenance
 from edgemin.encoders.folder import saving
 from edgemin.methods.quantize.inputs import QuantizeInputs
+from edgemin.study.linear_layers import check_skip, skips
 
 
 @contextmanager
@@ -93,19 +94,20 @@ def linear_layers(model: Any) -> list[Constant]:
     return list(_constants(model, "MatMul", 1))
 
 
+def heads(model: Any) -> list[Constant]:
+    """Every Gemm on a constant matrix: the layers of the classifier's head, which read one token a sentence. Their matrix is (out, in)."""
+    return list(_constants(model, "Gemm", 1))
+
+
 def embedding_tables(model: Any) -> list[Constant]:
     """Every Gather from the rows of a constant float matrix."""
     return [table for table in _constants(model, "Gather", 0) if table.values.dtype == np.float32]
 
 
-def skips(wanted: Sequence[str], module: str) -> bool:
-    """Whether a module is one of those named, or inside one. A name may omit its prefix."""
-    return any(f".{name}." in f".{module}." for name in wanted)
-
-
 def skipped(model: Any, wanted: Sequence[str]) -> list[str]:
-    """Names of the nodes, MatMul or Gemm, of linear layers that are to stay floats."""
-    layers = [*linear_layers(model), *_constants(model, "Gemm", 1)]
+    """Names of the nodes, MatMul or Gemm, of linear layers that are to stay floats. Raises EdgeminError for a name of no layer."""
+    layers = [*linear_layers(model), *heads(model)]
+    check_skip(wanted, [layer.module for layer in layers])
     return [layer.node.name for layer in layers if skips(wanted, layer.module)]
 
 

@@ -24,7 +24,8 @@ class Int8Dynamic(Quantizing):
     embeddings: bool | None = None
     """Quantize the embedding tables too. By default onnxruntime does; torch.ao cannot."""
     skip: list[str] = []
-    """`onnxruntime`: modules whose linear layers stay in fp32, by name or by what it ends in or has inside, such as `layer.5.output`."""
+    """`onnxruntime`: modules whose linear layers stay in fp32, by name or by what it ends in or has inside, such as `layer.5.output`. A name
+    that is no linear layer, nor holds one, is an error."""
 
     @model_validator(mode="after")
     def _torch_keeps_embeddings(self) -> Int8Dynamic:

@@ -17,7 +17,10 @@ def quantize_folder(config: Int8Dynamic, given: QuantizeInputs) -> None:
 
 
 def quantize(source: Path, target: Path, config: Int8Dynamic) -> None:
-    """Read the float graph `source`, write the quantized one to `target`. Raises EdgeminError for an unreadable graph."""
+    """Read the float graph `source`, write the quantized one to `target`.
+
+    Raises EdgeminError for an unreadable graph, and for a `skip` that names no linear layer.
+    """
     model = read_graph(source)
     operators = ["MatMul", "Gemm", *(["Gather"] if config.embeddings is not False else [])]
     quantize_model(model, target, operators, config.per_channel, skipped(model, config.skip))

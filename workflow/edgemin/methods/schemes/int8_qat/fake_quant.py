@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from edgemin.encoders.blocks import Classifier
-from edgemin.methods.quantize.graphs import skips
 from edgemin.methods.quantize.ranges import Range
 from edgemin.methods.schemes.int8_qat import Int8Qat
 from edgemin.study.family import family_of
+from edgemin.study.linear_layers import skips
 from edgemin.training.gradients import scaled, straight_through_round
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+from torch import nn
+
 from edgemin.core.files import write_json
 from edgemin.encoders import checkpoint
 from edgemin.encoders.folder import saving
@@ -19,13 +21,15 @@ from edgemin.methods.schemes.int8_qat.fake_quant import FakeQuant
 from edgemin.methods.schemes.int8_static import Int8Static
 from edgemin.methods.schemes.int8_static.in_onnxruntime import quantize
 from edgemin.study.kind import kind_of
+from edgemin.study.linear_layers import check_skip
 from edgemin.training.run import train
 
 _FIRST = 64  # training sentences for the first ranges
 
 
 def quantize_aware(variant: Int8Qat, given: QuantizeInputs) -> None:
-    """Writes model.onnx, config.json, history.json and the tokenizer."""
+    """Writes model.onnx, config.json, history.json and the tokenizer. Raises EdgeminError, before any training, for a `skip` that names
+    no linear layer."""
     assert given.training is not None
     assert given.tokens is not None
     (files, teacher_files), parent, spec = given.training, given.parent, given.spec
@@ -37,6 +41,7 @@ def quantize_aware(variant: Int8Qat, given: QuantizeInputs) -> None:
         skip=variant.skip,
     )
     model = checkpoint.load(parent)
+    check_skip(variant.skip, [name for name, module in model.named_modules() if isinstance(module, nn.Linear)])
     usual = term_maker(model, TeacherShape.of(teacher_files.teacher), kind_of(spec))
     few = sentences(given.tokens, parent, _FIRST, spec["seed"])
     fake = FakeQuant(model, variant, input_ranges(model, few, static))

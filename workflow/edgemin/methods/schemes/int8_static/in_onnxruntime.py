@@ -25,8 +25,9 @@ from edgemin.methods.schemes.int8_static import Int8Static
 
 def quantize_folder(config: Int8Static, given: QuantizeInputs) -> None:
     """Reads the parent's model.onnx, its PyTorch twin for the ranges, and training sentences; writes model.onnx, config.json and the
-    tokenizer."""
+    tokenizer. Raises EdgeminError, before any calibration, for a `skip` that names no linear layer."""
     assert given.tokens is not None
+    skipped(read_graph(given.parent / "model.onnx"), config.skip)
     batches = sentences(given.tokens, given.parent, config.sentences, given.spec["seed"])
     ranges = input_ranges(checkpoint.load(given.parent), batches, config)
     with quantizing(given, given.tokens) as target:
