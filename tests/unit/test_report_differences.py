@@ -241,6 +241,23 @@ def test_a_record_is_a_side_like_a_results_folder(tmp_path: Path) -> None:
         open_side(str(machine.parent))
 
 
+def test_a_baseline_is_a_row_and_has_no_models(tmp_path: Path) -> None:
+    """It stands beside the cells in a study, and its measurements beside theirs."""
+    folders = [
+        results(tmp_path / name, {"kd": [8]}, settings={"baselines": {"majority": {"baseline": "majority"}}}) for name in "ab"
+    ]
+    for folder in folders:
+        (folder / "measurements/snippets/seed0/teacher/distill-kd/onnxruntime").rename(made := folder / "aside")
+        made.rename(tmp_path / f"{folder.name}-kd")
+        (folder / "measurements/snippets/seed0/baseline-majority").mkdir(parents=True)
+        (tmp_path / f"{folder.name}-kd").rename(folder / "measurements/snippets/seed0/baseline-majority/numpy")
+    found = Difference.between(*(open_side(str(folder)) for folder in folders))
+    assert [(row["cell"], row["runtime"], row["identical"], row["slower"]) for row in found.rows] == [
+        ("majority", "numpy", True, 1.0)
+    ]
+    assert found.changes["code"] is None
+
+
 def test_what_is_no_side_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EdgeminError, match="nowhere: no such file or folder; name the folder of a study"):
         open_side(str(tmp_path / "nowhere"))

@@ -63,10 +63,11 @@ def test_every_thing_of_a_study_has_a_cell(smalls: dict, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_every_table_and_what_is_measured_beside_is_kept(smalls: dict, name: str) -> None:
+def test_every_table_and_whatever_else_a_study_says_is_kept(smalls: dict, name: str) -> None:
     study, small = smalls[name]
     listed = [{one for one, table in registry.TABLES.all().items() if table.declared(each)} for each in (study, small.study)]
     assert listed[0] == listed[1]
+    assert (small.study.teacher_cache, small.study.baselines) == (study.teacher_cache, study.baselines)
     for key in ("sensitivity", "layer_sensitivity", "recommend"):
         assert (getattr(study, key) is None) == (getattr(small.study, key) is None)
     assert small.study.page == study.page

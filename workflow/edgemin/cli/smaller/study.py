@@ -28,6 +28,23 @@ LENGTH = 32
 LATENCY = {"rounds": 1, "warmup": 2, "calls": 30, "seconds": 1, "minimum_calls": 10, "blocks": 4, "batch_size": 4, "batches": 2}
 LAYERS = (4, 6, 8, 12, 2, 3, 5, 9, 10, 16, 24)
 """Numbers of layers that are tried, in this order, until every chain fits."""
+SIZED = {
+    "study",
+    "tasks",
+    "transfer",
+    "teacher",
+    "distill",
+    "prune",
+    "quantize",
+    "cells",
+    "cross",
+    "tables",
+    "page",
+    "recommend",
+    "deploy",
+}
+SIZED |= {"sensitivity", "layer_sensitivity", "seeds", "runtimes", "threads", "precision", "latency", "record"}
+"""Keys of a study that are made small, one way or another, or left out: grids are cells by now, and a record is of the real study."""
 SHORT_LINE = 130
 """Characters of a value that is written on one line."""
 MOST = 4
@@ -72,12 +89,18 @@ def write_small(study: Study, source: str, out: Path | None = None) -> Small:
         }:
             content[stage] = found
     content["cells"] = {cell: study.cells[cell].chain for cell in chosen}
+    content |= {key: numbers.plain(getattr(study, key), _student(encoders)) for key in _others(study)}
     content |= _reports(study, listed, chosen) | _measuring(study)
     file = out or folder / "smoke.yaml"
     small = _fitted(content, encoders, str(file))
     write(file, _text(content, source))
     encoders.write_weights()
     return Small(file, small, tuple(cell for cell in study.cells if cell not in chosen), tuple(encoders.unnamed))
+
+
+def _others(study: Study) -> list[str]:
+    """Keys that the study sets and that are no matter of size: they are taken as they are, so keys that come later are too."""
+    return [key for key in type(study).model_fields if key in study.model_fields_set - SIZED]
 
 
 def _task(name: str, task: Task, rows: Rows) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
 from edgemin.report.record import predictions_of
 from edgemin.study.chains import Chain
+from edgemin.study.floor import chain_of, is_baseline
 
 RECORDED = "restore it from version control"
 SIDES = ("a", "b")
@@ -70,7 +71,7 @@ class Side:
         found = {}
         for key, seeds in self.folders.items():
             for seed in seeds:
-                for chain in Chain.parse(self.chains[key.cell]).prefixes:
+                for chain in () if is_baseline(self.chains[key.cell]) else Chain.parse(self.chains[key.cell]).prefixes:
                     name = f"models/{key.task}/seed{seed}/{chain}"
                     if name not in found and (told := self.json(f"{name}/provenance.json")):
                         found[name] = told
@@ -110,7 +111,7 @@ def _roots(path: Path) -> list[Path]:
 
 def _measured(path: Path) -> Side:
     settings = _settings(path / "study.yaml")
-    named: dict[str, list[str]] = {}
+    named: dict[str, list[str]] = {chain_of(name): [name] for name in settings.get("baselines") or {}}
     for cell, told in settings.get("cells", {}).items():
         named.setdefault(told["chain"] if isinstance(told, dict) else str(told), []).append(str(cell))
     folders: dict[Key, dict[int, str]] = {}
@@ -122,7 +123,7 @@ def _measured(path: Path) -> Side:
                     file.parent.relative_to(root)
                 )
     chains = {cell: chain for chain, cells in named.items() for cell in cells}
-    order = list(settings["cells"])
+    order = [*(settings.get("baselines") or {}), *settings["cells"]]
     folders = {key: folders[key] for key in sorted(folders, key=lambda key: (key.task, order.index(key.cell), key.runtime))}
     return Side(path, str(settings.get("study", path.name)), folders, chains, settings, roots=tuple(_roots(path)))
 
