@@ -19,6 +19,7 @@ from edgemin.compressing.estimate import (
     SENTENCES,
     WARM_UP,
     Work,
+    check_bytes,
     estimate,
     fixed_seconds,
     seconds_of,
@@ -130,7 +131,7 @@ def test_a_large_teacher_has_the_packaged_student_too():
 
 def test_at_ten_megabytes_only_what_may_have_them_is_trained():
     """Half a BERT-base has 42 million weights in its layers alone; `small` itself has 13 MB, but its cut half of that."""
-    kept, left_out = within_bytes(space(inputs(BASE)), 10e6)
+    kept, left_out = within_bytes(space(inputs(BASE)), 10)
     assert [branch.name for branch in kept] == ["teacher", "small", "small_half", "small_cut", "small_half_cut"]
     assert left_out == ["half", "quarter", "quarter_cut"]
     assert within_bytes(kept, None) == (kept, [])
@@ -138,7 +139,7 @@ def test_at_ten_megabytes_only_what_may_have_them_is_trained():
 
 def test_a_large_space_is_thinned_and_the_teacher_stays():
     """Five branches of four cells are 20; without the floats of students 16. Eight are 32; without four bits beside a whole vocabulary, too, 17."""
-    kept, names = fewer(within_bytes(space(inputs(BASE)), 10e6)[0])
+    kept, names = fewer(within_bytes(space(inputs(BASE)), 10)[0])
     assert sum(len(branch.cells) for branch in kept) == 16
     assert names == ["small", "small_half", "small_cut", "small_half_cut"]
     every, names = fewer(space(inputs(BASE)))
@@ -267,6 +268,25 @@ def test_a_fine_tuned_teacher_needs_the_cheapest_student_too():
     assert len(estimate(every, [], jobs, 2, 0, enough + 0.01).branches) == 2
     with pytest.raises(EdgeminError, match=r"^--minutes"):
         estimate(every, [], jobs, 2, 0, enough - 0.01)
+
+
+def test_minutes_that_leave_nothing_small_enough_are_refused():
+    """At 10 MB `half` with the smaller vocabulary is enough, and it is cheaper than any cut; the teacher has 13 MB at least."""
+    every = space(inputs())
+    jobs = works(every, inputs())
+    cost = {name: total(one, 2) for name, one in jobs.items()}
+    found = estimate(every, [], jobs, 2, 7, (7 + cost["teacher"] + 1) / 60)
+    assert [branch.name for branch in found.branches] == ["teacher"]
+    needed = round((7 + cost["teacher"] + cost["half"]) / 60)
+    with pytest.raises(
+        EdgeminError, match=rf"^--minutes 3: leave no cell .* 10 MB or fewer; the quickest of those takes about {needed} min"
+    ):
+        check_bytes(found, every, jobs, 10, 3)
+    needed = round((7 + cost["teacher"] + cost["half"] + cost["half_cut"]) / 60)
+    with pytest.raises(EdgeminError, match=rf"takes about {needed} min"):
+        check_bytes(found, every, jobs, 5, 3)  # only `half_cut` has so few
+    check_bytes(found, every, jobs, 14, 3)
+    check_bytes(estimate(every, [], jobs, 2, 7, None), every, jobs, 10, 3)
 
 
 def test_what_is_there_costs_nothing():

@@ -11,7 +11,6 @@ from typing import Any
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, sha256, write_json
 from edgemin.core.recorded import record
-from edgemin.plan.calls import call
 from edgemin.plan.page import elsewhere_of
 from edgemin.plan.plan import Plan
 from edgemin.study.read import read_study
@@ -32,9 +31,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 
 def answer(asked: argparse.Namespace) -> int:
-    plan = Plan(read_study(asked.study))
-    file = add(plan, Path(asked.file))
-    print(f"{file}: added; the page shows it after: {call([asked.study])} {plan.paths.page}")
+    file = add(Plan(read_study(asked.study)), Path(asked.file))
+    print(f"{file}: added; the next run of the study puts it on its page")
     return 0
 
 

@@ -108,19 +108,18 @@ def _run(root: Path, request: Request, folder: Folder, say: Say) -> Answer:
 def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str, float]]:
     """The study as text, and estimated seconds of its jobs."""
     from edgemin.compressing import study_file
-    from edgemin.compressing.estimate import estimate, fixed_seconds, thinned, works_of
+    from edgemin.compressing.estimate import check_bytes, estimate, fixed_seconds, thinned, works_of
     from edgemin.compressing.inputs import look
-    from edgemin.compressing.space import space, within_bytes
+    from edgemin.compressing.space import may_have, space, within_bytes
     from edgemin.compressing.timing import measure
     from edgemin.plan.paths import Paths
 
     with _quiet():
         inputs = look(request)
     every = space(inputs)
-    limit = None if request.max_mb is None else request.max_mb * 1e6
-    branches, large = within_bytes(every, limit)
+    branches, large = within_bytes(every, request.max_mb)
     smallest = min(cell.bytes for branch in every for cell in branch.cells) / 1e6
-    if limit is not None and all(cell.bytes > 1.15 * limit for branch in branches for cell in branch.cells):
+    if request.max_mb is not None and not any(may_have(branch, request.max_mb) for branch in branches):
         raise EdgeminError(
             f"--max-mb {request.max_mb:g}: the smallest cell that is tried has about {smallest:.1f} MB; give at least that"
         )
@@ -136,6 +135,8 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
         for branch in branches
     }
     found = estimate(branches, left_out, works, request.processors, fixed_seconds(paces), request.minutes)
+    if request.max_mb is not None and request.minutes is not None:
+        check_bytes(found, branches, works, request.max_mb, request.minutes)
     say(overview(found))
     text = study_file.text_of(study_file.study_of(request, inputs, found.branches), _head(request))
     return text, {work.file: round(work.seconds, 1) for one in found.works.values() for work in one}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edgemin.compressing.inputs import Inputs
-from edgemin.compressing.space import BATCH, Branch, Cell, Training, fewer, steps
+from edgemin.compressing.space import BATCH, Branch, Cell, Training, fewer, may_have, steps
 from edgemin.compressing.timing import Pace, Paces
 from edgemin.core.errors import EdgeminError
 from edgemin.plan.paths import Paths
@@ -140,6 +140,26 @@ def estimate(
     ]
     chosen = [one for one in branches if one.name in kept]
     return Estimated(chosen, {one.name: works[one.name] for one in chosen}, [*left_out, *lines], cores, fixed)
+
+
+def check_bytes(
+    found: Estimated, branches: Sequence[Branch], works: dict[str, list[Work]], megabytes: float, minutes: float
+) -> None:
+    """Raises EdgeminError if what fits into the minutes has no cell that may be small enough, though more minutes would."""
+    if any(may_have(one, megabytes) for one in found.branches):
+        return
+    known = {one.name: one for one in branches}
+    needed = []
+    for branch in (one for one in branches if may_have(one, megabytes)):
+        way = {"teacher", branch.name}
+        while (parent := branch.parent) is not None:
+            branch = known[parent]
+            way.add(parent)
+        needed.append(found.fixed + sum(total(works[name], found.cores) for name in way))
+    raise EdgeminError(
+        f"--minutes {minutes:g}: leave no cell that may have {megabytes:g} MB or fewer; the quickest of those takes about "
+        f"{in_minutes(min(needed))} on this machine: give more, or a larger --max-mb"
+    )
 
 
 def in_minutes(seconds: float) -> str:

@@ -219,14 +219,19 @@ def space(inputs: Inputs) -> list[Branch]:
     return [_with_cells(branch, tails_of(branch, inputs.pieces), inputs.pieces) for branch in found]
 
 
-def within_bytes(branches: list[Branch], limit: float | None) -> tuple[list[Branch], list[str]]:
-    """The branches of which, or of whose further cuts, some cell may have at most so many bytes; and the names of the others.
+def may_have(branch: Branch, megabytes: float) -> bool:
+    """Whether some cell of it has at most so many, as far as estimates go."""
+    return min(cell.bytes for cell in branch.cells) <= SPARE * 1e6 * megabytes
+
+
+def within_bytes(branches: list[Branch], megabytes: float | None) -> tuple[list[Branch], list[str]]:
+    """The branches of which, or of whose further cuts, some cell may have at most so many megabytes; and the names of the others.
 
     The teacher stays, since every drop is below it.
     """
-    if limit is None:
+    if megabytes is None:
         return branches, []
-    fitting = {one.name for one in branches if min(cell.bytes for cell in one.cells) <= SPARE * limit}
+    fitting = {one.name for one in branches if may_have(one, megabytes)}
     wanted = fitting | {one.parent for one in branches if one.name in fitting} | {"teacher"}
     return [one for one in branches if one.name in wanted], [one.name for one in branches if one.name not in wanted]
 
