@@ -52,8 +52,10 @@ def calls(monkeypatch):
         made.append(targets)
         tables = folder / "results/out/tables"
         tables.mkdir(parents=True, exist_ok=True)
-        rows = "".join(f"texts,{cell},{cell == fake['recommended']}\n" for cell in ("teacher", "half_int8"))
-        (tables / "recommendation.csv").write_text(f"task,cell,recommended\n{rows}", encoding="utf-8")
+        rows = "".join(
+            f"texts,{cell},{cell == fake['recommended']},{cell == fake['recommended']}\n" for cell in ("teacher", "half_int8")
+        )
+        (tables / "recommendation.csv").write_text(f"task,cell,recommended,shipped\n{rows}", encoding="utf-8")
         head = f"Ship `{fake['recommended']}`" if fake["recommended"] else "No cell is within all limits"
         (tables / "recommendation.md").write_text(RECOMMENDATION.format(head=head), encoding="utf-8")
 
