@@ -160,6 +160,30 @@ def test_a_quantized_answer_does_not_hang_on_its_neighbours(jobs):
     assert [job.spec(at(chain=chain, runtime=runtime))["batch_size"] for chain, runtime in wanted] == [1, 1, 32]
 
 
+def test_answers_that_do_not_depend_on_neighbours_are_measured_in_batches(jobs):
+    """Static INT8 and 4-bit weights; not dynamic INT8, also not beside 4-bit embeddings, nor bfloat16, of which nobody says so."""
+    schemes = {
+        "static": {"scheme": "int8_static", "backend": "onnxruntime"},
+        "four": {"scheme": "int4", "backend": "onnxruntime"},
+        "eight": {"scheme": "int4", "backend": "onnxruntime", "linear": 8},
+        "half": {"scheme": "bf16", "backend": "torch"},
+    }
+    changes = {f"quantize.{name}": scheme for name, scheme in schemes.items()}
+    plan = jobs({**changes, **{f"cells.{name}": f"{KD}/quantize-{name}" for name in schemes}})
+    found = {
+        name: plan.measure_quality.spec(at(chain=f"{KD}/quantize-{name}", runtime=scheme["backend"]))["batch_size"]
+        for name, scheme in schemes.items()
+    }
+    assert found == {"static": 32, "four": 32, "eight": 1, "half": 1}
+
+
+def test_what_pytorch_answers_does_not_depend_on_how_onnx_runtime_quantizes(jobs):
+    plan = jobs()
+    covered = plan.measure_quality.covered(at(chain=TORCH, runtime="torch"))
+    assert "edgemin.methods.schemes.int8_dynamic.in_torch" in covered
+    assert not [name for name in covered if name.endswith("in_onnxruntime") or name == "edgemin.methods.quantize.dynamic"]
+
+
 def test_a_kind_of_task_is_told_where_it_does_not_follow_from_the_metric(jobs):
     """What a cache holds depends on the kind alone."""
     said, left_out = specs(jobs({**MORE, "tasks.snippets.kind": "classification"})), specs(jobs(MORE))

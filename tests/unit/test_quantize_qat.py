@@ -93,7 +93,35 @@ def test_the_integer_graph_computes_what_the_fake_quantized_model_does(tiny, fam
     rounding = float((expected - plain).abs().max())
     assert rounding > 1e-3
     for answered in answers(tmp_path, arrays).values():
-        assert np.abs(answered - expected.numpy()).max() < max(0.5 * rounding, 0.02)  # the graph's head is INT8 too
+        assert np.abs(answered - expected.numpy()).max() < max(0.5 * rounding, 0.02)  # a value between two codes goes either way
+
+
+def test_the_head_is_shipped_as_it_was_trained(tiny, tmp_path):
+    """Not rounded in training, nor in the graph: in what a model without other rounding answers, nothing is left of INT8."""
+    model = tiny().eval()
+    everything = ["bert.encoder"]
+    static = Int8Static(scheme="int8_static", backend="onnxruntime", embeddings=False, skip=everything)
+    found = input_ranges(model, batches(model), static)
+    fake = FakeQuant(model, variant(skip=everything), found).eval()
+    assert fake.ranges() == {}
+    inputs = random_inputs(model, 3, 9, seed=5)
+    with torch.no_grad():
+        expected = model(**inputs).logits.numpy()
+    fake.remove()
+    export(copy.deepcopy(model), tmp_path / "float.onnx")
+    quantize_graph(tmp_path / "float.onnx", tmp_path / "model.onnx", static, found)
+    write_provenance(tmp_path, spec={})
+    for answered in answers(tmp_path, {name: values.numpy() for name, values in inputs.items()}).values():
+        assert np.abs(answered - expected).max() < 1e-5
+
+
+def test_training_rounds_to_a_reduced_range_as_the_graph_does():
+    weight = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    codes, scale = weight_parameters(weight.numpy().T, True, reduce_range=True)
+    assert np.abs(codes).max() == 64
+    torch.testing.assert_close(
+        fake_quant_weight(weight, True, reduce_range=True), torch.from_numpy((codes * scale).T), rtol=0, atol=1e-6
+    )
 
 
 def test_ranges_follow_what_is_seen_and_padding_does_not_count(tiny):

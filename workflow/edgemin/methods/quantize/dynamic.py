@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any
 
 
-def quantize_model(model: Any, target: Path, operators: list[str], per_channel: bool, skipped: Sequence[str] = ()) -> None:
-    """Quantize every node of these operators that reads a constant matrix, but not those named in `skipped`."""
+def quantize_model(
+    model: Any, target: Path, operators: list[str], per_channel: bool, skipped: Sequence[str] = (), reduce_range: bool = False
+) -> None:
+    """Quantize every node of these operators that reads a constant matrix, but not those named in `skipped`.
+
+    reduce_range: weights of matrix products in [-64, 64], not [-127, 127]; embedding tables keep all 8 bits.
+    """
     from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -25,6 +30,7 @@ def quantize_model(model: Any, target: Path, operators: list[str], per_channel: 
             nodes_to_exclude=[*skipped, *(f"{name}_MatMul" for name in skipped)],  # what it makes of a Gemm before
             weight_type=QuantType.QInt8,
             per_channel=per_channel,
+            reduce_range=reduce_range,
             extra_options={"DefaultTensorType": TensorProto.FLOAT},  # of outputs of operators that onnx knows nothing about
         )
 

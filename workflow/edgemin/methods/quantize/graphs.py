@@ -121,9 +121,23 @@ def _constants(model: Any, op: str, position: int) -> Iterator[Constant]:
             yield Constant(node, name, numpy_helper.to_array(tensors[name]))
 
 
-def replace(model: Any, old: Constant, nodes: Sequence[Any], tensors: Sequence[Any]) -> None:
-    """Replace the constant's node by `nodes`. Add `tensors`; remove the constant's matrix unless another node reads it."""
-    before = list(model.graph.node)
+def bias_of(model: Any, layer: Constant) -> tuple[list[str], list[str], list[Any]]:
+    """What a linear layer adds to its product: the name of the bias (out,), of the sum, and the node of the sum; without a bias nothing,
+    the name of the product, and nothing."""
+    product, width = layer.node.output[0], layer.values.shape[1]
+    readers = [node for node in model.graph.node if product in node.input]
+    if len(readers) == 1 and readers[0].op_type == "Add":
+        shapes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
+        others = [name for name in readers[0].input if shapes.get(name) == [width]]
+        if others:
+            return others, list(readers[0].output), readers
+    return [], [product], []
+
+
+def replace(model: Any, old: Constant, nodes: Sequence[Any], tensors: Sequence[Any], without: Sequence[Any] = ()) -> None:
+    """Replace the constant's node by `nodes`, remove the nodes `without`. Add `tensors`; remove the constant's matrix unless another node
+    reads it."""
+    before = [node for node in model.graph.node if not any(node is one or node == one for one in without)]
     position = next(index for index, node in enumerate(before) if node is old.node or node == old.node)
     _put(model, [*before[:position], *nodes, *before[position + 1 :]])
     present = {tensor.name for tensor in model.graph.initializer}

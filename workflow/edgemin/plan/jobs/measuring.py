@@ -11,6 +11,8 @@ from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import Chain
 
+_BATCH = 32
+
 
 class Measuring(Job):
     """A measurement of a chain in a runtime."""
@@ -25,6 +27,12 @@ class Measuring(Job):
             return (runtime,)
         scheme = (registry.SCHEMES.module(self.study.variant(chain).scheme),) if chain.quantized else ()
         return runtime, *scheme, *self.plan.families_of(chain)
+
+    def without(self, at: Any) -> tuple[str, ...]:
+        """Modules of the chain's scheme that only make models, for other runtimes."""
+        chain = Chain.parse(at.chain)
+        scheme = registry.SCHEMES.module(self.study.variant(chain).scheme) if chain.quantized else ""
+        return tuple(f"{scheme}.in_{name}" for name in registry.RUNTIMES.names() if name != at.runtime) if scheme else ()
 
     def judging(self, at: Any) -> tuple[str, ...]:
         kind = self.kind(at.task)
@@ -47,8 +55,12 @@ class MeasureQuality(Measuring):
         return {"model": self.model(at), **{split: self.plan.tokens(at.task, chain, split) for split in ("validation", "test")}}
 
     def about(self, at: Any) -> dict[str, Any]:
-        batch = 1 if Chain.parse(at.chain).quantized else 32
-        return {**self.judged(at.task), "batch_size": batch, "threads": self.study.threads.inference}
+        return {**self.judged(at.task), "batch_size": self._batch_size(at), "threads": self.study.threads.inference}
+
+    def _batch_size(self, at: Any) -> int:
+        """1 where an answer could depend on its neighbours: in a quantized chain, unless its scheme declares `batch_invariant`."""
+        chain = Chain.parse(at.chain)
+        return _BATCH if not chain.quantized or getattr(self.study.variant(chain), "batch_invariant", False) else 1
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return *self.running(at), *self.judging(at)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import model_validator
 
 from edgemin.core.errors import EdgeminError
-from edgemin.study.base import refuses
+from edgemin.study.base import AsBefore, refuses
 from edgemin.study.quantizing import Quantizing
 from edgemin.study.structure import Shape
 
@@ -31,9 +31,20 @@ class Int4(Quantizing):
     """Bits of embedding tables, with the same meaning."""
     block_size: Literal[16, 32, 64, 128] = 32
     """Neighbours that share a scale."""
+    reduce_range: Annotated[bool, AsBefore(False)] = False
+    """7 bits in place of 8 in linear layers, as in `int8_dynamic`; only with `linear: 8`."""
+
+    @property
+    def batch_invariant(self) -> bool:
+        """Not with `linear: 8`, whose ranges span the batch. The 4-bit kernel rounds activations in blocks within a token."""
+        return self.linear != 8
 
     @model_validator(mode="after")
     def _has_four_bits(self) -> Int4:
+        if self.reduce_range and self.linear != 8:
+            raise ValueError(
+                f"reduce_range: linear layers of {self.linear} bits have no range to reduce; drop the key or set linear: 8"
+            )
         if 4 not in (self.linear, self.embeddings):
             raise ValueError("neither linear nor embeddings has 4 bits; set one of them to 4, or use scheme: int8_dynamic")
         return self

@@ -53,7 +53,7 @@ def quantize(source: Path, target: Path, config: Int4) -> None:
     contrib(model)
     rest = [op for op, bits in (("MatMul", config.linear), ("Gemm", config.linear), ("Gather", config.embeddings)) if bits == 8]
     if rest:
-        quantize_model(model, target, rest, per_channel=True)
+        quantize_model(model, target, rest, per_channel=True, reduce_range=config.reduce_range)
     else:
         onnx.save(model, target)
 

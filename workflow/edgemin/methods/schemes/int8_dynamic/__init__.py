@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import model_validator
 
+from edgemin.study.base import AsBefore
 from edgemin.study.quantizing import Quantizing
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Int8Dynamic(Quantizing):
     skip: list[str] = []
     """`onnxruntime`: modules whose linear layers stay in fp32, by name or by what it ends in or has inside, such as `layer.5.output`. A name
     that is no linear layer, nor holds one, is an error."""
+    reduce_range: Annotated[bool, AsBefore(False)] = False
+    """`onnxruntime`: weights of 7 bits. With 8 bits, processors with AVX2 or AVX-512 but without VNNI saturate sums of two products,
+    so answers differ between processors; with 7 bits all give the same integers."""
 
     @model_validator(mode="after")
     def _torch_keeps_embeddings(self) -> Int8Dynamic:
@@ -35,6 +39,10 @@ class Int8Dynamic(Quantizing):
             )
         if self.backend == "torch" and self.skip:
             raise ValueError("skip: only for backend: onnxruntime; drop the key")
+        if self.backend == "torch" and self.reduce_range:
+            raise ValueError(
+                "reduce_range: torch.ao reduces activations to 7 bits by itself; drop the key or use backend: onnxruntime"
+            )
         return self
 
     def quantize(self, given: QuantizeInputs) -> None:

@@ -23,4 +23,4 @@ def quantize(source: Path, target: Path, config: Int8Dynamic) -> None:
     """
     model = read_graph(source)
     operators = ["MatMul", "Gemm", *(["Gather"] if config.embeddings is not False else [])]
-    quantize_model(model, target, operators, config.per_channel, skipped(model, config.skip))
+    quantize_model(model, target, operators, config.per_channel, skipped(model, config.skip), config.reduce_range)

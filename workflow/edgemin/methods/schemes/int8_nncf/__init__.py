@@ -22,6 +22,11 @@ class Int8Nncf(Quantizing):
     sentences: Annotated[int, Field(ge=8)] = 300
     """Number of training sentences to read. If there are fewer, all are read, with a line in the log. 300 is NNCF's own default."""
 
+    @property
+    def batch_invariant(self) -> bool:
+        """All scales are fixed ahead."""
+        return True
+
     def quantize(self, given: QuantizeInputs) -> None:
         from . import in_openvino
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from edgemin.study.base import Name
+from edgemin.study.base import AsBefore, Name
 from edgemin.study.phases import Phase
 from edgemin.study.quantizing import Quantizing
 from edgemin.study.term import Term
@@ -23,7 +23,7 @@ class FakeQuantTerm(Term):
 
 class Int8Qat(Quantizing):
     """Quantization-aware training: the parent trains on with weights and activations rounded as in INT8. The gradient ignores
-    the rounding (Zafrir et al. 2019, arXiv 1910.06188). The result is written as static INT8."""
+    the rounding (Zafrir et al. 2019, arXiv 1910.06188). The result is written as static INT8, with the head in fp32 as trained."""
 
     trains: ClassVar[bool] = True
     scheme: Literal["int8_qat"]
@@ -47,6 +47,13 @@ class Int8Qat(Quantizing):
     """Quantize the embedding tables too."""
     skip: list[str] = []
     """Modules whose linear layers stay in fp32, as in `int8_dynamic`."""
+    reduce_range: Annotated[bool, AsBefore(False)] = False
+    """Weights of 7 bits, in training and in the result, as in `int8_dynamic`."""
+
+    @property
+    def batch_invariant(self) -> bool:
+        """The result is static INT8."""
+        return True
 
     @property
     def phases(self) -> list[Phase]:

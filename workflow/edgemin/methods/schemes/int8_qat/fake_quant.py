@@ -1,7 +1,9 @@
 """INT8 rounding inside the training loop. The gradient ignores the rounding (straight-through estimator).
 
 x -> (clip(round(x / s) + z, 0, 255) - z) s        what a linear layer reads, s and z from a range
-w -> round(w / s) s,  s = max|w| / 127             its weights, per output channel or per matrix
+w -> round(w / s) s,  s = max|w| / 127 (or 64)     its weights, per output channel or per matrix
+
+The classifier's head is not rounded: it is shipped in floats.
 """
 
 from __future__ import annotations
@@ -16,15 +18,16 @@ from torch import nn
 from edgemin.encoders.blocks import Classifier
 from edgemin.methods.quantize.ranges import Range
 from edgemin.methods.schemes.int8_qat import Int8Qat
+from edgemin.methods.schemes.int8_static.in_onnxruntime import FULL, REDUCED
 from edgemin.study.family import family_of
 from edgemin.study.linear_layers import skips
 from edgemin.training.gradients import scaled, straight_through_round
 
 
-def fake_quant_weight(weight: torch.Tensor, per_channel: bool) -> torch.Tensor:
-    """(out, in) as int8 holds it; the gradient passes as it is."""
+def fake_quant_weight(weight: torch.Tensor, per_channel: bool, reduce_range: bool = False) -> torch.Tensor:
+    """(out, in) as int8 holds it, or 7 bits of it; the gradient passes as it is."""
     scale = weight.detach().abs().amax(1, keepdim=True) if per_channel else weight.detach().abs().amax()
-    scale = torch.where(scale == 0, torch.ones_like(scale), scale / 127)
+    scale = torch.where(scale == 0, torch.ones_like(scale), scale / (REDUCED if reduce_range else FULL))
     return straight_through_round(weight / scale) * scale
 
 
@@ -48,7 +51,7 @@ class FakeQuant(nn.Module):
         super().__init__()
         self.config = config
         base = family_of(student.config).base
-        self._modules_of: dict[str, Any] = {  # all but the head, which reads one token a sentence
+        self._modules_of: dict[str, Any] = {  # all but the head
             name: module
             for name, module in student.named_modules()
             if isinstance(module, nn.Linear) and name.startswith(f"{base}.") and ".pooler." not in name
@@ -74,7 +77,7 @@ class FakeQuant(nn.Module):
             low, high = scaled(self.ends[number], self.scale)
             with torch.autocast(x.device.type, enabled=False):  # bf16 has fewer steps than INT8
                 rounded = fake_quant_activation(x.float(), low, high)
-                weight = fake_quant_weight(module.weight.float(), self.config.per_channel)
+                weight = fake_quant_weight(module.weight.float(), self.config.per_channel, self.config.reduce_range)
             return F.linear(rounded, weight, module.bias)
 
         return forward

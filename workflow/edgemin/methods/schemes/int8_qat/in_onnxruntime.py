@@ -39,6 +39,7 @@ def quantize_aware(variant: Int8Qat, given: QuantizeInputs) -> None:
         per_channel=variant.per_channel,
         embeddings=variant.embeddings,
         skip=variant.skip,
+        reduce_range=variant.reduce_range,
     )
     model = checkpoint.load(parent)
     check_skip(variant.skip, [name for name, module in model.named_modules() if isinstance(module, nn.Linear)])

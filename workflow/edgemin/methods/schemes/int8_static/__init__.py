@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from edgemin.study.base import AsBefore
 from edgemin.study.quantizing import Quantizing
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Int8Static(Quantizing):
-    """Static INT8: activation ranges are fixed ahead too, by calibration on sentences of the training split."""
+    """Static INT8: activation ranges are fixed ahead too, by calibration on sentences of the training split. The classifier's head
+    stays in fp32."""
 
     reads_data: ClassVar[bool] = True
     scheme: Literal["int8_static"]
@@ -32,6 +34,13 @@ class Int8Static(Quantizing):
     """Quantize the embedding tables too."""
     skip: list[str] = []
     """Modules whose linear layers stay in fp32, as in `int8_dynamic`."""
+    reduce_range: Annotated[bool, AsBefore(False)] = False
+    """Weights of 7 bits, as in `int8_dynamic`."""
+
+    @property
+    def batch_invariant(self) -> bool:
+        """All scales are fixed ahead."""
+        return True
 
     def quantize(self, given: QuantizeInputs) -> None:
         from . import in_onnxruntime
