@@ -131,6 +131,14 @@ def test_an_import_counts_if_the_program_uses_it() -> None:
     assert written(f"import m\n{plain}") != written(plain)
 
 
+def test_an_attribute_that_only_refuses_does_not_count() -> None:
+    """Nor does what is imported for it; one like it without the mark does."""
+    plain = "class A:\n    size = 1\n"
+    marked = f"from typing import Annotated, ClassVar\nfrom edgemin.study.base import refuses\n{plain}"
+    assert written(f"{marked}    fits: ClassVar[Annotated[bool, refuses]] = True\n") == written(plain)
+    assert written(f"{marked}    fits: ClassVar[Annotated[bool, other]] = True\n") != written(plain)
+
+
 def test_1_and_true_and_1_0_are_three_values() -> None:
     assert len({written(f"x = {value}") for value in ("1", "True", "1.0", "'1'", "b'1'")}) == 5
 

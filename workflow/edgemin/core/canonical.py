@@ -1,6 +1,7 @@
 """A syntax tree as text, without prose: the same under every supported Python, and for every layout of the same program.
 
-Comments, docstrings, annotations, texts of exceptions, log lines, keys and checks of settings are left out, and imports that only these use.
+Comments, docstrings, annotations, texts of exceptions, log lines, keys and checks of settings, and attributes that only refuse are left
+out, and imports that only these use.
 """
 
 from __future__ import annotations
@@ -120,8 +121,17 @@ def _fields(node: ast.AST, left: _LeftOut) -> Iterator[tuple[str, Any]]:
 
 
 def _is_left_out(statement: ast.stmt, left: _LeftOut) -> bool:
-    """Whether it imports nothing but what prose uses."""
-    return isinstance(statement, ast.Import | ast.ImportFrom) and all(_bound(one) in left.imports for one in statement.names)
+    """Whether it imports nothing but what prose uses, or is an attribute that only refuses."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return all(_bound(one) in left.imports for one in statement.names)
+    return _only_refuses(statement)
+
+
+def _only_refuses(statement: ast.stmt) -> bool:
+    """Whether it is an attribute of the type `ClassVar[Annotated[..., refuses]]`."""
+    return isinstance(statement, ast.AnnAssign) and any(
+        isinstance(node, ast.Name) and node.id == "refuses" for node in ast.walk(statement.annotation)
+    )
 
 
 def _bound(alias: ast.alias) -> str:

@@ -8,6 +8,7 @@ that have the thing itself as a root. It does not cover
 - comments, docstrings, annotations, texts of exceptions, log lines, and imports for these alone: they change no result (`core.canonical`);
 - keys of settings (fields of `Strict` models): their values are in the spec of the job, which Snakemake compares;
 - checks of settings (`model_validator(mode="after")`, `@refuses`): they raise or change nothing;
+- attributes that only checks read (`ClassVar[Annotated[bool, refuses]]`): likewise;
 - the modules of `EXEMPT`, each with its reason.
 """
 

@@ -42,7 +42,8 @@ class AsBefore:
 
 
 def refuses(method: F) -> F:
-    """Mark a method of settings that only raises: it changes no result, so no digest covers it (see `core.code_digest`)."""
+    """Mark a method of settings that only raises, or in an annotation an attribute that only such methods read: it changes no result, so no
+    digest covers it (see `core.code_digest`)."""
     return method
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from edgemin.core.errors import EdgeminError
 from edgemin.study import registry
+from edgemin.study.base import refuses
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,8 @@ class Criterion:
     """Structures that it can rank: of `heads`, `ffn`, `weights`, `width`."""
     reads_data: ClassVar[bool] = False
     """Whether it looks at training sentences."""
+    comparable: ClassVar[Annotated[bool, refuses]] = False
+    """Whether a score estimates the change of the loss without the unit, so that heads and neurons can be weighed against each other."""
     slow: ClassVar[bool] = False
     """Whether it takes a pass for every unit, so that sweeps leave it out where units are many."""
     color: ClassVar[str] = "#56B4E9"

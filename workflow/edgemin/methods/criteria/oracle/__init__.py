@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from edgemin.study.base import refuses
 from edgemin.study.criterion import Criterion
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class Oracle(Criterion):
     name = "oracle"
     description = "the rise of the loss without the unit, one pass for each"
     reads_data = True
+    comparable: ClassVar[Annotated[bool, refuses]] = True
     slow = True
     color = "#000000"
     marker = "*"

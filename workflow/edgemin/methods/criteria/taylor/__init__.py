@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from edgemin.study.base import refuses
 from edgemin.study.criterion import Criterion
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class Taylor(Criterion):
     name = "taylor"
     description = "the first-order change of the loss"
     reads_data = True
+    comparable: ClassVar[Annotated[bool, refuses]] = True
     color = "#009E73"
     marker = "^"
 
