@@ -13,6 +13,7 @@ from edgemin.plan.plan import Plan
 from edgemin.study.chains import Chain
 from edgemin.study.runtime import CHECKPOINT
 from edgemin.study.task import SPLITS
+from edgemin.study.timed import Timed
 
 KD, PRUNED = "teacher/distill-minilmv2", "teacher/distill-minilmv2/prune-heads25"
 ORT, TORCH = f"{PRUNED}/quantize-int8_dynamic_ort", f"{PRUNED}/quantize-int8_dynamic_torch"
@@ -35,9 +36,15 @@ def job_of(jobs: Jobs, chain: str) -> tuple[Any, At]:
         return jobs.train_teacher, at()
     where = at(parent=str(parsed.parent), variant=parsed.last.variant)
     if not parsed.quantized:
-        return {"distill": jobs.distill_student, "prune": jobs.prune_structured}[parsed.last.stage], where
+        pruning = jobs.prune_to_time if is_timed(jobs, parsed) else jobs.prune_structured
+        return {"distill": jobs.distill_student, "prune": pruning}[parsed.last.stage], where
     variant = jobs.train_teacher.study.variant(parsed)
     return (jobs.quantize_aware if variant.trains else jobs.quantize_model)[variant.backend], where
+
+
+def is_timed(jobs: Jobs, chain: Chain) -> bool:
+    """Whether the last link is a cut to a time."""
+    return chain.last is not None and isinstance(jobs.train_teacher.study.variant(chain), Timed)
 
 
 def every_job(plan: Plan) -> Iterator[tuple[Job, At]]:
@@ -77,6 +84,10 @@ def _of_chains(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:
     for chain in chains.values():
         job, where = job_of(jobs, str(chain))
         yield job, {name: value for name, value in vars(where).items() if name in ("parent", "variant")}
+        if is_timed(jobs, chain):
+            target, sized = plan.study.variant(chain).target, plan.sized_as(chain)
+            shapes = {"runtime": target.runtime, "form": target.form, "tokens": str(target.tokens)}
+            yield jobs.time_shapes, {"parent": str(sized), **shapes}
         if not chain.quantized:
             yield jobs.export_onnx, {"parent": str(chain)}
         for need in plan.needs(chain) if chain.links and plan.trains(chain) else ():

@@ -47,7 +47,7 @@ def noted(finished: Copy) -> dict[str, list[dict[str, Any]]]:
 
 def test_every_kind_of_job_of_the_study_has_run(noted: dict[str, list[dict[str, Any]]]) -> None:
     """All that smoke has no use for is named here."""
-    unused = {"download_source", "cut_tokenizer", "table_subsets"}
+    unused = {"download_source", "cut_tokenizer", "table_subsets", "time_shapes", "prune_to_time"}
     unused |= {rule for rule in JOBS if rule.startswith("quantize_") and ("openvino" in rule or rule == "quantize_aware_torch")}
     assert set(JOBS) - set(noted) == unused
 

@@ -83,6 +83,29 @@ rule measure_round:
         "../scripts/measure_round.py"
 
 
+rule time_shapes:
+    """How long attention and FFN take by their heads and neurons: results/{study}/shapes/. Runs alone, as rounds do."""
+    input:
+        unpack(JOBS.time_shapes.inputs),
+    output:
+        JOBS.time_shapes.outputs,
+    log:
+        JOBS.time_shapes.log,
+    benchmark:
+        JOBS.time_shapes.benchmark
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: workflow.cores if workflow.local_exec else STUDY.threads.inference
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        slurm_extra="--exclusive",
+    params:
+        spec=JOBS.time_shapes.spec,
+    script:
+        "../scripts/time_shapes.py"
+
+
 rule measure_latency:
     """The rounds of a cell, pooled."""
     input:

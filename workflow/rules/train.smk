@@ -99,6 +99,32 @@ rule prune_structured:
         "../scripts/prune_structured.py"
 
 
+rule prune_to_time:
+    """results/{study}/models/{task}/seed{seed}/{parent}/prune-{variant}/, where the variant names a time."""
+    input:
+        unpack(JOBS.prune_to_time.inputs),
+    output:
+        JOBS.prune_to_time.outputs,
+    log:
+        JOBS.prune_to_time.log,
+    benchmark:
+        JOBS.prune_to_time.benchmark
+    wildcard_constraints:
+        **JOBS.prune_to_time.own_constraints(),
+    conda:
+        ENVIRONMENT
+    threads: STUDY.threads.training
+    resources:
+        mem_mb=8000,
+        runtime=1440,
+    params:
+        spec=JOBS.prune_to_time.spec,
+        scratch=PLAN.paths.scratch,
+        study=untracked_study,
+    script:
+        "../scripts/prune_to_time.py"
+
+
 rule sweep_pruning:
     """One score, many ratios, no recovery."""
     input:

@@ -18,6 +18,7 @@ from edgemin.plan.records import needed_of
 from edgemin.study import registry
 from edgemin.study.chains import Chain
 from edgemin.study.read import read_study
+from edgemin.study.timed import Timed
 
 STATES = ("running", "failed", "interrupted", "waiting", "done")
 
@@ -90,7 +91,7 @@ def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
                 continue
             at = {"task": task, "seed": seed}
             for chain in last.prefixes:
-                yield _model(jobs, plan, chain, at)
+                yield from _model(jobs, plan, chain, at)
             for runtime in plan.study.runtimes_of(last):
                 if registry.RUNTIMES[runtime].graph:
                     yield Step.of("export", jobs.export_onnx, **at, parent=plan.float_of(last))
@@ -108,14 +109,19 @@ def _latency(jobs: Jobs, plan: Plan, at: Mapping[str, Any]) -> Iterator[Step]:
     yield Step.of("latency", jobs.measure_latency, **at)
 
 
-def _model(jobs: Jobs, plan: Plan, chain: Chain, at: Mapping[str, Any]) -> Step:
-    if chain.last is None:
-        return Step.of("teacher", jobs.train_teacher, **at)
+def _model(jobs: Jobs, plan: Plan, chain: Chain, at: Mapping[str, Any]) -> Iterator[Step]:
+    if chain.last is None or chain.parent is None:
+        yield Step.of("teacher", jobs.train_teacher, **at)
+        return
     stage, variant = chain.last.stage, plan.study.variant(chain)
     job: Job = jobs.distill_student if stage == "distill" else jobs.prune_structured
     if stage == "quantize":
         job = (jobs.quantize_aware if variant.trains else jobs.quantize_model)[variant.backend]
-    return Step.of(stage, job, **at, parent=chain.parent, variant=chain.last.variant)
+    elif isinstance(variant, Timed):
+        job, target = jobs.prune_to_time, variant.target
+        shapes = {"runtime": target.runtime, "form": target.form, "tokens": target.tokens}
+        yield Step.of("shapes", jobs.time_shapes, **at, parent=plan.sized_as(chain.parent), **shapes)
+    yield Step.of(stage, job, **at, parent=chain.parent, variant=chain.last.variant)
 
 
 def report(plan: Plan, working: Path = Path()) -> str:

@@ -95,6 +95,10 @@ class Paths:
     def scan(self, task: str, seed: Seed, chain: Chain | str) -> str:
         return f"{self.root}/scans/{task}/seed{seed}/{chain}/int8.json"
 
+    def shapes(self, task: str, seed: Seed, chain: Chain | str, runtime: str, form: str, tokens: int | str) -> str:
+        """Times of shapes. form: `float` or `int8`."""
+        return f"{self.root}/shapes/{task}/seed{seed}/{chain}/{runtime}-{form}-{tokens}.json"
+
     def table(self, name: str, form: str = "csv") -> str:
         return f"{self.root}/tables/{name}.{form}"
 

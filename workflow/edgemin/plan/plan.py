@@ -22,6 +22,7 @@ from edgemin.study.sources import DataSource, ModelSource
 from edgemin.study.study import Study
 from edgemin.study.table import measured_of
 from edgemin.study.term import needs_of
+from edgemin.study.timed import Timed
 
 
 class Plan:
@@ -101,6 +102,13 @@ class Plan:
             assert parent.parent is not None
             parent = parent.parent
         return parent
+
+    def sized_as(self, chain: Chain) -> Chain:
+        """The chain whose shapes are timed for a cut of `chain` to a time: itself, or the model before several such cuts in a row, so that
+        they share the times."""
+        while chain.parent is not None and isinstance(self.study.variant(chain), Timed):
+            chain = chain.parent
+        return chain
 
     # -- encoders, tokenizers, families ------------------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ def constraints(plan: Plan) -> dict[str, str]:
         "texts": chains.one_of(texts_of(plan)),
         "transfer": chains.one_of(study.transfer),
         "elsewhere": chains.one_of({name for task in study.tasks.values() for name in task.out_of_domain}),
+        "form": "float|int8",
+        "tokens": r"\d+",
         "structure": "[a-z]+",
         "criterion": "[a-z][a-z0-9_]*",
     }

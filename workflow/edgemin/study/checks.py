@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgemin.core.errors import EdgeminError
 from edgemin.study import registry
 from edgemin.study.task import SPLITS, SignOf, Task
+from edgemin.study.timed import Timed
 from edgemin.study.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def problems(study: Study) -> list[str]:
     first = [*_repeated(study), *(problem for cell in study.cells for problem in _chain(study, cell))]
     if first:
         return first
-    parts = (_baselines, _measured_cells, _deployed, _page, _tables, _teacher, _transfer_names, _transfer_sets)
+    parts = (_baselines, _measured_cells, _deployed, _page, _tables, _teacher, _timed, _transfer_names, _transfer_sets)
     return [problem for part in parts for problem in part(study)]
 
 
@@ -96,6 +97,12 @@ def _tables(study: Study) -> Iterator[str]:
 def _teacher(study: Study) -> Iterator[str]:
     if study.teacher.training == "none" and study.teacher.source.random:
         yield "teacher.training: none, but a random source is not fine-tuned; give phases"
+
+
+def _timed(study: Study) -> Iterator[str]:
+    for name, variant in study.prune.items():
+        if isinstance(variant, Timed):
+            yield from (f"prune.{name}{problem}" for problem in variant.problems(study))
 
 
 def _transfer_names(study: Study) -> Iterator[str]:

@@ -26,6 +26,7 @@ from edgemin.study import (
     sources,
     tables,
     task,
+    timed,
     transfer,
 )
 from edgemin.study.base import Name
@@ -50,11 +51,11 @@ _LINKS = {
     "TeacherCache": "[cache](#teacher-cache)",
     "DataSource": "[data source](#sources-of-data)",
     "ModelSource": "[model source](#sources-of-models)",
-    "Phase": "[phase](#phases)",
-    "LabelPhase": "[phase](#phases)",
+    **dict.fromkeys(("Phase", "LabelPhase"), "[phase](#phases)"),
     "Splits": "[sizes](#splits)",
     "SignOf": "[`sign_of` rule](#labels-from-ratings)",
     "TestSet": "[test set](#test-sets-of-other-texts)",
+    "Target": "[target](#a-target-of-time)",
     "Augment": "[augmentation](#augmentation)",
 }
 """Where the model of a key is described."""
@@ -101,7 +102,7 @@ def _links() -> dict[str, str]:
 
 
 def _models() -> dict[str, type[BaseModel]]:
-    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, tables, task, transfer)
+    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, tables, task, timed, transfer)
     models: dict[str, type[BaseModel]] = {"Study": Study}
     for module in modules:
         models |= _models_in(vars(module))
@@ -245,9 +246,9 @@ def _schemes(_: str) -> str:
 
 
 def _criteria(_: str) -> str:
-    head = "| criterion | ranks | reads sentences | score |\n|---|---|---|---|"
+    head = "| criterion | ranks | reads sentences | heads and neurons compare | score |\n|---|---|---|---|---|"
     rows = [
-        f"| `{name}` | {', '.join(one.ranks)} | {'yes' if one.reads_data else ''} | {one.description} |"
+        f"| `{name}` | {', '.join(one.ranks)} | {'yes' if one.reads_data else ''} | {'yes' if one.comparable else ''} | {one.description} |"
         for name, one in registry.CRITERIA.all().items()
     ]
     return "\n".join([head, *rows])

@@ -35,6 +35,7 @@ from edgemin.plan.jobs.models import (
 )
 from edgemin.plan.jobs.record import jobs_of
 from edgemin.plan.jobs.report import CollectResults, DrawPlot, Report, WritePage, WriteStudy, WriteTable
+from edgemin.plan.jobs.timed import PruneToTime, TimeShapes
 from edgemin.plan.lineage import Lineage
 from edgemin.plan.plan import Plan
 from edgemin.plan.records import Records, needed_of
@@ -56,6 +57,8 @@ class Jobs:
         self.cache_teacher = CacheTeacher(plan)
         self.distill_student = DistillStudent(plan)
         self.prune_structured = PruneStructured(plan)
+        self.time_shapes = TimeShapes(plan)
+        self.prune_to_time = PruneToTime(plan)
         self.sweep_pruning = SweepPruning(plan)
         self.quantize_model = {name: QuantizeModel(plan, name) for name in registry.RUNTIMES.names()}
         self.quantize_aware = {name: QuantizeModel(plan, name, trains=True) for name in registry.RUNTIMES.names()}

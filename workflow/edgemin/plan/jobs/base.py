@@ -91,3 +91,10 @@ class Job:
     def kind(self, task: str) -> str:
         """Module of the kind of task."""
         return registry.KINDS.module(self.study.tasks[task].asks.name)
+
+
+def without_families(spec: Any) -> Any:
+    """A spec without what it says of families, which is no part of a result."""
+    if isinstance(spec, dict):
+        return {name: without_families(value) for name, value in spec.items() if name != "family"}
+    return [without_families(value) for value in spec] if isinstance(spec, list) else spec

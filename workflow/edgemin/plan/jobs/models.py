@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgemin.plan.jobs.base import Inputs, Job
+from edgemin.plan.jobs.base import Inputs, Job, without_families
 from edgemin.plan.paths import inside
 from edgemin.plan.plan import Plan
 from edgemin.study import registry
@@ -13,6 +13,7 @@ from edgemin.study.chains import Chain, one_of
 from edgemin.study.distilling import Distill, OwnSource
 from edgemin.study.pins import encoder_name, source_spec
 from edgemin.study.runtime import CHECKPOINT, GRAPH
+from edgemin.study.timed import Timed
 
 
 class Training(Job):
@@ -123,7 +124,7 @@ class Stage(Training):
         return {"variant": one_of(self.variants())}
 
     def about(self, at: Any) -> dict[str, Any]:
-        return {"variant": _without_families(spec_of(self.variant(at))), **self.training(at)}
+        return {"variant": without_families(spec_of(self.variant(at))), **self.training(at)}
 
     def teacher_files(self, at: Any) -> Inputs:
         """What a training reads: its parent, its texts, its teacher and the teacher's outputs for them."""
@@ -173,6 +174,10 @@ class PruneStructured(Stage):
     rule = "prune_structured"
     stage = "prune"
     place = "models/{task}/seed{seed}/{parent}/prune-{variant}"
+
+    def variants(self) -> list[str]:
+        """Those that are cut to a time have a job of their own."""
+        return [name for name, one in self.study.prune.items() if not isinstance(one, Timed)]
 
     @property
     def outputs(self) -> list[str]:
@@ -291,10 +296,3 @@ class SweepPruning(Training):
     def roots(self, at: Any) -> tuple[str, ...]:
         own = (registry.STRUCTURES.module(at.structure), registry.CRITERIA.module(at.criterion))
         return *own, *self.plan.families_of(Chain.parse(at.parent)), *self.judging(at.task)
-
-
-def _without_families(spec: Any) -> Any:
-    """A spec without what it says of families, which is no part of a result."""
-    if isinstance(spec, dict):
-        return {name: _without_families(value) for name, value in spec.items() if name != "family"}
-    return [_without_families(value) for value in spec] if isinstance(spec, list) else spec
