@@ -102,7 +102,7 @@ def test_rules_run_scripts_and_nothing_else():
     }
     assert set(rules) == {
         "Snakefile",
-        *(f"{name}.smk" for name in ("study", "data", "train", "quantize", "measure", "report", "record")),
+        *(f"{name}.smk" for name in ("study", "data", "baselines", "train", "quantize", "measure", "report", "record")),
     }
     for name, text in rules.items():
         assert not re.search(r"^\s*(shell|run|wrapper|notebook|cwl)\s*:|shell\(|subprocess|os\.system", text, re.MULTILINE), name
