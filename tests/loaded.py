@@ -31,7 +31,14 @@ CHECKING = set(modules_of("edgemin.plan.checks", "edgemin.plan.plan", "edgemin.s
 """Before a training its study is checked once more: that ends the job, or changes nothing."""
 REFUSING = {"edgemin.study.outputs"}
 """Imported by `study.foreign`, which no digest covers: it refuses a checkpoint, or changes nothing."""
-TRAINING = {"train_teacher", "distill_student", "prune_structured", "prune_to_time", "quantize_aware_onnxruntime"}
+TRAINING = {
+    "train_teacher",
+    "distill_student",
+    "distill_static",
+    "prune_structured",
+    "prune_to_time",
+    "quantize_aware_onnxruntime",
+}
 LOADED_UNUSED = {
     "cache_teacher": {"edgemin.data.kinds.classification.scores": "examples come with labels, of which a teacher is not asked"},
 }

@@ -35,6 +35,8 @@ def job_of(jobs: Jobs, chain: str) -> tuple[Any, At]:
     if parsed.last is None:
         return jobs.train_teacher, at()
     where = at(parent=str(parsed.parent), variant=parsed.last.variant)
+    if jobs.train_teacher.study.static(parsed) and not parsed.quantized:
+        return jobs.distill_static, where
     if not parsed.quantized:
         pruning = jobs.prune_to_time if is_timed(jobs, parsed) else jobs.prune_structured
         return {"distill": jobs.distill_student, "prune": pruning}[parsed.last.stage], where
@@ -88,7 +90,7 @@ def _of_chains(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:
             target, sized = plan.study.variant(chain).target, plan.sized_as(chain)
             shapes = {"runtime": target.runtime, "form": target.form, "tokens": str(target.tokens)}
             yield jobs.time_shapes, {"parent": str(sized), **shapes}
-        if not chain.quantized:
+        if not chain.quantized and not plan.study.static(chain):
             yield jobs.export_onnx, {"parent": str(chain)}
         for need in plan.needs(chain) if chain.links and plan.trains(chain) else ():
             told = {"parent": str(plan.teacher_of(chain)), "texts": plan.trained_on(chain), "need": need}

@@ -25,12 +25,13 @@ def test_the_paper_study_reads_the_hub_only_in_download_jobs(copy: Copy) -> None
 
 
 def test_a_shared_prefix_is_trained_once(copy: Copy) -> None:
-    """Five cells in two runtimes hang on one teacher, one student and one pruned student."""
+    """Five cells in two runtimes hang on one teacher, one student and one pruned student; a sixth on the teacher alone, and two baselines on none."""
     jobs = copy.dry().jobs
     assert (jobs["train_teacher"], jobs["distill_student"], jobs["prune_structured"]) == (1, 1, 1)
-    assert (jobs["quantize_model_onnxruntime"], jobs["quantize_model_torch"]) == (1, 1)
+    assert (jobs["quantize_model_onnxruntime"], jobs["quantize_model_torch"], jobs["distill_static"]) == (2, 1, 1)
+    assert (jobs["fit_baseline"], jobs["measure_baseline"], jobs["time_baseline"], jobs["pool_baseline"]) == (2, 2, 4, 2)
     assert jobs["cache_teacher"] == 2  # logits, and Q, K, V of the last layer
-    assert jobs["measure_latency"] == 3 * 2 + 2  # three float chains in two runtimes, two quantized ones in their own
+    assert jobs["measure_latency"] == 3 * 2 + 3  # three float chains in two runtimes, three quantized ones in their own
     assert jobs["measure_round"] == 2 * jobs["measure_latency"]
 
 

@@ -16,6 +16,7 @@ READ_BY_ALL = {
     "train_teacher",
     "cache_teacher",
     "distill_student",
+    "distill_static",
     "prune_structured",
     "quantize_aware_onnxruntime",
     "sweep_pruning",
@@ -52,6 +53,7 @@ EDITS: dict[str, tuple[str, tuple[str, str], set[str]]] = {
         {
             "train_teacher",
             "distill_student",
+            "distill_static",
             "prune_structured",
             "quantize_aware_onnxruntime",
             "sweep_pruning",
@@ -72,6 +74,7 @@ EDITS: dict[str, tuple[str, tuple[str, str], set[str]]] = {
     "the training loop": ("training/phase.py", ("", CODE), READ_BY_ALL - {"cache_teacher", "sweep_pruning"}),
     "the reader of data": ("data/reading.py", ("", CODE), {"prepare_data", "prepare_transfer", "prepare_out_of_domain"}),
     "the card of a bundle": ("deploy/card.py", ("", CODE), {"make_bundle"}),
+    "vectors of a static student": ("methods/static/vectors.py", ("", CODE), {"distill_static"}),
     "an adapter": ("../scripts/export_onnx.py", ("", CODE), {"export_onnx"}),
     "a command": ("cli/verify.py", ("", CODE), set()),
 }

@@ -11,6 +11,8 @@ rule export_onnx:
         JOBS.export_onnx.log,
     benchmark:
         JOBS.export_onnx.benchmark
+    wildcard_constraints:
+        **JOBS.export_onnx.own_constraints(),
     conda:
         ENVIRONMENT
     resources:

@@ -73,6 +73,32 @@ rule distill_student:
         "../scripts/distill_student.py"
 
 
+rule distill_static:
+    """A static student of the same place, with its graph."""
+    input:
+        unpack(JOBS.distill_static.inputs),
+    output:
+        JOBS.distill_static.outputs,
+    log:
+        JOBS.distill_static.log,
+    benchmark:
+        JOBS.distill_static.benchmark
+    wildcard_constraints:
+        **JOBS.distill_static.own_constraints(),
+    conda:
+        ENVIRONMENT
+    threads: STUDY.threads.training
+    resources:
+        mem_mb=6000,
+        runtime=720,
+    params:
+        spec=JOBS.distill_static.spec,
+        scratch=PLAN.paths.scratch,
+        study=untracked_study,
+    script:
+        "../scripts/distill_static.py"
+
+
 rule prune_structured:
     """results/{study}/models/{task}/seed{seed}/{parent}/prune-{variant}/"""
     input:

@@ -93,7 +93,7 @@ def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
             for chain in last.prefixes:
                 yield from _model(jobs, plan, chain, at)
             for runtime in plan.study.runtimes_of(last):
-                if registry.RUNTIMES[runtime].graph:
+                if registry.RUNTIMES[runtime].graph and not plan.study.static(last):  # static students bring theirs
                     yield Step.of("export", jobs.export_onnx, **at, parent=plan.float_of(last))
                 for kind in ("quality", "size"):
                     yield Step.of(kind, getattr(jobs, f"measure_{kind}"), **at, chain=last, runtime=runtime)
@@ -114,7 +114,9 @@ def _model(jobs: Jobs, plan: Plan, chain: Chain, at: Mapping[str, Any]) -> Itera
         yield Step.of("teacher", jobs.train_teacher, **at)
         return
     stage, variant = chain.last.stage, plan.study.variant(chain)
-    job: Job = jobs.distill_student if stage == "distill" else jobs.prune_structured
+    job: Job = jobs.prune_structured
+    if stage == "distill":
+        job = jobs.distill_static if plan.study.static(chain) else jobs.distill_student
     if stage == "quantize":
         job = (jobs.quantize_aware if variant.trains else jobs.quantize_model)[variant.backend]
     elif isinstance(variant, Timed):

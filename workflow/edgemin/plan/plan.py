@@ -19,6 +19,7 @@ from edgemin.study.distilling import Distill, OwnSource
 from edgemin.study.floor import NUMPY, chain_of
 from edgemin.study.pins import Pin, encoder_name, encoders_of, pins_of
 from edgemin.study.sources import DataSource, ModelSource
+from edgemin.study.static import NAME as STATIC
 from edgemin.study.study import Study
 from edgemin.study.table import measured_of
 from edgemin.study.term import needs_of
@@ -155,7 +156,9 @@ class Plan:
 
     def families_of(self, *chains: Chain) -> tuple[str, ...]:
         """The families of the chains' models."""
-        return self.families(self.source_of(chain) for chain in chains)
+        static = [chain for chain in chains if self.study.static(chain)]
+        found = self.families(self.source_of(chain) for chain in chains if chain not in static)
+        return (*found, registry.FAMILIES.module(STATIC)) if static else found
 
     # -- files -------------------------------------------------------------------------------------------------------
 

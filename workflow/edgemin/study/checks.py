@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgemin.core.errors import EdgeminError
-from edgemin.study import registry
+from edgemin.study import registry, static_checks
 from edgemin.study.task import SPLITS, SignOf, Task
 from edgemin.study.timed import Timed
 from edgemin.study.transfer import Transfer
@@ -23,7 +23,18 @@ def problems(study: Study) -> list[str]:
     first = [*_repeated(study), *(problem for cell in study.cells for problem in _chain(study, cell))]
     if first:
         return first
-    parts = (_baselines, _measured_cells, _deployed, _page, _tables, _teacher, _timed, _transfer_names, _transfer_sets)
+    parts = (
+        _baselines,
+        static_checks.problems,
+        _measured_cells,
+        _deployed,
+        _page,
+        _tables,
+        _teacher,
+        _timed,
+        _transfer_names,
+        _transfer_sets,
+    )
     return [problem for part in parts for problem in part(study)]
 
 

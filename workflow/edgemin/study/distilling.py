@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from edgemin.study.base import Name, Strict
 from edgemin.study.phases import LabelPhase, Phase
 from edgemin.study.sources import ModelSource
+from edgemin.study.static import StaticStudent
 
 LayerIndex = Annotated[int, Field(ge=0)]
 
@@ -49,7 +50,7 @@ class Distill(Strict):
 
     teacher: Literal["root", "parent"] = "root"
     """The teacher: the fine-tuned teacher, or the link before this one."""
-    student: Literal["parent"] | LayerSubset | OwnSource
+    student: Literal["parent"] | LayerSubset | OwnSource | StaticStudent
     """Initial weights of the student; `parent`: continue to train the parent."""
     transfer: Name | None = None
     """Train on this transfer set in place of the training split."""

@@ -19,6 +19,7 @@ from edgemin.study.distilling import Distill, OwnSource
 from edgemin.study.family import family_of, hidden_width, usable_positions
 from edgemin.study.linear_layers import check_skip, linear_layers
 from edgemin.study.pins import encoder_name
+from edgemin.study.static import Static, StaticStudent
 from edgemin.study.structure import Shape, Structure
 from edgemin.study.study import Study
 from edgemin.study.tokenizer_file import read_tokenizer, type_ids_of
@@ -145,6 +146,8 @@ def _after(variant: Any, chain: Chain, parent: Shape, origins: Mapping[str, Shap
 
 
 def _student(variant: Distill, parent: Shape, origins: Mapping[str, Shape], parent_name: str) -> Shape | None:
+    if isinstance(variant.student, StaticStudent):
+        return _static(variant.student.static, parent, parent_name)
     origin, name = parent, f"its parent '{parent_name}'"
     if isinstance(variant.student, OwnSource):
         name = encoder_name(variant.student.source)
@@ -160,3 +163,12 @@ def _student(variant: Distill, parent: Shape, origins: Mapping[str, Shape], pare
         )
     neurons = origin.neurons and tuple(origin.neurons[layer] for layer in wanted)
     return replace(origin, heads=tuple(origin.heads[layer] for layer in wanted), neurons=neurons)
+
+
+def _static(static: Static, parent: Shape, parent_name: str) -> Shape:
+    """The shape of a student without layers."""
+    if parent.hidden is not None and static.width > parent.hidden:
+        raise EdgeminError(
+            f".student.static.width: {static.width}, but the vectors of its parent '{parent_name}' have {parent.hidden} dimensions; lower it"
+        )
+    return replace(parent, heads=(), exact=True, neurons=(), hidden=static.width, embedding=static.width, config_heads=1)

@@ -24,6 +24,7 @@ from edgemin.study import (
     recommend,
     registry,
     sources,
+    static,
     tables,
     task,
     timed,
@@ -51,6 +52,7 @@ _LINKS = {
     "TeacherCache": "[cache](#teacher-cache)",
     "DataSource": "[data source](#sources-of-data)",
     "ModelSource": "[model source](#sources-of-models)",
+    "Static": "[static student](#static-students)",
     **dict.fromkeys(("Phase", "LabelPhase"), "[phase](#phases)"),
     "Splits": "[sizes](#splits)",
     "SignOf": "[`sign_of` rule](#labels-from-ratings)",
@@ -102,7 +104,7 @@ def _links() -> dict[str, str]:
 
 
 def _models() -> dict[str, type[BaseModel]]:
-    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, tables, task, timed, transfer)
+    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, static, tables, task, timed, transfer)
     models: dict[str, type[BaseModel]] = {"Study": Study}
     for module in modules:
         models |= _models_in(vars(module))
@@ -279,11 +281,8 @@ def _kinds(_: str) -> str:
 
 def _names(_: str) -> str:
     """Everything that the registry finds."""
-    head = "| | in | |\n|---|---|---|"
-    rows = [
-        f"| {group.plural} | `{group.path}/` | {', '.join(f'`{name}`' for name in group.names())} |" for group in registry.GROUPS
-    ]
-    return "\n".join([head, *rows])
+    rows = [f"| {one.plural} | `{one.path}/` | {', '.join(f'`{name}`' for name in one.names())} |" for one in registry.GROUPS]
+    return "\n".join(["| | in | |\n|---|---|---|", *rows])
 
 
 _WRITERS: dict[str, Callable[[str], str]] = {

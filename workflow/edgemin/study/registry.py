@@ -36,13 +36,15 @@ class Group:
     """One file each, not a folder."""
     halves: tuple[str, ...] = ()
     """The computing modules that each has; empty if they differ."""
+    unlisted: tuple[str, ...] = ()
+    """Those that a study does not choose by name: they are found, and `names` leaves them out."""
 
     def all(self) -> dict[str, Any]:
         """Name -> class of settings, or object; by name. Raises EdgeminError for a thing that is not whole."""
         return _all(self)
 
     def names(self) -> tuple[str, ...]:
-        return tuple(self.all())
+        return tuple(name for name in self.all() if name not in self.unlisted)
 
     def union(self, tag: Callable[[str], Any] | None = None) -> Any:
         """The type of a key that holds settings of any of them. tag: what annotates each, given its name."""
@@ -77,7 +79,9 @@ STRUCTURES = Group("structure", "structures", "edgemin.methods.structures", "edg
 CRITERIA = Group("criterion", "criteria", "edgemin.methods.criteria", "edgemin.study.criterion.Criterion", halves=("score",))
 SCHEMES = Group("scheme", "schemes", "edgemin.methods.schemes", "edgemin.study.quantizing.Quantizing", tag="scheme")
 RUNTIMES = Group("runtime", "runtimes", "edgemin.runtimes", "edgemin.study.runtime.Runtime", halves=("run", "stored"))
-FAMILIES = Group("family", "families", "edgemin.encoders.families", "edgemin.study.family.Family", halves=("blocks",))
+FAMILIES = Group(
+    "family", "families", "edgemin.encoders.families", "edgemin.study.family.Family", halves=("blocks",), unlisted=("static",)
+)
 KINDS = Group(
     "kind of task",
     "kinds of task",

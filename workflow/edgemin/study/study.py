@@ -17,6 +17,7 @@ from edgemin.study.distilling import Distill, Teacher
 from edgemin.study.floor import AnyBaseline
 from edgemin.study.measuring import Latency, LayerSensitivity, Sensitivity, TeacherCache, Threads
 from edgemin.study.recommend import Recommend
+from edgemin.study.static import StaticStudent
 from edgemin.study.table import BlockTable, RuntimeName
 from edgemin.study.tables import PageTable, Tables
 from edgemin.study.task import Task
@@ -139,9 +140,16 @@ class Study(Strict):
         """Every chain of every cell, prefixes included, each once, parents first."""
         return list(dict.fromkeys(prefix for cell in self.cells for prefix in self.chain(cell).prefixes))
 
+    def static(self, chain: Chain) -> bool:
+        """Whether a chain's model is a static student, perhaps quantized."""
+        found = [self.variant(link) for link in chain.prefixes if link.last is not None and link.last.stage == "distill"]
+        return bool(found) and isinstance(found[-1].student, StaticStudent)
+
     def runtimes_of(self, chain: Chain) -> list[str]:
-        """The runtimes in which a chain is measured."""
-        return [self.variant(chain).backend] if chain.quantized else list(self.runtimes)
+        """The runtimes in which a chain is measured: of a static student those that run graphs."""
+        if chain.quantized:
+            return [self.variant(chain).backend]
+        return [name for name in self.runtimes if registry.RUNTIMES[name].graph or not self.static(chain)]
 
     def blocks(self, table: str) -> dict[str, list[str]]:
         """Runtime -> cells of a table that has such blocks."""

@@ -16,6 +16,7 @@ from edgemin.plan.jobs.data import (
     PrepareTransfer,
     TokenizeTexts,
 )
+from edgemin.plan.jobs.graphs import DistillStatic, ExportOnnx
 from edgemin.plan.jobs.measuring import (
     MeasureLatency,
     MeasureOutOfDomain,
@@ -27,7 +28,6 @@ from edgemin.plan.jobs.measuring import (
 from edgemin.plan.jobs.models import (
     CacheTeacher,
     DistillStudent,
-    ExportOnnx,
     PruneStructured,
     QuantizeModel,
     SweepPruning,
@@ -56,6 +56,7 @@ class Jobs:
         self.train_teacher = TrainTeacher(plan)
         self.cache_teacher = CacheTeacher(plan)
         self.distill_student = DistillStudent(plan)
+        self.distill_static = DistillStatic(plan)
         self.prune_structured = PruneStructured(plan)
         self.time_shapes = TimeShapes(plan)
         self.prune_to_time = PruneToTime(plan)

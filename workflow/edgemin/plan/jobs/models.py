@@ -13,6 +13,7 @@ from edgemin.study.chains import Chain, one_of
 from edgemin.study.distilling import Distill, OwnSource
 from edgemin.study.pins import encoder_name, source_spec
 from edgemin.study.runtime import CHECKPOINT, GRAPH
+from edgemin.study.static import StaticStudent
 from edgemin.study.timed import Timed
 
 
@@ -158,6 +159,10 @@ class DistillStudent(Stage):
     def outputs(self) -> list[str]:
         return inside(f"{self.paths.root}/{self.place}", (*CHECKPOINT, "history.json"))
 
+    def variants(self) -> list[str]:
+        """But for static students, which have a job of their own."""
+        return [name for name, one in self.study.distill.items() if not isinstance(one.student, StaticStudent)]
+
     def inputs(self, at: Any) -> Inputs:
         variant: Distill = self.variant(at)
         own = variant.student.source if isinstance(variant.student, OwnSource) else None
@@ -248,23 +253,6 @@ class QuantizeModel(Stage):
         """Modules of its scheme for other runtimes."""
         scheme = registry.SCHEMES.module(self.variant(at).scheme)
         return tuple(f"{scheme}.in_{name}" for name in registry.RUNTIMES.names() if name != self.runtime.name)
-
-
-class ExportOnnx(Job):
-    """The ONNX graph beside every float checkpoint."""
-
-    rule = "export_onnx"
-    place = "models/{task}/seed{seed}/{parent}/export"
-
-    @property
-    def outputs(self) -> list[str]:
-        return inside(self.paths.model("{task}", "{seed}", "{parent}"), GRAPH)
-
-    def inputs(self, at: Any) -> Inputs:
-        return {"parent": self.paths.checkpoint(at.task, at.seed, at.parent)}
-
-    def roots(self, at: Any) -> tuple[str, ...]:
-        return self.plan.families_of(Chain.parse(at.parent))
 
 
 class SweepPruning(Training):

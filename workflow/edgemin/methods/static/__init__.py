@@ -1,0 +1,1 @@
+"""Static students: vectors out of a transformer, and how they are taught."""
