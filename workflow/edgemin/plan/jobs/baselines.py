@@ -111,6 +111,9 @@ class TimeBaseline(OfBaseline, MeasureRound):
     def settings(self, at: Any) -> tuple[str, ...]:
         return (self.settings_module(at),)
 
+    def without(self, at: Any) -> tuple[str, ...]:
+        return super().without(self._teacher(at))
+
     def _teacher(self, at: Any) -> Any:
         return SimpleNamespace(chain=str(Chain()), runtime=self.study.runtimes[0])
 
