@@ -87,3 +87,14 @@ def test_who_ends_the_launcher_ends_the_script(launch: Launch, tmp_path: Path) -
 def test_what_is_no_script_is_run_by_python(launch: Launch) -> None:
     process = launch("", "-c", "print(6 * 7)")
     assert process.communicate(timeout=60)[0] == "42\n"
+
+
+def test_who_ends_the_command_ends_what_it_runs(tmp_path: Path) -> None:
+    """As a time limit of CI does. What it runs ends in its own way, here with 7."""
+    inner = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); open('there', 'w').close(); time.sleep(600)"
+    outer = f"import sys; from edgemin.cli.preloaded.running import _ran; sys.exit(_ran([sys.executable, '-c', {inner!r}]))"
+    process = subprocess.Popen([sys.executable, "-c", outer], cwd=tmp_path)
+    while not (tmp_path / "there").exists():
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(timeout=60) == 7

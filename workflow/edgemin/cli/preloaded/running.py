@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,10 +22,24 @@ _SNAKEMAKE = "import sys; sys.executable = sys.argv.pop(1); from snakemake.cli i
 def snakemake(arguments: Sequence[str], shared: bool) -> int:
     """Run Snakemake here; its exit status. shared: whether jobs share a process."""
     if not shared:
-        return subprocess.run([sys.executable, "-m", "snakemake", *arguments], check=False).returncode
+        return _ran([sys.executable, "-m", "snakemake", *arguments])
     with _loaded() as place:
         python = shlex.join([sys.executable, "-I", "-S", str(LAUNCHER), place, sys.executable])
-        return subprocess.run([sys.executable, "-c", _SNAKEMAKE, python, *arguments], check=False).returncode
+        return _ran([sys.executable, "-c", _SNAKEMAKE, python, *arguments])
+
+
+def _ran(command: Sequence[str]) -> int:
+    """Run a command to its end. Who ends this process ends that one, which then takes leave of its jobs; so does Ctrl-C, which reaches both."""
+    with subprocess.Popen(command) as process:
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        try:
+            while True:
+                try:
+                    return process.wait()
+                except KeyboardInterrupt:
+                    continue
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
