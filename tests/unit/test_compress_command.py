@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -240,3 +242,22 @@ def test_a_run_that_stops_is_an_error(tmp_path, monkeypatch, capfd):
     with pytest.raises(EdgeminError, match=r"the run has stopped .*what is finished stays, and the same command goes on"):
         running.snakemake(ROOT, tmp_path, 2, {"x": 120.0})
     assert capfd.readouterr().out == "3 of 9 steps (33%) done\n3 of 9 jobs, about 2 min left\njob failed\n"
+
+
+def test_who_ends_the_command_ends_its_jobs(tmp_path):
+    """By a signal that only the command gets, as from a scheduler; Snakemake is interrupted and has time to end."""
+    child = "import time, pathlib\ntry:\n print('begun', flush=True)\n time.sleep(60)\nexcept KeyboardInterrupt:\n pathlib.Path('ended').touch()"
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom edgemin.compressing import running\n"
+        f"running.command = lambda *_: [sys.executable, '-c', {child!r}]\n"
+        "running.snakemake(Path('/'), Path(), 2, {})\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as ran:
+        assert ran.stdout is not None
+        assert ran.stdout.readline() == b"begun\n"
+        ran.terminate()
+        assert ran.wait(timeout=50) != 0
+    assert (tmp_path / "ended").is_file()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +37,14 @@ class Left:
         return waiting * (passed / done if done >= ENOUGH else 1.0) / 60
 
 
+class _Ended(KeyboardInterrupt):
+    """This process was asked to end, and Snakemake does not know."""
+
+
+def _end(*_: object) -> None:
+    raise _Ended
+
+
 def command(root: Path, folder: Path, cores: int, *targets: str) -> list[str]:
     """The call of Snakemake, from any folder."""
     found = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--snakefile", str(root / "Snakefile")]
@@ -58,13 +68,20 @@ def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float]
     )
     assert started.stdout is not None
     try:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _end)
         for line in started.stdout:
             print(line, end="", flush=True)
             if (steps := STEPS.match(line)) and steps[1] != steps[2]:
                 print(f"{steps[1]} of {steps[2]} jobs, about {max(1, round(left.minutes()))} min left", flush=True)
-    except KeyboardInterrupt:
-        started.wait()  # it was interrupted too, and ends its jobs
+    except KeyboardInterrupt as interruption:
+        if isinstance(interruption, _Ended):  # a terminal interrupts both
+            started.send_signal(signal.SIGINT)
+        started.wait()  # it ends its jobs
         raise
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if started.wait():
         raise EdgeminError(
             f"{folder}: the run has stopped (see the lines above); what is finished stays, and the same command goes on"
