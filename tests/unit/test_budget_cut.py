@@ -87,7 +87,7 @@ def test_no_other_choice_within_the_time_loses_less(parent, tokens, tmp_path):
 
 def test_a_floor_leaves_a_share_of_every_block(parent, tokens, tmp_path):
     """A quarter: one head and 8 neurons (the multiple above 6), 1 + 2 · 1.3 = 3.6 ms at the fastest."""
-    told = cut_into(tmp_path / "out", parent, tokens, 2.7, floor=0.25)["pruning"]
+    told = cut_into(tmp_path / "out", parent, tokens, 2.7, least=0.25)["pruning"]
     assert told["ms"]["fastest"] == pytest.approx(3.6)
     assert all(told["heads_kept"])
     assert min(told["neurons_kept"]) >= 8

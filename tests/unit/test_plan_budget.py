@@ -104,7 +104,7 @@ def test_criteria_that_compare_are_those_that_estimate_the_loss():
         ("criterion", "random", "prune.to2.criterion: scores of heads and neurons do not compare by 'random'"),
         ("criterion", "fisher", "prune.to2.criterion: Input should be 'michel', 'oracle' or 'taylor'; found 'fisher'"),
         ("multiple", 12, "prune.to2.multiple: Input should be 8, 16, 32 or 64; found '12'"),
-        ("floor", 1, "prune.to2.floor: Input should be less than 1; found '1'"),
+        ("least", 1, "prune.to2.least: Input should be less than 1; found '1'"),
         ("steps", 3, "prune.to2.steps: unknown key"),
         ("target", {"speedup": 2, "tokens": 64}, "prune.to2.target.tokens: 64, but task snippets reads at most 32 (max_length); lower it"),
     ],

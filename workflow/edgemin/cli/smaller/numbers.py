@@ -23,6 +23,8 @@ SHORT: Mapping[str, Callable[[Any], Any]] = {
     "iterations": lambda count: min(count, 2),
     "floor": lambda _: 1,  # a share of it may be all that a tiny layer has
     "relation_heads": lambda heads: heads if heads == "auto" else 4,  # as many as a tiny encoder has
+    "speedup": lambda speedup: min(speedup, 1.2),  # of a tiny model little but its blocks takes time, and all of it is noisy
+    "tokens": lambda count: min(count, 16),
     "mask_learning_rate": lambda _: 0.3,  # masks have a handful of updates to move in
 }
 """Key of any variant -> what becomes of its value."""

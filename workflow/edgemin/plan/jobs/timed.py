@@ -44,6 +44,10 @@ class TimeShapes(Job):
     def settings(self, at: Any) -> tuple[str, ...]:
         return self.plan.families_of(Chain())
 
+    def without(self, at: Any) -> tuple[str, ...]:
+        """Of the runtime what only sizes read."""
+        return (f"{registry.RUNTIMES.module(at.runtime)}.stored",)
+
 
 class PruneToTime(PruneStructured):
     """Stage 2, where what stays is chosen by its time."""

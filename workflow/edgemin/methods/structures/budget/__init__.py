@@ -34,7 +34,7 @@ class Budget(Timed):
     """Every layer keeps a multiple of so many neurons, for the kernels."""
     layers: Literal["free", "alike"] = "free"
     """`alike`: every layer keeps the same share of its heads and of its neurons, the largest within the time: the control without a choice among layers."""
-    floor: Annotated[float, Field(ge=0, lt=1)] = 0
+    least: Annotated[float, Field(ge=0, lt=1)] = 0
     """Share of its heads, and of its neurons, that every layer keeps at least; 0: a layer may lose all."""
 
     @field_validator("criterion", mode="before")

@@ -32,8 +32,8 @@ def cut_to_time(variant: Budget, given: PruneInputs, times: Times) -> Cut:
     A model that is within the time already loses at most units of no loss. Raises EdgeminError for a time below that of the fastest shape.
     """
     structure, budget = Structure.of(given.model.config), times.teacher / variant.target.speedup
-    heads = [counts(len(layer), variant.floor) for layer in structure.heads]
-    neurons = [counts(width, variant.floor, variant.multiple) for width in structure.intermediate]
+    heads = [counts(len(layer), variant.least) for layer in structure.heads]
+    neurons = [counts(width, variant.least, variant.multiple) for width in structure.intermediate]
     fastest = times.rest + sum(
         min(at(curve, number) for number in numbers)
         for layers, curve in ((heads, times.attention), (neurons, times.ffn))
