@@ -85,6 +85,18 @@ def test_the_mean_is_over_real_tokens():
     assert torch.allclose(model(ids, mask, token_type_ids=ids).logits[0], wanted, atol=1e-6)
 
 
+def test_dropout_is_of_whole_tokens():
+    """Of two tokens in training, each left out by half: the mean is 0, one row, the other or their sum (twice each half)."""
+    model = model_of()
+    model.dropout.p = 0.5
+    model.train()
+    rows, ids = model.embeddings.weight, torch.tensor([[3, 5]])
+    possible = [model.classifier(vector) for vector in (0 * rows[3], rows[3], rows[5], rows[3] + rows[5])]
+    for _ in range(20):
+        found = model(ids, torch.ones_like(ids)).logits[0]
+        assert min((found - one).abs().max() for one in possible) < 1e-6
+
+
 @pytest.mark.parametrize(("hidden", "classes"), [(0, 2), (3, 5)])
 def test_the_graph_computes_the_model(tmp_path, hidden, classes):
     assert export(model_of(hidden, classes), tmp_path / "model.onnx") < 1e-5

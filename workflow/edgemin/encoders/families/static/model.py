@@ -54,10 +54,10 @@ class StaticClassifier(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **others: Any) -> SequenceClassifierOutput:
         """input_ids, attention_mask: (B, L). logits: (B, K)."""
         mask = attention_mask[:, None].to(self.embeddings.weight.dtype)  # (B, 1, L)
-        pooled = (mask @ self.embeddings(input_ids) / mask.sum(-1, keepdim=True))[:, 0]
-        pooled = self.dropout(pooled)
+        kept = self.dropout(mask)  # whole tokens
+        pooled = (kept @ self.embeddings(input_ids) / mask.sum(-1, keepdim=True))[:, 0]
         if self.dense is not None:
-            pooled = self.dropout(nn.functional.gelu(self.dense(pooled)))
+            pooled = nn.functional.gelu(self.dense(pooled))
         return SequenceClassifierOutput(logits=self.classifier(pooled))
 
 
