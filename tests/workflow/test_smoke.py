@@ -182,7 +182,7 @@ def test_what_is_measured_again_does_not_differ(finished: Copy, tmp_path: Path) 
     )
     assert run.code == 0, run.output
     told = json.loads((tmp_path / "diff.json").read_text())
-    assert len(told["rows"]) == 8
+    assert len(told["rows"]) == 11  # two of baselines, the others as of cells and runtimes
     assert all(row["identical"] for row in told["rows"])
     assert told["changes"] == {"settings": [], "code": [], "lineage": None, "weights": [], "versions": [], "host": []}
 
@@ -225,7 +225,7 @@ def _change_latency(study: dict) -> None:
         (_change_ratio, PRUNE_AND_AFTER | MEASURE | REPORT),
         (_change_question, {"write_study", "page", "table_recommendation", "tables"}),
         (_add_cell, {"quantize_model_onnxruntime"} | MEASURE | REPORT - {"table_stagewise", "plot_stagewise"}),
-        (_change_latency, {"measure_round", "measure_latency"} | REPORT),
+        (_change_latency, {"measure_round", "measure_latency", "time_baseline", "pool_baseline"} | REPORT),
     ],
 )
 def test_a_change_re_runs_what_depends_on_it(finished: Copy, change: Callable[[dict], None], again: set[str]) -> None:

@@ -6,11 +6,9 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemin.compressing.folder import STUDY
-from edgemin.compressing.study_file import TASK
+from edgemin.compressing.folder import STUDY, TASK
 from edgemin.core.errors import EdgeminError
 from edgemin.plan.paths import Paths
-from edgemin.report.recommendation import chosen_cells
 
 WANTED = ("## Ship", "## No cell", "## What each reading", "## What relaxing")
 """Sections of the recommendation that are printed."""
@@ -39,6 +37,8 @@ class Answer:
 
 def chosen(folder: Path, study: str) -> str | None:
     """The recommended cell. Raises EdgeminError where the study recommends none at all."""
+    from edgemin.report.recommendation import chosen_cells
+
     file = folder / Paths(study).table("recommendation")
     if not file.is_file():
         raise EdgeminError(

@@ -15,7 +15,7 @@ import yaml
 
 from edgemin.compressing.answer import Answer, chosen
 from edgemin.compressing.answer import answer as answer_of
-from edgemin.compressing.folder import Folder, clone
+from edgemin.compressing.folder import TASK, Folder, clone
 from edgemin.compressing.request import BY, PREFER, Request, threads_of
 from edgemin.core.environment import settled
 from edgemin.core.errors import EdgeminError
@@ -128,7 +128,7 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
     _check(study_file.text_of(study_file.study_of(request, inputs, branches), []))
     rows = "{train} rows to train on, {validation} to choose on, {test} to report on".format(**inputs.rows)
     say(f"{request.data}: {rows}, about {inputs.tokens:.0f} tokens each; teacher: {inputs.teacher.title}")
-    paths, task = Paths(request.name), study_file.TASK
+    paths, task = Paths(request.name), TASK
     paces = measure(branches, inputs.tokens, threads_of(request))
     works = {
         branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not (folder.path / work.file).exists()]

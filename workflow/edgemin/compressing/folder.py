@@ -18,6 +18,8 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, whole_file, write_json
 
 STUDY, REQUEST, LOCK = "study.yaml", "request.json", ".compress.lock"
+TASK = "texts"
+"""Name of the one task of its study."""
 SAME = ("data", "text", "label", "model", "labels", "metric", "separator", "encoding", "out")
 """Options that cannot change within a folder. With others the study is written anew, and what is finished stays."""
 

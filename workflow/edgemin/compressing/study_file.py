@@ -9,11 +9,11 @@ import yaml
 
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.estimate import ROUNDS, SECONDS
+from edgemin.compressing.folder import TASK
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.request import Request, recommend, threads_of
 from edgemin.compressing.space import QUANTIZE, VOCABULARY, Branch, teacher_phases
 
-TASK = "texts"
 WIDTH = 130
 BLOCKS = ("tasks", "teacher", "distill", "prune", "quantize", "cells")
 """Keys with a line, or several, for each of what they name."""

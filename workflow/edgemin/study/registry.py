@@ -54,7 +54,7 @@ class Group:
     def __getitem__(self, name: str) -> Any:
         """Raises EdgeminError for a name that is not there, with those that are."""
         if name not in self.all():
-            raise EdgeminError(f"{self.what} '{name}' is unknown; known: {', '.join(self.all())}")
+            raise EdgeminError(f"{self.what} '{name}' is unknown; known: {', '.join(self.names())}")
         return self.all()[name]
 
     def module(self, name: str) -> str:
