@@ -28,7 +28,8 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
 
         def start(script: str, *arguments: str) -> subprocess.Popen[str]:
             file = tmp_path / "script.py"
-            file.write_text(script, encoding="utf-8")
+            if not file.exists() or file.read_text(encoding="utf-8") != script:  # another may be reading it
+                file.write_text(script, encoding="utf-8")
             words = [sys.executable, "-I", "-S", str(LAUNCHER), place, sys.executable, *(arguments or [str(file)])]
             return subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "ASKED": "yes"}, stdout=-1, stderr=-1, text=True)
 
