@@ -89,7 +89,7 @@ bench-runtimes: .venv-bench/ready ## INT8 of the default study's student here, i
 	$(BENCH_RUNTIMES)
 
 # Two at a time. What shares a finished study goes first, since it takes longest; a process that dies ends the run.
-test: .venv/ready-dev ## unit tests, dry runs of every study, the smoke study from first to last; a fifth of the generated cases
+test: .venv/ready-dev ## unit tests, dry runs of every study, the smoke study from first to last; a twentieth of the generated cases
 	.venv/bin/python -m pytest --numprocesses 2 --max-worker-restart 0 --dist loadscope --no-loadscope-reorder tests/workflow tests/unit
 
 long: .venv/ready-dev ## whole studies (every kind of job, worked examples, printed commands, own data, bundles), and all generated cases

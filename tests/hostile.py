@@ -15,12 +15,12 @@ from edgemin.core.errors import EdgeminError
 
 ALL_CASES = "EDGEMIN_ALL_CASES"
 """Environment variable: set by `make long`, which draws every case."""
-_SHARE = 1 if os.environ.get(ALL_CASES) else 5
+_SHARE = 1 if os.environ.get(ALL_CASES) else 20
 _LEAST = 10
 
 
 def cases(number: int) -> settings:
-    """So many cases of a test, the same on every machine; a fifth of them, but not less than ten, where not all are asked for."""
+    """So many cases of a test, the same on every machine; a twentieth of them, but not less than ten, where not all are asked for."""
     return settings(
         derandomize=True,
         database=None,
