@@ -23,7 +23,7 @@ class Static(Strict):
     """Vectors are weighted by a / (a + share of the token in the training texts), with this a; 0: all alike."""
     hidden: Annotated[int, Field(ge=0)] = 0
     """Width of the head's hidden layer; 0: a linear head."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of a text's tokens that are left out in training, others each time; a phase may say another."""
 
 
