@@ -332,6 +332,7 @@ def test_the_study_of_each_kind_is_one(kind, tmp_path):
     check_chains(Plan(study), "texts")
     assert len(study.cells) == sum(len(branch.cells) for branch in space(given))
     assert set(study.default_cells()) == set(study.cells)
+    assert set(study.baselines) == {"majority", "tfidf"}
     used = {str(link) for cell in study.cells for link in study.chain(cell).links}
     assert used == {f"{stage}-{name}" for stage, variants in study.variants().items() for name in variants}
     assert study.teacher.training == "none" if kind == "model" else study.teacher.training[0].epochs == 8

@@ -17,11 +17,14 @@ from edgemin.compressing.space import QUANTIZE, VOCABULARY, Branch, teacher_phas
 WIDTH = 130
 BLOCKS = ("tasks", "teacher", "distill", "prune", "quantize", "cells")
 """Keys with a line, or several, for each of what they name."""
+BASELINES: Mapping[str, Mapping[str, Any]] = {"majority": {}, "tfidf": {"min_rows": 1}}
+"""Of texts in which no word occurs twice there is something to count, too."""
 CELLS = "Each training once; INT8, four bits and a smaller vocabulary cost none. `question` is what the cell is there for."
 WHY = {
     "study": None,
     "tasks": "The data. Validation and test are drawn from the file, stratified; choices are made on validation, test is only reported.",
     "teacher": None,
+    "baselines": "Do you need a transformer at all? The most frequent answer, and word counts with a linear model.",
     "distill": "Students: the teacher's hidden states and attention scores where the layers are its own, then its predictions.",
     "prune": "Half of the neurons and of the heads of every layer, by their effect on the loss, then a long recovery; word pieces that no training text uses.",
     "quantize": None,
@@ -49,6 +52,7 @@ def study_of(request: Request, inputs: Inputs, branches: Sequence[Branch]) -> di
         "study": request.name,
         "tasks": {TASK: inputs.task},
         "teacher": {"source": _source(inputs.teacher), "training": teacher_phases(inputs)},
+        "baselines": BASELINES,
         **{stage: variants for stage, variants in links.items() if variants},
         "cells": cells,
         "recommend": recommend(request),
