@@ -83,6 +83,14 @@ def test_a_table_says_once_what_a_block_has_in_common(choice):
     assert [row[1] for row in rows] == cells
 
 
+def test_seeds_of_two_machines_one_of_which_measured_times(tmp_path):
+    study = documents.Study(ROOT / "config/evidence.yaml", ROOT / "docs/reference/evidence", tmp_path)
+    assert (study.seeds, study.timed_on) == (list(range(8)), "AMD EPYC")
+    assert study.machine == "AMD EPYC and Intel(R) Xeon(R) Processor"
+    first, second = [line.split("|")[1].strip() for line in study.table("statements", ["statement", "measured"]).splitlines()[2:4]]
+    assert first and not second, "the first statement has two lines"
+
+
 def test_what_is_not_there_is_an_error(choice, tmp_path):
     with pytest.raises(EdgeminError, match="table distillation of study choice: no row of nothing"):
         choice.row("distillation", "nothing")

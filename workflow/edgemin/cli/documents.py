@@ -7,7 +7,7 @@ filled. In a template each study on record is a `Study`, by its name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import pairwise
@@ -36,10 +36,13 @@ from edgemin.study.measuring import Threads
 from edgemin.study.read import read_study
 
 DOCUMENTS = ("README.md", "docs/results.md")
-FIGURES = {"docs/images/pareto_latency.png": ("quick", "pareto_latency")}
+FIGURES = {"docs/images/pareto_latency.png": ("evidence", "pareto_latency")}
 """Picture -> study and plot."""
 TEMPLATES = "docs/measured"
 _PLACE = re.compile(r"(<!-- measured: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+SPEEDS = ("speedup_over_reference", "speedup_over_parent")
 
 
 class Row:
@@ -56,7 +59,7 @@ class Row:
         """As tables have it, with its interval where there is one."""
         scale = scale_of(str(self.values["metric"]))
         changes = dict.fromkeys(("quality_change", "difference"), scale.change)
-        form = {"quality": scale.value, "speedup_over_reference": TIMES, **changes}[column]
+        form = {"quality": scale.value, **dict.fromkeys(SPEEDS, TIMES), **changes}[column]
         ends = [self.values.get(f"{column}_{end}") if interval else None for end in ("low", "high")]
         return form.text(self.value(column), *ends)
 
@@ -140,7 +143,7 @@ class Study:
             for row in content["rows"]
             if (cells is None or row["cell"] in cells) and runtime in (None, row["runtime"])
         ]
-        outer = sum(n < headings.index("cell") for n in kept)
+        outer = sum(n < headings.index("cell" if "cell" in headings else "measured") for n in kept)
         return pipes([[headings[n] for n in kept], *(_told_once(above, row, outer) for above, row in pairwise([[], *rows]))])
 
     def by_epoch(self, cells: list[str], rule: str) -> str:
@@ -190,7 +193,16 @@ class Study:
     @property
     def machine(self) -> str:
         """Where it was measured, in words."""
-        return " and ".join(dict.fromkeys(str(host["cpu"]) for host in self.hosts))
+        return _named(self.hosts)
+
+    @property
+    def timed_on(self) -> str:
+        """The machine of the seeds whose latency was measured."""
+        return _named([host for seed, host in zip(self.seeds, self.hosts, strict=True) if self.plan.study.times(seed)])
+
+
+def _named(hosts: Sequence[Mapping[str, Any]]) -> str:
+    return " and ".join(dict.fromkeys(str(host["cpu"]) for host in hosts))
 
 
 def _told_once(above: list[str], row: list[str], outer: int) -> list[str]:
