@@ -4,7 +4,9 @@
 PYTHON ?= python3
 CORES ?= all
 STUDY ?= config/config.yaml
-SEEDS ?= 0,1,2
+THREE := 0,1,2
+# What the study says, if that is more than one seed.
+SEEDS ?= $(or $(shell sed -n 's/^seeds: *\[\(.*,.*\)\].*/\1/p' "$(STUDY)" | tr -d ' '),$(THREE))
 TORCH_INDEX ?=
 SNAKEMAKE := .venv/bin/python -m snakemake --cores $(CORES)
 RUN := $(SNAKEMAKE) --configfile "$(STUDY)"
@@ -63,7 +65,7 @@ deploy: .venv/ready ## a folder that runs without this project: of the cells und
 deploy-recommended: .venv/ready ## the same, of the recommended cell whatever `deploy` says
 	$(RUN) -- deploy_recommended
 
-evidence: .venv/ready ## tables, plots and the page with the seeds SEEDS (0,1,2); finished ones are kept in docs/reference and taken from there
+evidence: .venv/ready ## tables, plots and the page with the seeds SEEDS (the study's; 0,1,2 where it has one); finished ones are kept in docs/reference and taken from there
 	$(RUN) --config 'seeds=[$(SEEDS)]' 'threads={training: 1, inference: 1}' record=docs/reference -- evidence
 
 status: .venv/ready ## cells of the study that are done, running, failed or waiting, and about how long the rest takes

@@ -87,7 +87,9 @@ def test_seeds_of_two_machines_one_of_which_measured_times(tmp_path):
     study = documents.Study(ROOT / "config/evidence.yaml", ROOT / "docs/reference/evidence", tmp_path)
     assert (study.seeds, study.timed_on) == (list(range(8)), "AMD EPYC")
     assert study.machine == "AMD EPYC and Intel(R) Xeon(R) Processor"
-    first, second = [line.split("|")[1].strip() for line in study.table("statements", ["statement", "measured"]).splitlines()[2:4]]
+    first, second = [
+        line.split("|")[1].strip() for line in study.table("statements", ["statement", "measured"]).splitlines()[2:4]
+    ]
     assert first and not second, "the first statement has two lines"
 
 
