@@ -49,7 +49,7 @@ def changed():
         study["cells"] = {name: chain for name, chain in study["cells"].items() if name in ladder}
         study["distill"] = {"minilmv2": study["distill"]["minilmv2"]}
         study["tasks"]["snippets"].pop("out_of_domain", None)
-        for key in ("transfer", "cross", "recommend", "deploy"):
+        for key in ("transfer", "cross", "cascades", "recommend", "deploy"):
             study.pop(key, None)
         for path, value in (changes or {}).items():
             node = study

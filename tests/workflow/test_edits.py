@@ -70,6 +70,7 @@ EDITS: dict[str, tuple[str, tuple[str, str], set[str]]] = {
         {"fit_baseline", "measure_baseline", "time_baseline"},
     ),
     "a table": ("report/tables/orders.py", ("", CODE), {"table_orders"}),
+    "how a cascade is chosen": ("report/cascades/thresholds.py", ("", CODE), {"table_cascades"}),
     "a plot": ("report/plots/sensitivity/draw.py", ("", CODE), {"plot_sensitivity"}),
     "the training loop": ("training/phase.py", ("", CODE), READ_BY_ALL - {"cache_teacher", "sweep_pruning"}),
     "the reader of data": ("data/reading.py", ("", CODE), {"prepare_data", "prepare_transfer", "prepare_out_of_domain"}),

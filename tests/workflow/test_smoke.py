@@ -76,6 +76,19 @@ def test_the_table_agrees_with_the_predictions(finished: Copy) -> None:
         assert row["quality_low"] <= row["quality"] <= row["quality_high"]
 
 
+def test_a_cascade_is_between_its_members(finished: Copy) -> None:
+    """Everybody answers somewhere or not at all; the last member alone is as in the table of all cells, and the sizes add up."""
+    tables = finished.folder / RESULTS / "tables"
+    cascades = pd.read_csv(tables / "cascades.csv").set_index("name")
+    cells = pd.read_csv(tables / "cells.csv").query("runtime in ['onnxruntime', 'numpy']").set_index("cell")
+    found = cascades.loc["fast"]
+    assert sum(map(float, found["answered"].split())) == pytest.approx(1)
+    assert found["validation_drop"] <= 0.25
+    assert found["bytes"] == cells.loc[["tfidf", "edgemin", "teacher"], "bytes"].sum()
+    assert cascades.loc["teacher", "quality"] == cells.loc["teacher", "quality"]
+    assert found["change_to_last"] == pytest.approx(found["quality"] - cells.loc["teacher", "quality"])
+
+
 def test_rounds_are_pooled_and_no_row_contradicts_itself(finished: Copy) -> None:
     folder = finished.folder / RESULTS / "measurements/snippets/seed0"
     files = sorted(folder.rglob("onnxruntime/latency.json"))
@@ -192,6 +205,7 @@ PRUNE_AND_AFTER = {"prune_structured", "quantize_model_onnxruntime", "quantize_m
 REPORT = {
     "collect_results",
     "table_cells",
+    "table_cascades",
     "table_stagewise",
     "table_recommendation",
     "plot_stagewise",

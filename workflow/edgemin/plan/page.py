@@ -29,7 +29,7 @@ def spec(plan: Plan) -> dict[str, Any]:
     return {
         "study": study.study,
         "root": plan.root,
-        "tables": {name: registry.TABLES[name].runtime(study) for name in study.page if name != CELLS},
+        "tables": {name: registry.TABLES[name].runtime(study) for name in study.page_tables() if name != CELLS},
         "metrics": {task: settings.metric for task, settings in study.tasks.items()},
         "kinds": {task: settings.asks.name for task, settings in study.tasks.items()},
         "threads": spec_of(study.threads),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgemin.core.errors import EdgeminError
-from edgemin.study import registry, static_checks
+from edgemin.study import cascade, registry, static_checks
 from edgemin.study.task import SPLITS, SignOf, Task
 from edgemin.study.timed import Timed
 from edgemin.study.transfer import Transfer
@@ -26,6 +26,7 @@ def problems(study: Study) -> list[str]:
     parts = (
         _baselines,
         static_checks.problems,
+        cascade.problems,
         _measured_cells,
         _deployed,
         _page,
@@ -86,7 +87,9 @@ def _measured_cells(study: Study) -> Iterator[str]:
 def _deployed(study: Study) -> Iterator[str]:
     bundled = [name for name, runtime in registry.RUNTIMES.all().items() if runtime.bundles]
     for cell in study.deploy:
-        if cell not in study.cells:
+        if cell in study.cascades:
+            yield f"deploy: '{cell}' is a cascade, of which no bundle is made; name its members"
+        elif cell not in study.cells:
             yield study.no_cell("deploy", cell)
         elif not set(bundled) & set(study.runtimes_of(study.chain(cell))):
             yield f"deploy: cell '{cell}' is not measured in {', '.join(bundled)}, which bundles run in; name another"

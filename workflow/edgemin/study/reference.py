@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from edgemin.core.errors import EdgeminError
 from edgemin.study import (
+    cascade,
     cells,
     distilling,
     measuring,
@@ -42,6 +43,7 @@ _LINKS = {
     "Transfer": "[transfer set](#transfer)",
     "Distill": "[distill variant](#distill)",
     "Cell": "[cell](#cells)",
+    "Cascade": "[cascade](#cascades)",
     "Grid": "[grid](#grids)",
     "Tables": "[tables](#tables)",
     "Recommend": "[limits](#recommendation)",
@@ -104,7 +106,7 @@ def _links() -> dict[str, str]:
 
 
 def _models() -> dict[str, type[BaseModel]]:
-    modules = (cells, distilling, measuring, phases, pruning, recommend, sources, static, tables, task, timed, transfer)
+    modules = (cascade, cells, distilling, measuring, phases, pruning, recommend, sources, static, tables, task, timed, transfer)
     models: dict[str, type[BaseModel]] = {"Study": Study}
     for module in modules:
         models |= _models_in(vars(module))

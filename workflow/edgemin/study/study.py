@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from edgemin.core.errors import EdgeminError
 from edgemin.study import checks, registry
 from edgemin.study.base import AsBefore, LocalPath, Name, Seed, Strict
+from edgemin.study.cascade import Cascade
 from edgemin.study.cells import Cell, Grid, expand
 from edgemin.study.chains import Chain
 from edgemin.study.distilling import Distill, Teacher
@@ -51,6 +52,8 @@ class Study(Strict):
     """The rows of the tables."""
     cross: dict[Name, Grid] = {}
     """Grids of chains, each a cell."""
+    cascades: Annotated[dict[Name, Cascade], AsBefore({})] = {}
+    """Cells and baselines that answer one after another. `fast: [tfidf, kd, teacher]` is short for `fast: {members: [tfidf, kd, teacher]}`."""
     tables: Tables = Tables()
     """Which cells are in which table."""
     page: list[PageTable] = ["stagewise"]
@@ -92,6 +95,13 @@ class Study(Strict):
         if not isinstance(baselines, Mapping):
             return baselines
         return {name: {"baseline": name, **one} if isinstance(one, Mapping) else one for name, one in baselines.items()}
+
+    @field_validator("cascades", mode="before")
+    @classmethod
+    def _bare_members(cls, cascades: Any) -> Any:
+        if not isinstance(cascades, Mapping):
+            return cascades
+        return {name: {"members": one} if isinstance(one, list) else one for name, one in cascades.items()}
 
     @model_validator(mode="after")
     def _crossed(self) -> Study:
@@ -160,11 +170,16 @@ class Study(Strict):
         """Baselines that plots do not show."""
         return [name for name, baseline in self.baselines.items() if not baseline.drawn]
 
+    def page_tables(self) -> list[str]:
+        """The tables on the study's page: those that it lists, and those that join them."""
+        joining = [name for name, table in registry.TABLES.all().items() if self.page and table.joins_page(self)]
+        return list(dict.fromkeys([*self.page, *joining]))
+
     def default_tables(self) -> list[str]:
         """The tables that are made without being asked for by name."""
         tables = registry.TABLES.all().items()
         if self.page:
-            return [name for name, table in tables if table.made_by_default(self) or name in self.page]
+            return [name for name, table in tables if table.made_by_default(self) or name in self.page_tables()]
         return [name for name, table in tables if table.listed(self) or (table.made_by_default(self) and not table.by_default)]
 
     def default_cells(self) -> list[str]:

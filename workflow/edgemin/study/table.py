@@ -64,6 +64,10 @@ class Table:
         """Whether the page can have it."""
         return self.anyway or self.declared(study)
 
+    def joins_page(self, study: Study) -> bool:
+        """Whether it is on the page of a study that does not list it there."""
+        return False
+
     def made_by_default(self, study: Study) -> bool:
         """Whether it is made without being asked for by name."""
         return self.by_default

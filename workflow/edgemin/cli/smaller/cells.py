@@ -41,8 +41,9 @@ def covering(study: Study, first: Collection[str], alike: Mapping[Link, str]) ->
 
 
 def needed(study: Study) -> list[str]:
-    """Cells that the study names outside its tables: the teacher, what is swept and scanned, the first that is shipped."""
+    """Cells that the study names outside its tables: the teacher, members of cascades, what is swept and scanned, the first that is shipped."""
     named = [cell for cell in study.cells if study.cells[cell].chain == ROOT][:1]
+    named += [member for cascade in study.cascades.values() for member in cascade.members if member in study.cells]
     named += [setting.cell for setting in (study.sensitivity, study.layer_sensitivity) if setting]
     return list(dict.fromkeys([*named, *study.deploy[:1]]))
 

@@ -1,0 +1,185 @@
+"""Models that answer one after another: what is lost against the last one alone, who answers, and how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgemin.study.cascade import teacher_cell
+from edgemin.study.floor import NUMPY
+from edgemin.study.rows import floor, judged, row
+from edgemin.study.table import Table, common_runtime, seeds_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from edgemin.plan.plan import Plan
+    from edgemin.report.cascades.judged import Judged, Member
+    from edgemin.report.sheet import Column
+    from edgemin.study.study import Study
+
+NOTE = (
+    "Means over seeds, 95 % intervals. Test split, which nothing was chosen on. A text goes from member to member until one is sure enough; the last answers "
+    "what is left. Temperatures and thresholds are chosen on validation, for each seed its own: the least expected time whose drop in accuracy there is within "
+    "what is allowed. Changes are paired, within seed and by text; they have no p, since cascades are no hypotheses. Times are from text, and composed, not "
+    "measured: of every member that a text visits its time alone. Faster: mean times, against the teacher alone. MB: of all members."
+)
+
+
+class CascadesTable(Table):
+    name = "cascades"
+    title = "Cascades"
+    caption = (
+        "Cells and baselines that answer one after another, the first that is sure enough, beside the last of them alone. Look for a change that is near 0 and a "
+        "high ratio of mean times; tails are those of the texts that visit all members."
+    )
+
+    def declared(self, study: Study) -> bool:
+        return bool(study.cascades)
+
+    def joins_page(self, study: Study) -> bool:
+        return self.declared(study)
+
+    def made_by_default(self, study: Study) -> bool:
+        return self.declared(study)
+
+    def cells(self, study: Study) -> list[str]:
+        """Members, and the teacher."""
+        names = [member for cascade in study.cascades.values() for member in cascade.members]
+        return [name for name in dict.fromkeys([*names, teacher_cell(study) if names else None]) if name in study.cells]
+
+    def spec(self, plan: Plan) -> dict[str, Any]:
+        """A block for each task and cascade; its rows are those of its members, and of the teacher if it is none of them."""
+        study, blocks = plan.study, []
+        for task in study.tasks:
+            for name, cascade in study.cascades.items():
+                teacher = teacher_cell(study)
+                assert teacher is not None
+                names = list(dict.fromkeys([*cascade.members, teacher]))
+                about = {"cascade": name, "members": cascade.members, "teacher": teacher}
+                limit = {"max_drop": cascade.max_drop, "bound": cascade.bound}
+                blocks.append({**judged(plan, task), **about, **limit, "rows": _rows(plan, task, names)})
+        return {"study": study.study, "blocks": blocks}
+
+    def without(self, spec: Mapping[str, Any], cells: Container[str]) -> dict[str, Any]:
+        """Without a member it would be another cascade."""
+        blocks = [block for block in spec["blocks"] if not any(row["cell"] in cells for row in block["rows"])]
+        return {**spec, "blocks": blocks}
+
+    def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.forms import write_table
+        from edgemin.report.measured import latency_note
+
+        found = frame(spec)
+        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {latency_note(seeds_of(spec))}")
+
+
+def _rows(plan: Plan, task: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """In one runtime, if there is one in which all cells are measured."""
+    study, baselines = plan.study, {one["cell"]: one for one in floor(plan, task, {"runtime": NUMPY.name})}
+    together = common_runtime(study, [name for name in names if name in study.cells])
+    found = []
+    for name in names:
+        if name in baselines:
+            found.append(baselines[name])
+        else:
+            runtime = together or study.runtimes_of(study.chain(name))[0]
+            found.append(row(plan, task, name, runtime, {"runtime": runtime}))
+    return found
+
+
+def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
+    """Of each cascade a row, above it its last member's where no row above is that; numbers unrounded."""
+    import pandas as pd
+
+    from edgemin.report.cascades.judged import judge
+
+    rows, seen = [], set()
+    for block in spec["blocks"]:
+        found = judge(block)
+        last, about = found.members[-1], {"task": block["task"], "metric": block["metric"]}
+        if (place := (block["task"], last.name, last.runtime)) not in seen:
+            seen.add(place)
+            rows.append({**about, **_alone(last, found.teacher)})
+        rows.append({**about, **_of_cascade(block, found)})
+    return pd.DataFrame(rows)
+
+
+def _alone(member: Member, teacher: Member) -> dict[str, Any]:
+    change = None if member.name == teacher.name else member.values - teacher.values
+    told = {"name": member.name, "cell": member.name, "runtime": member.runtime, "bytes": member.bytes}
+    return {**told, **_quality(member.values, None, change), **_times(member.time(), teacher)}
+
+
+def _of_cascade(block: Mapping[str, Any], found: Judged) -> dict[str, Any]:
+    last, teacher = found.members[-1], found.teacher
+    shares = found.shares.mean(0)
+    return {
+        "name": block["cascade"],
+        **_quality(found.values, found.values - last.values, found.values - teacher.values),
+        "members": " ".join(member.name for member in found.members),
+        **{name: block[name] for name in ("max_drop", "bound")},
+        "validation_drop": sum(one.drop for one in found.chosen) / len(found.chosen),
+        "answered": " ".join(f"{share:.6g}" for share in shares),
+        "temperatures_by_seed": "; ".join(" ".join(f"{one:.6g}" for one in seed) for seed in found.temperatures),
+        "thresholds_by_seed": "; ".join(
+            " ".join("-" if one is None else repr(one) for one in seed.thresholds) for seed in found.chosen
+        ),
+        "bytes": sum(member.bytes for member in found.members),
+        **_times(found.time(), teacher),
+    }
+
+
+def _quality(values: Any, to_last: Any, to_teacher: Any) -> dict[str, Any]:
+    """Values on test, and paired differences; None: against itself."""
+    from edgemin.report.blocks import interval_columns
+
+    columns = {"seeds": len(values.by_seed), **interval_columns("quality", values.estimate().interval())}
+    for name, change in (("change_to_last", to_last), ("change_to_teacher", to_teacher)):
+        if change is not None:
+            columns |= interval_columns(name, change.estimate().interval())
+    return columns
+
+
+def _times(time: Mapping[str, float], teacher: Member) -> dict[str, float]:
+    return {**{f"{name}_ms": value for name, value in time.items()}, "faster": teacher.time()["mean"] / time["mean"]}
+
+
+def columns_of(found: pd.DataFrame) -> list[Column]:
+    """The columns that a person reads."""
+    from edgemin.report import columns
+    from edgemin.report.number import Format, common_scale
+
+    scale = common_scale(found["metric"])
+    differ = not found["change_to_teacher"].equals(found["change_to_last"])
+    to_teacher = [columns.intervals("change to teacher", found, "change_to_teacher", scale.change)] if differ else []
+    return [
+        *columns.task(found),
+        columns.text("cascade, or member alone", found["name"]),
+        columns.intervals(f"test {scale.label}", found, "quality", scale.value),
+        columns.intervals("change to last member", found, "change_to_last", scale.change),
+        *to_teacher,
+        columns.text("answered by, %", [_answered(*one) for one in found[["members", "answered"]].to_numpy()]),
+        columns.text("allowed on validation", [_allowed(*one) for one in found[["max_drop", "bound"]].to_numpy()]),
+        columns.numbers("change there, points", -found["validation_drop"], Format(2, 100, signed=True)),
+        columns.numbers("mean ms", found["mean_ms"], columns.MILLISECONDS),
+        columns.numbers("faster than teacher", found["faster"], columns.TIMES),
+        columns.numbers("p90 ms", found["p90_ms"], columns.MILLISECONDS),
+        columns.numbers("p99 ms", found["p99_ms"], columns.MILLISECONDS),
+        columns.millions("MB", found["bytes"]),
+    ]
+
+
+def _answered(members: Any, shares: Any) -> str | None:
+    """`tfidf 38.2, best 42.8, teacher 19.0`; None for a member alone."""
+    if not isinstance(members, str):
+        return None
+    return ", ".join(f"{name} {100 * float(share):.1f}" for name, share in zip(members.split(), shares.split(), strict=True))
+
+
+def _allowed(drop: Any, bound: Any) -> str | None:
+    """`0.5 points, by the drop itself`; None for a member alone."""
+    from edgemin.report.readings import READINGS
+
+    return f"{100 * drop:g} points, by {READINGS[bound].words}" if isinstance(bound, str) else None
