@@ -58,7 +58,7 @@ class Row:
     def text(self, column: str, interval: bool = True) -> str:
         """As tables have it, with its interval where there is one."""
         scale = scale_of(str(self.values["metric"]))
-        changes = dict.fromkeys(("quality_change", "difference"), scale.change)
+        changes = dict.fromkeys(("quality_change", "difference", "change_to_teacher"), scale.change)
         form = {"quality": scale.value, **dict.fromkeys(SPEEDS, TIMES), **changes}[column]
         ends = [self.values.get(f"{column}_{end}") if interval else None for end in ("low", "high")]
         return form.text(self.value(column), *ends)
@@ -111,13 +111,14 @@ class Study:
             table.write(spec, file.parent)
         return file
 
-    def row(self, table: str, cell: str, **where: str) -> Row:
+    def row(self, table: str, cell: str | None = None, **where: str) -> Row:
         """Of a CSV table: the first of a cell. where: values of other columns. Raises EdgeminError if there is none."""
+        wanted = ({} if cell is None else {"cell": cell}) | where
         found = pd.read_csv(self._made(table, "csv"), dtype=dict.fromkeys(where, str))
-        for column, value in {"cell": cell, **where}.items():
+        for column, value in wanted.items():
             found = found[found[column] == value]
         if found.empty:
-            raise EdgeminError(f"table {table} of study {self.plan.study.study}: no row of {cell}")
+            raise EdgeminError(f"table {table} of study {self.plan.study.study}: no row of {', '.join(wanted.values())}")
         return Row(found.iloc[0].to_dict())
 
     def percent(self, table: str, cell: str, column: str, decimals: int = 1, **where: str) -> str:
@@ -143,7 +144,8 @@ class Study:
             for row in content["rows"]
             if (cells is None or row["cell"] in cells) and runtime in (None, row["runtime"])
         ]
-        outer = sum(n < headings.index("cell" if "cell" in headings else "measured") for n in kept)
+        block = next((n for n, heading in enumerate(headings) if heading in ("cell", "measured")), 0)
+        outer = sum(n < block for n in kept)
         return pipes([[headings[n] for n in kept], *(_told_once(above, row, outer) for above, row in pairwise([[], *rows]))])
 
     def by_epoch(self, cells: list[str], rule: str) -> str:
