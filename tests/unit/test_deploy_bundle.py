@@ -39,6 +39,7 @@ SPEC = {
     "chain": "teacher/quantize-int8",
     "max_length": 16,
     "metric": "accuracy",
+    "batch_invariant": False,
     "sources": ["teacher: random weights", "data of task words: local files of whoever ran the study"],
     "command": "snakemake --cores all results/small/deploy/tiny/seed3/model.onnx",
 }
@@ -161,7 +162,7 @@ def test_batches_give_the_same_answers(exported, measured, data, tmp_path):
     """Of a float model: padding changes sums by rounding alone (1e-6 of a probability). Empty rows and cut ones are told by their number."""
     model, out = tmp_path / "model", tmp_path / "out"
     shutil.copytree(exported, model)
-    make_bundle(model, measured, data, out, SPEC)
+    make_bundle(model, measured, data, out, {**SPEC, "batch_invariant": True})
     assert read_json(out / "bundle.json")["batch_invariant"]
     lines = "the film is good\n\nthe long and winding story was really bad\n" + "good " * 20 + "\nbad\n"
     one, many = run(out, stdin=lines.encode()), run(out, "--batch", "3", stdin=lines.encode())

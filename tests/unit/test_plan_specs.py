@@ -198,3 +198,11 @@ def test_a_quantization_without_training_has_a_seed_only_for_the_sentences_that_
     for chain, seeded in ((ORT, False), (TORCH, False), (f"{PRUNED}/quantize-static", True)):
         job, where = job_of(found, chain)
         assert ("seed" in job.spec(where)) is seeded
+
+
+def test_a_bundle_says_whether_answers_depend_on_their_batch(jobs):
+    """Floats and static INT8 do not; the ranges of dynamic INT8 span a batch."""
+    changes = {"quantize.static": {"scheme": "int8_static", "backend": "onnxruntime"}, "cells.static": f"{KD}/quantize-static"}
+    bundles = jobs(changes).make_bundle
+    found = {cell: bundles.about(at(cell=cell))["batch_invariant"] for cell in ("kd", "edgemin", "static")}
+    assert found == {"kd": True, "edgemin": False, "static": True}

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,8 +22,10 @@ Launch = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Launch]:
     """launch(script, *arguments): its launcher, started in `tmp_path`."""
-    place = f"/tmp/edgemin-test-{os.getpid()}"
-    with subprocess.Popen([sys.executable, "-c", SERVER, place], stdout=subprocess.PIPE, text=True) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="edgemin-") as folder,  # short: the name of a socket has at most 107 bytes
+        subprocess.Popen([sys.executable, "-c", SERVER, f"{folder}/jobs"], stdout=subprocess.PIPE, text=True) as server,
+    ):
         assert server.stdout is not None
         assert server.stdout.readline() == "ready\n"
 
@@ -30,12 +33,11 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
             file = tmp_path / "script.py"
             if not file.exists() or file.read_text(encoding="utf-8") != script:  # another may be reading it
                 file.write_text(script, encoding="utf-8")
-            words = [sys.executable, "-I", "-S", str(LAUNCHER), place, sys.executable, *(arguments or [str(file)])]
+            words = [sys.executable, "-I", "-S", str(LAUNCHER), f"{folder}/jobs", sys.executable, *(arguments or [str(file)])]
             return subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "ASKED": "yes"}, stdout=-1, stderr=-1, text=True)
 
         yield start
         server.terminate()
-    Path(place).unlink()
 
 
 def test_a_script_sees_what_its_launcher_has(launch: Launch, tmp_path: Path) -> None:

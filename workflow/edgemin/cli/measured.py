@@ -18,8 +18,6 @@ from edgemin.study.read import read_study
 TIMES = ("p50_ms", "p90_ms", "p99_ms", "cold_start_ms", "peak_mb")
 TEXTS = ("study", "cell", "what", "measured_at")
 REMEDY = "run bench.py of the bundle again"
-
-
 WORDS = "put what a bundle's bench.py measured elsewhere on the page of its study"
 
 

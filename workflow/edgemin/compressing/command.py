@@ -21,8 +21,6 @@ from edgemin.core.environment import settled
 from edgemin.core.errors import EdgeminError
 
 Say = Callable[[str], None]
-
-
 WORDS = "from a data file, with or without a model, to the recipe to ship within limits"
 
 

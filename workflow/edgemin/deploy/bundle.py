@@ -16,14 +16,12 @@ from edgemin.study import registry
 from edgemin.study.kind import Kind, kind_of
 
 _PREDICT = Path(__file__).with_name("predict.py")
-OVER_A_BATCH = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul")
-"""Operators of ONNX that quantize by the range of their whole input."""
 
 
 def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mapping[str, Any]) -> None:
     """model: folder of a chain with model.onnx. measured: of its measurements in ONNX Runtime. data: of the task.
 
-    spec: study, task, cell, seed, chain, max_length, metric, sources (text lines), command (that makes it again).
+    spec: study, task, cell, seed, chain, max_length, metric, batch_invariant, sources (text lines), command (that makes it again).
     Raises EdgeminError for a corrupt model.
     """
     exported = (model / EXPORT_PROVENANCE).exists()
@@ -40,7 +38,7 @@ def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mappin
         "pair": "pair" in store.read_split(data, "test"),
         "pad_id": load_tokenizer(model).pad_token_id,
         "lengths": lengths(store.read_split(data, "test"), model, spec["max_length"]),
-        "batch_invariant": batch_invariant(model / "model.onnx"),
+        "batch_invariant": spec["batch_invariant"],
         "versions": provenance["versions"],
     }
     with whole_folder(out) as partial:
@@ -59,13 +57,6 @@ def lengths(rows: Any, model: Path, longest: int) -> list[int]:
     texts = list(zip(rows["text"], rows["pair"], strict=True)) if "pair" in rows else list(rows["text"])
     found = sorted(min(longest, len(one.ids)) for one in backend.encode_batch(texts))
     return [found[(2 * number + 1) * len(found) // 40] for number in range(20)]
-
-
-def batch_invariant(graph: Path) -> bool:
-    """Whether a text's answer is the same in any batch, but for rounding: not where a node takes the range of activations over the batch."""
-    import onnx
-
-    return not any(node.op_type in OVER_A_BATCH for node in onnx.load(graph, load_external_data=False).graph.node)
 
 
 def predict_script(kind: Kind) -> str:

@@ -81,6 +81,10 @@ class Plan:
         """Whether that job writes a history: all do that could train."""
         return not chain.quantized or bool(self.study.variant(chain).trains)
 
+    def batch_invariant(self, chain: Chain) -> bool:
+        """Whether a text's answer is the same in any batch, but for rounding: of floats, and where the scheme declares `batch_invariant`."""
+        return not chain.quantized or getattr(self.study.variant(chain), "batch_invariant", False)
+
     def float_of(self, chain: Chain) -> Chain:
         """The chain itself, or the parent that it was quantized from."""
         return chain.parent or chain if chain.quantized else chain

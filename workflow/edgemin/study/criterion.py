@@ -34,15 +34,15 @@ class Criterion:
     marker: ClassVar[str] = "P"
 
     def units(self, model: Any, variant: Units, sample: Sample, seed: int) -> list[torch.Tensor]:
-        """A float64 score per unit, per layer that has any."""
+        """A float64 score per unit, per layer that has any. Asked only of a criterion that ranks `heads` or `ffn`."""
         raise NotImplementedError
 
     def weights(self, weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """A score of every single weight of a matrix."""
+        """A score of every single weight of a matrix. Asked only of one that ranks `weights`."""
         raise NotImplementedError
 
     def width(self, model: Any, sample: Sample, seed: int) -> torch.Tensor:
-        """A float64 score of every dimension of the hidden states."""
+        """A float64 score of every dimension of the hidden states. Asked only of one that ranks `width`."""
         raise NotImplementedError
 
 

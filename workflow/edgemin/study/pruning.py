@@ -53,7 +53,10 @@ class Pruning(Strict):
         raise NotImplementedError
 
     def write_tokenizer(self, folder: Path, tokens: Sequence[Path], out: Path) -> None:
-        """Write the tokenizer that the model gets. tokens: files of the texts that it has to know, by the one of `folder`."""
+        """Write the tokenizer that the model gets. tokens: files of the texts that it has to know, by the one of `folder`.
+
+        Asked only where `cuts_tokenizer` is true.
+        """
         raise NotImplementedError
 
     @refuses

@@ -48,5 +48,5 @@ class Quantizing(Strict):
         raise NotImplementedError
 
     def load(self, folder: Path) -> Any:
-        """The PyTorch model of a folder that this scheme wrote for the runtime torch, in eval mode."""
+        """The PyTorch model of a folder that this scheme wrote for the runtime torch, in eval mode. Asked of no scheme for another runtime."""
         raise NotImplementedError

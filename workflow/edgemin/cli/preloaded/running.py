@@ -29,7 +29,10 @@ def snakemake(arguments: Sequence[str], shared: bool) -> int:
 
 
 def _ran(command: Sequence[str]) -> int:
-    """Run a command to its end. Who ends this process ends that one, which then takes leave of its jobs; so does Ctrl-C, which reaches both."""
+    """Run a command to its end. Who ends this process ends that one; so does Ctrl-C, which reaches both.
+
+    With SIGTERM Snakemake waits for the jobs under way. They are short here. `compressing.running`, whose jobs may take hours, interrupts it.
+    """
     with subprocess.Popen(command) as process:
         before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:

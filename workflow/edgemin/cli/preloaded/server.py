@@ -25,25 +25,25 @@ import edgemin
 from edgemin.core.environment import settled
 
 HEAVY = (
-    *(
-        "torch",
-        "transformers",
-        "datasets",
-        "pandas",
-        "pyarrow.parquet",
-        "scipy.stats",
-        "onnx",
-        "onnxruntime",
-        "onnxruntime.quantization",
-    ),
-    *("onnxscript", "torch.onnx", "torch.onnx._internal.exporter._core", "statsmodels.stats.multitest", "matplotlib.pyplot"),
-    *(
-        "sklearn.metrics",
-        "snakemake.logging",
-        "snakemake.iocontainers",
-        "snakemake.script",
-        "transformers.models.bert.modeling_bert",
-    ),
+    "torch",
+    "transformers",
+    "transformers.models.bert.modeling_bert",
+    "datasets",
+    "pandas",
+    "pyarrow.parquet",
+    "scipy.stats",
+    "sklearn.metrics",
+    "statsmodels.stats.multitest",
+    "matplotlib.pyplot",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime.quantization",
+    "onnxscript",
+    "torch.onnx",
+    "torch.onnx._internal.exporter._core",
+    "snakemake.logging",
+    "snakemake.iocontainers",
+    "snakemake.script",
 )
 """What jobs import, at the latest in their first call; what is not there is left to them."""
 OPTIONAL = ("openvino", "nncf")
@@ -51,7 +51,11 @@ OPTIONAL = ("openvino", "nncf")
 
 
 def preload() -> None:
-    """Import the libraries and every module of the package."""
+    """Import the libraries and every module of the package.
+
+    Modules are found by walking the package: no list could name the methods and runtimes that people add, and a script imports what it needs
+    inside functions, so importing the scripts' heads would load little. Only folders of the package are walked.
+    """
     for name in HEAVY:
         with suppress(ImportError):
             import_module(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from edgemin.core.code_digest import code_digest, modules_of
@@ -11,7 +12,7 @@ from edgemin.study import registry
 Inputs = dict[str, str | list[str]]
 
 
-class Job:
+class Job(ABC):
     """One kind. Rules ask it for files and parameters, status for what is done, verify for what belongs where.
 
     `at` is what Snakemake calls wildcards: an object with the wildcards of `place` as attributes.
@@ -29,13 +30,13 @@ class Job:
         self.plan, self.study, self.paths = plan, plan.study, plan.paths
 
     @property
+    @abstractmethod
     def outputs(self) -> Any:
         """Patterns of its files: a list, or a mapping of names to files."""
-        raise NotImplementedError
 
+    @abstractmethod
     def inputs(self, at: Any) -> Inputs:
         """Its input files in named groups."""
-        raise NotImplementedError
 
     def about(self, at: Any) -> dict[str, Any]:
         """What its result depends on besides files and code, in plain JSON types."""

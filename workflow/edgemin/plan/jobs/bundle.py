@@ -90,6 +90,7 @@ class MakeBundle(Job):
             "seed": int(at.seed),
             "chain": str(chain),
             "max_length": study.tasks[task].max_length,
+            "batch_invariant": self.plan.batch_invariant(chain),
             "sources": [f"{what}: {described(source)}" for what, source in self._sources(task, at.cell).items()],
             "command": f"snakemake --cores all {folder}/model.onnx",  # its card names the study's file too
         }

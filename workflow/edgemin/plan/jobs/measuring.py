@@ -58,9 +58,8 @@ class MeasureQuality(Measuring):
         return {**self.judged(at.task), "batch_size": self._batch_size(at), "threads": self.study.threads.inference}
 
     def _batch_size(self, at: Any) -> int:
-        """1 where an answer could depend on its neighbours: in a quantized chain, unless its scheme declares `batch_invariant`."""
-        chain = Chain.parse(at.chain)
-        return _BATCH if not chain.quantized or getattr(self.study.variant(chain), "batch_invariant", False) else 1
+        """1 where an answer could depend on its neighbours."""
+        return _BATCH if self.plan.batch_invariant(Chain.parse(at.chain)) else 1
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return *self.running(at), *self.judging(at)

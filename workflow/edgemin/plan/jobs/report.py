@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from edgemin.plan import page
@@ -41,13 +42,13 @@ class Report(Job):
         super().__init__(plan)
         self.records = records
 
+    @abstractmethod
     def read(self) -> Inputs:
         """Its input files, at the paths where this study would make them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def contents(self) -> dict[str, Any]:
         """The settings that its result depends on, with the same paths."""
-        raise NotImplementedError
 
     def inputs(self, at: Any) -> Inputs:
         inputs: Inputs = self._placed(self.read())
