@@ -56,11 +56,11 @@ class Copy:
         """variables: of the environment."""
         return self.python(*self.command(*arguments, study=study)[1:], timeout=timeout, **variables)
 
-    def python(self, *arguments: str, timeout: float = 1200, **variables: str) -> Run:
-        """Run Python in the copy: `copy.python("-m", "edgemin.cli.main", "status", "config/smoke.yaml")`."""
+    def python(self, *arguments: str, timeout: float = 1200, folder: Path | None = None, **variables: str) -> Run:
+        """Run Python in the copy, or in another folder: `copy.python("-m", "edgemin.cli.main", "status", "config/smoke.yaml")`."""
         done = subprocess.run(
             [sys.executable, *arguments],
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env={**self.environment, **variables},
             capture_output=True,
             text=True,

@@ -74,6 +74,17 @@ def test_the_largest_study(copy: Copy) -> None:
     assert list((folder / "deploy").glob("*/seed0/model.onnx"))
 
 
+def test_a_study_without_a_page_from_another_folder(copy: Copy, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Its tables ask for no size and not for the teacher; every cell is measured all the same."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    run = copy.python(
+        "-m", "edgemin.cli.main", "smoke", str(copy.folder / "config/controls.yaml"), "--cores", "2", timeout=6000, folder=folder
+    )
+    assert run.code == 0, run.output[-5000:]
+    assert "\n4 cells, all done; " in run.output
+    assert len(list(folder.glob("results/smoke_of_controls/measurements/**/size.json"))) == 4
+
+
 def test_with_extensions_of_ones_own(copy: Copy) -> None:
     """What docs/extending.md adds to the smoke study."""
     study = yaml.safe_load((copy.folder / "config/smoke.yaml").read_text(encoding="utf-8"))

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from edgemin.cli import smoke
+from edgemin.cli.main import main
 from edgemin.cli.smaller import numbers
 from edgemin.cli.smaller.cells import GONE, reduced
 from edgemin.cli.smaller.study import Small, write_small
@@ -201,3 +203,20 @@ def test_what_fits_no_number_of_layers_is_refused(tmp_path: Path, monkeypatch: p
     with pytest.raises(EdgeminError, match=r"smoke\.yaml: with .* layers: .*layer 99 does not exist"):
         write_small(parse_study(study), "x.yaml")
     assert not (tmp_path / "results/smoke_of_smoke/smoke.yaml").exists()
+
+
+def test_it_runs_from_any_folder_and_makes_every_cell_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no Snakefile, that of the clone is named. The tables of `controls` read neither the teacher nor a size: cells are targets too."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(smoke, "snakemake", lambda arguments, shared: asked.append([*arguments, str(shared)]) or 0)
+    monkeypatch.chdir(tmp_path)
+    file = str(ROOT / "config/controls.yaml")
+    assert main(["smoke", file, "-n", "--cores", "2"]) == 0
+    small = "results/smoke_of_controls/smoke.yaml"
+    cells = [f"cell_{cell}" for cell in read_study(small).cells]
+    assert "cell_teacher" in cells
+    made = ["--configfile", small, "--keep-going", "-n", "--", "everything", *cells, "False"]
+    assert asked == [["--cores", "2", "--snakefile", str(ROOT / "Snakefile"), *made]]
+    (tmp_path / "Snakefile").touch()
+    assert main(["smoke", file, "-n", "--cores", "2"]) == 0
+    assert asked[1] == ["--cores", "2", *made]

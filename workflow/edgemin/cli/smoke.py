@@ -40,23 +40,16 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def answer(asked: argparse.Namespace) -> int:
     """Write the small study, run it, and print a line for each cell. 0: all is there; 1: something failed."""
-    arguments = ["--cores", asked.cores, *snakefile(), "--keep-going", *(["-n"] if asked.dry_run else [])]
+    where = snakefile()
     study = read_study(asked.study)
     small = write_small(study, asked.study, Path(asked.out) if asked.out else None)
     plan = Plan(small.study)
     checks.check_machine(plan)
     print(introduction(small), flush=True)
     started, before = time.monotonic(), _cpu()
-    arguments = [
-        "--cores",
-        asked.cores,
-        "--configfile",
-        str(small.file),
-        "--keep-going",
-        *(["-n"] if asked.dry_run else []),
-        "--",
-        "everything",
-    ]
+    arguments = ["--cores", asked.cores, *where, "--configfile", str(small.file), "--keep-going"]
+    cells = [f"cell_{cell}" for cell in small.study.cells]  # whole, also where no table reads all that is measured
+    arguments += [*(["-n"] if asked.dry_run else []), "--", "everything", *cells]
     code = snakemake(arguments, shared=not (asked.separate or asked.dry_run))
     if asked.dry_run:
         return int(code != 0)
@@ -100,7 +93,7 @@ def introduction(small: Small) -> str:
 
 def summary(plan: Plan) -> Iterator[str]:
     """A line for each cell: done, with what was measured, or the steps that are missing."""
-    for cell, steps in status.steps_of(Jobs(plan), plan, plan.study.cells).items():
+    for cell, steps in status.steps_of(Jobs(plan), plan, plan.study.cells, whole=True).items():
         missing = [step for step in steps if step.state(float("inf"))[0] != "done"]
         if missing:
             reasons = [f"{step.kind}{f' ({words})' if (words := step.state(float('inf'))[1]) else ''}" for step in missing]

@@ -67,10 +67,11 @@ def noted(file: Path) -> float | None:
     return float(rows[-1][head.index("s")]) if rows else None
 
 
-def steps_of(jobs: Jobs, plan: Plan, cells: Iterable[str]) -> dict[str, list[Step]]:
-    """Cell -> everything between the task's data and its measurements. Of a study without a page only what its tables read is measured."""
+def steps_of(jobs: Jobs, plan: Plan, cells: Iterable[str], whole: bool = False) -> dict[str, list[Step]]:
+    """Cell -> everything between the task's data and its measurements. Of a study without a page only what its tables read is measured, unless
+    cells are asked for as a whole."""
     steps = {cell: list(dict.fromkeys(_steps(jobs, plan, plan.study.chain(cell)))) for cell in cells}
-    if plan.study.page:
+    if plan.study.page or whole:
         return steps
     read = set(needed_of(jobs.reports()))
     timed = any(file.endswith("/latency.json") for file in read)
