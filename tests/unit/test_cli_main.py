@@ -33,7 +33,7 @@ def test_what_is_no_command_ends_with_2_and_tells_the_usage(arguments, capsys):
     assert capsys.readouterr().err.startswith("usage: edgemin")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, "status"])
 def test_without_a_file_it_is_the_default_study(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main([command]) == 2
@@ -41,7 +41,7 @@ def test_without_a_file_it_is_the_default_study(command, tmp_path, monkeypatch, 
     assert (ROOT / DEFAULT).is_file()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, "status"])
 def test_every_problem_of_a_study_is_a_line_with_its_file(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("bad.yaml").write_text("study: A\nnothing: 1\n", encoding="utf-8")
@@ -51,7 +51,7 @@ def test_every_problem_of_a_study_is_a_line_with_its_file(command, tmp_path, mon
     assert all(line.startswith("error: bad.yaml: ") for line in lines)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "reference"])
+@pytest.mark.parametrize("command", [*COMMANDS, "status", "reference"])
 def test_in_another_clone_its_own_command_is_wanted(command, tmp_path, monkeypatch, capsys):
     """The package that runs is not the one of the folder that it runs in: their jobs and paths may differ."""
     monkeypatch.chdir(tmp_path)

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
-from edgemin.cli import compare, diff, documents, measured, partial, reference, smoke, status, verify
+from edgemin.cli import DEFAULT, compare, diff, documents, measured, partial, reference, smoke, verify
+from edgemin.cli.watching import command as status
 from edgemin.compressing import command as compress
 from edgemin.core.environment import check_tree, escape, named
 from edgemin.core.errors import EdgeminError
 
-DEFAULT = "config/config.yaml"
 COMMANDS = {
-    "status": (status.run, "how far a study is, and about how long the rest takes"),
     "partial": (partial.run, "tables of what is there; what is missing is named"),
     "compare": (compare.run, "what was measured here beside the record of the same class of machine, in docs/reference"),
     "verify": (verify.run, "every file against its recorded sha256; prints the command that mends what is damaged"),
@@ -29,6 +28,7 @@ OTHERS = {
     "diff": diff,
     "measured": measured,
     "smoke": smoke,
+    "status": status,
 }
 
 

@@ -6,6 +6,7 @@ Reads files alone: outputs, the logs of jobs, and the seconds that Snakemake not
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from edgemin.plan.plan import Plan
 from edgemin.plan.records import needed_of
 from edgemin.study import registry
 from edgemin.study.chains import Chain
-from edgemin.study.read import read_study
 from edgemin.study.timed import Timed
 
 STATES = ("running", "failed", "interrupted", "waiting", "done")
@@ -127,25 +127,69 @@ def _model(jobs: Jobs, plan: Plan, chain: Chain, at: Mapping[str, Any]) -> Itera
     yield Step.of(stage, job, **at, parent=chain.parent, variant=chain.last.variant)
 
 
-def report(plan: Plan, working: Path = Path()) -> str:
-    """The whole report. working: the folder in which Snakemake runs, with its .snakemake folder."""
-    jobs = Jobs(plan)
-    locks = (working / ".snakemake" / "locks").glob("*")
-    since = max((lock.stat().st_mtime for lock in locks), default=math.inf)
-    cells = steps_of(jobs, plan, plan.study.cells)
-    states = {step: step.state(since) for steps in cells.values() for step in steps}
+@dataclass(frozen=True)
+class Line:
+    """How far a cell is."""
+
+    state: str
+    cell: str
+    done: int
+    of: int
+    """Jobs."""
+    reasons: tuple[str, ...]
+    """Kind and last line of the log of what runs or has failed."""
+
+    @property
+    def short(self) -> str:
+        """Without reasons."""
+        return f"{self.state:<12}{self.cell:<28}{self.done} of {self.of} jobs"
+
+    def __str__(self) -> str:
+        return "; ".join([self.short, *self.reasons])
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a study is."""
+
+    study: str
+    head: str
+    lines: tuple[Line, ...]
+    """Of each cell, by state."""
+    states: Mapping[Step, tuple[str, str]]
+    """Job -> its state, and the last line of its log."""
+    ended: bool
+    """Whether all cells are done, or those that are made by default and Snakemake does not work here."""
+
+    def __str__(self) -> str:
+        return "\n".join([self.head, *map(str, self.lines)])
+
+
+def standing(plan: Plan, working: Path = Path(), jobs: Jobs | None = None) -> Standing:
+    """working: the folder in which Snakemake runs, with its .snakemake folder. jobs: of the plan, where they are at hand."""
+    locks = [lock.stat().st_mtime for lock in (working / ".snakemake" / "locks").glob("*")]
+    cells = steps_of(jobs or Jobs(plan), plan, plan.study.cells)
+    states = {step: step.state(max(locks, default=math.inf)) for steps in cells.values() for step in steps}
     seconds = _expected(states)
-    lines: dict[str, list[str]] = {state: [] for state in STATES}
+    lines = []
     for cell, steps in cells.items():
         state = min((states[step][0] for step in steps), key=STATES.index)
         count = sum(states[step][0] == "done" for step in steps)
-        reasons = "; ".join(f"{step.kind}: {states[step][1]}" for step in steps if states[step][1])
-        lines[state].append(f"{state:<12}{cell:<28}{count} of {len(steps)} jobs{'; ' + reasons if reasons else ''}")
-    counts = ", ".join(f"{len(lines[state])} {state}" for state in reversed(STATES) if lines[state])
+        reasons = tuple(f"{step.kind}: {states[step][1]}" for step in steps if states[step][1])
+        lines.append(Line(state, cell, count, len(steps), reasons))
+    lines.sort(key=lambda line: STATES.index(line.state))
+    found = Counter(line.state for line in lines)
+    counts = ", ".join(f"{found[state]} {state}" for state in reversed(STATES) if found[state])
     default = {step for cell in plan.study.default_cells() for step in cells[cell]}
     left = f"about {_duration(default, states, seconds)} left by default, {_duration(states, states, seconds)} for all cells"
     head = f"study {plan.study.study}: {len(cells)} cells: {counts}; {left}"
-    return "\n".join([head, *(line for state in STATES for line in lines[state])])
+    over = {step for step in states if step in default or locks}
+    return Standing(plan.study.study, head, tuple(lines), states, all(states[step][0] == "done" for step in over))
+
+
+def report(plan: Plan, working: Path = Path()) -> str:
+    """The whole report."""
+    return str(standing(plan, working))
 
 
 def _expected(steps: Collection[Step]) -> dict[str, float]:
@@ -164,9 +208,3 @@ def _duration(steps: Collection[Step], states: Mapping[Step, tuple[str, str]], s
     unknown = sum(step.kind not in seconds for step in left)
     hours, minutes = divmod(round(total / 60), 60)
     return f"{hours}:{minutes:02d} h" + (f" and {unknown} jobs of unknown length" if unknown else "")
-
-
-def run(study: str) -> int:
-    """Print the report of a study file."""
-    print(report(Plan(read_study(study))))
-    return 0
