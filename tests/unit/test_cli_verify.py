@@ -80,10 +80,25 @@ def _model(folder: str, names: tuple[str, ...], parents: list[str]) -> None:
     record(f"{folder}/{name}" for name in (*names, "provenance.json"))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The folder of a finished study, which nobody changes."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        _make()
+    return folder
+
+
 @pytest.fixture
-def tree(tmp_path, monkeypatch):
+def tree(made, tmp_path, monkeypatch):
     """The working directory of a finished study."""
     monkeypatch.chdir(tmp_path)
+    return shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+
+
+def _make() -> None:
+    """Write it to the working directory."""
     study = yaml.safe_load((ROOT / "config/smoke.yaml").read_text(encoding="utf-8"))
     study["distill"]["labels"]["student"] = {"source": {"pip": {"packages": [PIN]}}}
     Path("study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
@@ -105,7 +120,6 @@ def tree(tmp_path, monkeypatch):
     _write(WHEEL, PACKAGE)
     for name in ("logs/a.log", "benchmarks/a.tsv", "scratch/a/optimizer.pt", "models/.partial.7/x"):
         _write(f"{R}/{name}")
-    return tmp_path
 
 
 @pytest.fixture

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from copies import Copy
+import yaml
+from copies import ROOT, Copy
+
+from edgemin.core.errors import EdgeminError
+from edgemin.plan import checks
+from edgemin.plan.plan import Plan
+from edgemin.study.read import read_study
 
 Change = Callable[[dict], object]
 
@@ -62,8 +69,31 @@ BAD_STUDIES: dict[str, tuple[Change, list[str]]] = {
 }
 
 
+def _check(file: Path) -> None:
+    """What the Snakefile asks of a study before any job, in its order."""
+    plan = Plan(read_study(str(file)))
+    checks.check_machine(plan)
+    for task in plan.study.tasks:
+        checks.check_chains(plan, task)
+
+
 @pytest.mark.parametrize("name", BAD_STUDIES)
-def test_a_bad_study_is_refused_before_any_job(copy: Copy, name: str) -> None:
+def test_a_bad_study_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the start of Snakemake, which the next test has."""
+    change, expected = BAD_STUDIES[name]
+    study = yaml.safe_load((ROOT / "config/smoke.yaml").read_text(encoding="utf-8"))
+    change(study)
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(EdgeminError) as refusal:
+        _check(tmp_path / "bad.yaml")
+    line = next(line for line in str(refusal.value).splitlines() if expected[0] in line)
+    assert all(word in line for word in expected), line
+
+
+@pytest.mark.parametrize("name", ["unknown key", "no such model"])
+def test_snakemake_says_so_before_any_job(copy: Copy, name: str) -> None:
+    """Of a study that cannot be read, and of one whose sources will not do: with the file's name, and nothing else."""
     change, expected = BAD_STUDIES[name]
     copy.edit(change)
     run = copy.dry()

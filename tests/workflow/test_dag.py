@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 
 import pytest
-from copies import ROOT, Copy
+from copies import ROOT, Copy, Run
 
 STUDIES = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
+Planned = Callable[[str], Run]
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Planned:
+    """planned(name): the dry run of a committed study, once for all tests."""
+    copy = Copy(tmp_path_factory.mktemp("planned"))
+    return cache(lambda name: copy.dry(study=f"config/{name}"))
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_committed_study_plans(copy: Copy, study: str) -> None:
-    run = copy.dry(study=f"config/{study}")
+def test_every_committed_study_plans(planned: Planned, study: str) -> None:
+    run = planned(study)
     assert run.code == 0, run.output[-3000:]
     assert run.jobs["tables"] == 1
 
 
-def test_the_paper_study_reads_the_hub_only_in_download_jobs(copy: Copy) -> None:
-    run = copy.dry(study="config/paper.yaml")
+def test_the_paper_study_reads_the_hub_only_in_download_jobs(planned: Planned) -> None:
+    run = planned("paper.yaml")
     # data, teacher and student; per seed two ladders, of which the second cuts neurons and then heads
     assert run.jobs["download_source"] == 3
     assert (run.jobs["train_teacher"], run.jobs["distill_student"], run.jobs["prune_structured"]) == (3, 6, 9)
 
 
-def test_a_shared_prefix_is_trained_once(copy: Copy) -> None:
+def test_a_shared_prefix_is_trained_once(planned: Planned) -> None:
     """Five cells in two runtimes hang on one teacher, one student and one pruned student; a sixth on the teacher alone, and two baselines on none."""
-    jobs = copy.dry().jobs
+    jobs = planned("smoke.yaml").jobs
     assert (jobs["train_teacher"], jobs["distill_student"], jobs["prune_structured"]) == (1, 1, 1)
     assert (jobs["quantize_model_onnxruntime"], jobs["quantize_model_torch"], jobs["distill_static"]) == (2, 1, 1)
     assert (jobs["fit_baseline"], jobs["measure_baseline"], jobs["time_baseline"], jobs["pool_baseline"]) == (2, 2, 4, 2)
