@@ -19,11 +19,12 @@ include: "workflow/rules/study.smk"
 
 
 rule tables:
-    """The default: tables, plots and the page of the study; without a page the tables that it lists."""
+    """The default: tables, plots and the page of the study; without a page the tables that it lists. Last, whether the ladder is accepted."""
     default_target: True
     input:
         JOBS.write_study.outputs,
         [listed(job.outputs) for job in JOBS.reports()],
+        [listed(job.outputs) for job in JOBS.last.values()],
 
 
 rule everything:

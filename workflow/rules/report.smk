@@ -31,6 +31,45 @@ rule collect_results:
         "../scripts/collect_results.py"
 
 
+rule accept_cell:
+    """A quantized cell against its float parent, by the answers of both: a verdict, which fails no run."""
+    input:
+        unpack(JOBS.accept_cell.inputs),
+    output:
+        JOBS.accept_cell.outputs,
+    log:
+        JOBS.accept_cell.log,
+    wildcard_constraints:
+        **JOBS.accept_cell.own_constraints(),
+    conda:
+        ENVIRONMENT
+    params:
+        spec=JOBS.accept_cell.spec,
+    script:
+        "../scripts/accept_cell.py"
+
+
+for job in JOBS.last.values():
+
+    rule:
+        name:
+            job.rule
+        input:
+            unpack(job.inputs),
+            after=job.before,
+        output:
+            job.outputs,
+        log:
+            job.log,
+        priority: -1000
+        conda:
+            ENVIRONMENT
+        params:
+            spec=job.spec,
+        script:
+            "../scripts/check_acceptance.py"
+
+
 for job in JOBS.tables.values():
 
     rule:

@@ -1,8 +1,10 @@
-from job import folder_of, job
+from job import files_of, folder_of, job
 
 with job(snakemake):
     from edgemin.deploy.bundle import make_bundle
+    from edgemin.report.acceptance.marks import refuse
 
+    refuse(files_of(snakemake.input.get("verdict")), "no bundle is made of it")
     out = folder_of(snakemake.output)
     make_bundle(
         model=folder_of(snakemake.input.model),

@@ -109,6 +109,15 @@ class Paths:
     def page(self) -> str:
         return f"{self.root}/report/index.html"
 
+    def verdict(self, task: str, cell: str) -> str:
+        """Whether a quantized cell is accepted. Outside the folders of seeds: it is computed of all of them, and no record holds it."""
+        return f"{self.root}/acceptance/{task}/{cell}.json"
+
+    @property
+    def accepted(self) -> str:
+        """There once every quantized cell of the ladder is accepted."""
+        return f"{self.root}/acceptance/ladder.json"
+
     @property
     def chosen(self) -> str:
         """Task -> recommended cell."""

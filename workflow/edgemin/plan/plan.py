@@ -89,6 +89,22 @@ class Plan:
         """The chain itself, or the parent that it was quantized from."""
         return chain.parent or chain if chain.quantized else chain
 
+    def accepted_against(self, cell: str) -> tuple[Chain, str] | None:
+        """The float parent of a quantized cell, and the runtime in which its answers are compared: the cell's, if it is measured there. None for
+        cells that are not judged: float ones, and in a study with a record those whose parent it may not hold."""
+        study, chain = self.study, self.study.chain(cell)
+        if not (study.acceptance and study.acceptance.limits and chain.quantized):
+            return None
+        parent = self.float_of(chain)
+        if study.record and not (study.page and parent in self._default_chains):
+            return None
+        own, measured = study.runtimes_of(chain)[0], study.runtimes_of(parent)
+        return parent, own if own in measured else measured[0]
+
+    @cached_property
+    def _default_chains(self) -> set[Chain]:
+        return {self.study.chain(cell) for cell in self.study.default_cells()}
+
     def compared(self, chain: Chain) -> dict[str, Chain]:
         """Who takes turns with `chain` when its latency is measured: the teacher, and the model it came from if that is another."""
         if chain.parent is None:

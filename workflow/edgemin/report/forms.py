@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgemin.core.files import whole_file
+from edgemin.report.acceptance.marks import failed_of, marked, note_of
 from edgemin.report.columns import rows_of
 from edgemin.report.markup import latex, markdown
 from edgemin.report.sheet import Column, Sheet
@@ -23,10 +24,12 @@ def write_table(
     """Write {name}.{form} to the folder, for each of the table's `forms`.
 
     spec: of its job, with `study`, and with `runtime` where that is the same for all rows. found: unrounded numbers, for CSV; `cell`, `runtime`
-    and `task` say what each row is about. columns: what is read, of the same rows. note: below the table.
+    and `task` say what each row is about. columns: what is read, of the same rows. note: below the table. Cells that are not accepted, by the
+    files `acceptance` of the spec, are marked.
     """
-    rows = rows_of(found, spec.get("runtime"))
-    write_forms(folder, found, Sheet(table.name, table.title, spec["study"], columns, rows, note, read_first(found)), table.forms)
+    rows, failed = rows_of(found, spec.get("runtime")), failed_of(spec.get("acceptance", ()))
+    shown, below = marked(columns, rows, failed), note_of(note, failed)
+    write_forms(folder, found, Sheet(table.name, table.title, spec["study"], shown, rows, below, read_first(found)), table.forms)
 
 
 def write_forms(folder: Path, found: pd.DataFrame, sheet: Sheet, forms: Iterable[str]) -> None:

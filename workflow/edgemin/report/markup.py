@@ -23,6 +23,7 @@ _TEX = {
     "≤": r"$\le$",
     "≥": r"$\ge$",
     "→": r"$\to$",
+    "†": r"$\dagger$",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
 }

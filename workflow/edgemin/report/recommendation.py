@@ -10,6 +10,7 @@ import pandas as pd
 
 from edgemin.core.errors import EdgeminError
 from edgemin.report import columns
+from edgemin.report.acceptance.marks import MARK, Failed, marked, note_of
 from edgemin.report.blocks import Compared, compared, floor_first
 from edgemin.report.markup import pipe_table
 from edgemin.report.measured import logits_of
@@ -27,14 +28,16 @@ LIMITS = {"max_accuracy_drop": "drop_bound", "max_bytes": "bytes", "max_p90_ms":
 """Key of the study -> the column that it limits."""
 _PREFER = {"latency": ("p90", True), "bytes": ("bytes", True), "quality": ("validation", False)}
 _CALL = "snakemake --cores all"
+NONE: Failed = {}
+"""No cell failed."""
 _WORDS = {"latency": "the fastest (p90)", "bytes": "the smallest", "quality": "the best on validation"}
 
 
-def candidates(block: Mapping[str, Any], limits: Mapping[str, Any]) -> pd.DataFrame:
+def candidates(block: Mapping[str, Any], limits: Mapping[str, Any], failed: Failed = NONE) -> pd.DataFrame:
     """One row per cell: `drop` on validation below the first and what `bound` compares with its limit (`drop_bound`), the same by each of
-    `READINGS` (`drop_by_{name}`), which limits it meets, `pareto`, and how far it exceeds them.
+    `READINGS` (`drop_by_{name}`), which limits it meets, `pareto`, how far it exceeds them, and whether it is `accepted`.
 
-    block: of the table's spec, the teacher first.
+    block: of the table's spec, the teacher first. failed: cells that are not accepted.
     """
     judge, rows, teacher = Judge.of(block), [], None
     for cell in compared(block):
@@ -52,7 +55,8 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any]) -> pd.DataFr
     stated = {key: limits[key] for key in LIMITS if limits[key] is not None}
     for key, limit in stated.items():
         table[f"meets_{key}"] = table[LIMITS[key]] <= limit
-    table["qualifies"] = table[[f"meets_{key}" for key in stated]].all(axis=1)
+    table["accepted"] = [(block["task"], cell) not in failed for cell in table["cell"]]
+    table["qualifies"] = table[[f"meets_{key}" for key in stated]].all(axis=1) & table["accepted"]
     over = [(table[LIMITS[key]] - limit).clip(lower=0) / (limit or 0.01) for key, limit in stated.items()]
     table["excess"] = sum(over) if over else 0.0
     table["pareto"] = [not _dominated(row, table) for _, row in table.iterrows()]
@@ -76,9 +80,9 @@ def _dominated(row: pd.Series, table: pd.DataFrame) -> bool:
 
 
 def choose(table: pd.DataFrame, limits: Mapping[str, Any], without: str | None = None) -> pd.Series | None:
-    """The preferred one of the cells that meet all limits (but `without`); ties go to the earlier one. None if there is none."""
+    """The preferred one of the accepted cells that meet all limits (but `without`); ties go to the earlier one. None if there is none."""
     keys = [key for key in LIMITS if limits[key] is not None and key != without]
-    fitting = table[table[[f"meets_{key}" for key in keys]].all(axis=1)]
+    fitting = table[table[[f"meets_{key}" for key in keys]].all(axis=1) & table["accepted"]]
     column, ascending = _PREFER[limits["prefer"]]
     return None if fitting.empty else fitting.sort_values(column, ascending=ascending, kind="stable").iloc[0]
 
@@ -133,11 +137,11 @@ def columns_of(table: pd.DataFrame) -> list[Column]:
     ]
 
 
-def pareto_set(table: pd.DataFrame, study: str) -> Sheet:
+def pareto_set(table: pd.DataFrame, study: str, failed: Failed = NONE) -> Sheet:
     """Of candidates those that no other beats."""
     found = table[table["pareto"]]
-    note = "The Pareto set; chosen on validation."
-    return Sheet("recommendation", "Recommendation", study, columns_of(found), columns.rows_of(found), note)
+    rows, note = columns.rows_of(found), note_of("The Pareto set; chosen on validation.", failed)
+    return Sheet("recommendation", "Recommendation", study, marked(columns_of(found), rows, failed), rows, note)
 
 
 def _limit(key: str, limits: Mapping[str, Any], scale: Scale) -> str:
@@ -148,9 +152,14 @@ def _limit(key: str, limits: Mapping[str, Any], scale: Scale) -> str:
 
 
 def text(
-    block: Mapping[str, Any], table: pd.DataFrame, limits: Mapping[str, Any], questions: Mapping[str, str], call: str = _CALL
+    block: Mapping[str, Any],
+    table: pd.DataFrame,
+    limits: Mapping[str, Any],
+    questions: Mapping[str, str],
+    call: str = _CALL,
+    failed: Failed = NONE,
 ) -> str:
-    """The page of one task, in Markdown. call: the command that runs the study, up to its targets."""
+    """The page of one task, in Markdown. call: the command that runs the study, up to its targets. failed: cells that are not accepted."""
     scale = common_scale(table["metric"])
     keys = [key for key in LIMITS if limits[key] is not None]
     wanted = "; ".join(_limit(key, limits, scale) for key in keys) or "none"
@@ -183,7 +192,9 @@ def text(
         "No other cell is as good on validation, as small and as fast, and better in one of them.",
         "",
     ]
-    lines.append(pipe_table(pareto_set(table, "")))
+    lines.append(pipe_table(pareto_set(table, "", failed)))
+    if of_task := {key: reasons for key, reasons in failed.items() if key[0] == block["task"]}:
+        lines += ["", note_of("", of_task) + f" It is never recommended, whatever its figures: {MARK} marks it."]
     return "\n".join(lines)
 
 
@@ -282,7 +293,7 @@ def _none_fits(table: pd.DataFrame, limits: Mapping[str, Any], keys: list[str], 
         else "No single limit is to blame: dropping any one of them leaves none either."
     )
     lines += ["", "The nearest, by the sum of their relative excesses:", ""]
-    for _, row in table.sort_values("excess", kind="stable").head(3).iterrows():
+    for _, row in table[table["accepted"]].sort_values("excess", kind="stable").head(3).iterrows():
         missed = " and ".join(_limit(key, limits, scale) for key in keys if not row[f"meets_{key}"])
         lines.append(f"- `{row['cell']}`: {_figures(row, scale)}; misses {missed}.")
     return lines

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from edgemin.core.errors import EdgeminError
 from edgemin.study import checks, registry
+from edgemin.study.acceptance import Acceptance
 from edgemin.study.base import AsBefore, LocalPath, Name, Seed, Strict
 from edgemin.study.cascade import Cascade
 from edgemin.study.cells import Cell, Grid, expand
@@ -60,6 +61,8 @@ class Study(Strict):
     """Tables on the study's page, in their order; the cells that they list are built by default. Empty: no page, and the tables that the study lists are made by default."""
     recommend: Recommend | None = None
     """Limits of what may be shipped; the recommendation is then made by default."""
+    acceptance: Acceptance | None = Acceptance()
+    """How far a quantized cell may be from its float parent; `null`: no cell is judged ([docs](../docs/acceptance.md))."""
     sensitivity: Sensitivity | None = None
     """Pruning sweeps: many ratios, by one score."""
     layer_sensitivity: LayerSensitivity | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgemin.plan.jobs.acceptance import AcceptCell, CheckAcceptance
 from edgemin.plan.jobs.base import Job
 from edgemin.plan.jobs.baselines import FitBaseline, MeasureBaseline, PoolBaseline, TimeBaseline
 from edgemin.plan.jobs.bundle import ChooseCell, MakeBundle
@@ -80,6 +81,9 @@ class Jobs:
         self.tables = {name: WriteTable(plan, records, table) for name, table in registry.TABLES.all().items()}
         self.plots = {name: DrawPlot(plan, records, plot) for name, plot in registry.PLOTS.all().items()}
         self.page = WritePage(plan, records)
+        self.accept_cell = AcceptCell(plan, records)
+        last = CheckAcceptance(plan, self.reports)
+        self.last = {last.rule: last} if last.files else {}
         self.choose_cell = ChooseCell(plan)
         self.make_bundle = MakeBundle(plan)
         self.record_seeds, self.take_seeds = jobs_of(plan, records)

@@ -78,6 +78,7 @@ class MakeBundle(Job):
             "model": self.plan.artefact(task, at.seed, chain, runtime),
             "measured": inside(measured, ("quality.json", "size.json", "latency.json")),
             "data": self.paths.data_files(task),
+            **({"verdict": self.paths.verdict(task, at.cell)} if self.plan.accepted_against(at.cell) else {}),
         }
 
     def about(self, at: Any) -> dict[str, Any]:

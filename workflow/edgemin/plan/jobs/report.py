@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edgemin.plan import page
@@ -94,7 +95,7 @@ def scores_of(plan: Plan) -> tuple[str, ...]:
 
 
 class WriteTable(Report):
-    """One of the registered tables."""
+    """One of the registered tables, with the verdicts on the quantized cells that it shows."""
 
     def __init__(self, plan: Plan, records: Records, table: Table) -> None:
         super().__init__(plan, records)
@@ -111,10 +112,24 @@ class WriteTable(Report):
 
     def read(self) -> Inputs:
         seeds = seeds_of(self.table.spec(self.plan))
-        return {"measured": list(dict.fromkeys(file for seed in seeds for file in self.table.needs(seed)))}
+        files = dict.fromkeys(file for seed in seeds for file in self.table.needs(seed))
+        return {"measured": list(files), **self._verdicts(seeds)}
 
     def contents(self) -> dict[str, Any]:
-        return {"table": self.table.name, **self.table.spec(self.plan)}
+        spec = self.table.spec(self.plan)
+        return {"table": self.table.name, **spec, **self._verdicts(seeds_of(spec))}
+
+    def _verdicts(self, seeds: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+        """`acceptance`: files; nothing where none is judged. Answers are read for them only if they are measured anyway."""
+        answered = set(self.study.default_cells()) if self.study.page else set()
+        cells = {
+            (one["task"], one["cell"]): None
+            for one in seeds
+            if one.get("cell") in self.study.cells
+            and (one["cell"] in answered or any(file.endswith("/predictions.parquet") for file in self.table.needs(one)))
+        }
+        files = [self.paths.verdict(task, cell) for task, cell in cells if self.plan.accepted_against(cell)]
+        return {"acceptance": files} if files else {}
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return registry.TABLES.module(self.table.name), *scores_of(self.plan)

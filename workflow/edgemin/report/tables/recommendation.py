@@ -71,28 +71,29 @@ class Recommendation(Table):
         import pandas as pd
 
         from edgemin.core.files import whole_file
+        from edgemin.report.acceptance.marks import failed_of
         from edgemin.report.collect import write
         from edgemin.report.markup import latex
         from edgemin.report.recommendation import candidates, choose, choose_cell, pareto_set, text
 
         told = {"call": spec["call"]} if "call" in spec else {}
-        tables, pages = [], []
+        tables, pages, failed = [], [], failed_of(spec.get("acceptance", ()))
         for one in spec["blocks"]:
             if not one["rows"] or one["rows"][0]["seeds"][0]["chain"] != ROOT:
                 raise EdgeminError(f"recommend: {_no_teacher(spec['limits']['runtime'])}")
-            table = candidates(one, spec["limits"])
+            table = candidates(one, spec["limits"], failed)
             chosen = choose(table, spec["limits"])
             for name, one_row in (("recommended", chosen), ("shipped", choose_cell(table, spec["limits"]))):
                 table[name] = table["cell"] == (None if one_row is None else one_row["cell"])
             tables.append(table)
             head = f"# {self.title}: {spec['study']}" + (f", task {one['task']}" if len(spec["blocks"]) > 1 else "")
-            pages.append(f"{head}\n\n{text(one, table, spec['limits'], spec['questions'], **told)}\n")
+            pages.append(f"{head}\n\n{text(one, table, spec['limits'], spec['questions'], failed=failed, **told)}\n")
         table = pd.concat(tables, ignore_index=True)
         write(table, folder / "recommendation.csv")
         with whole_file(folder / "recommendation.md") as partial:
             partial.write_text("\n".join(pages), encoding="utf-8")
         with whole_file(folder / "recommendation.tex") as partial:
-            partial.write_text(latex(pareto_set(table, spec["study"])), encoding="utf-8")
+            partial.write_text(latex(pareto_set(table, spec["study"], failed)), encoding="utf-8")
 
 
 def _no_teacher(runtime: str) -> str:

@@ -1,0 +1,69 @@
+"""What tables, recommendations and bundles do with verdicts."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from edgemin.core.errors import EdgeminError
+from edgemin.core.files import write_json
+from edgemin.report import columns
+from edgemin.report.acceptance.marks import failed_of, lines_of, marked, note_of, refuse
+from edgemin.report.number import Format
+from edgemin.report.recommendation import choose, choose_cell
+from edgemin.report.sheet import Row
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Of an accepted and of a failed cell."""
+    one = {"limit": 0.95, "value": 0.8123, "seed": 2, "accepted": False}
+    fine = {"limit": 0.01, "value": 0.001, "seed": 0, "accepted": True}
+    write_json(tmp_path / "good.json", {"task": "t", "cell": "good", "accepted": True, "measures": {"drop": fine}})
+    write_json(tmp_path / "q.json", {"task": "t", "cell": "q", "accepted": False, "measures": {"drop": fine, "agreement": one}})
+    return [str(tmp_path / "good.json"), str(tmp_path / "q.json")]
+
+
+def test_a_failed_cell_is_marked_in_its_row_and_explained_below(files):
+    failed = failed_of(files)
+    assert lines_of(failed) == ["cell 'q', task t: agreement 0.8123 (limit 0.95, seed 2)"]
+    found = pd.DataFrame({"cell": ["q", "q_long", "good"], "task": "t"})
+    shown = marked([columns.text("cell", found["cell"]), columns.text("recipe", ["q", "", ""])], columns.rows_of(found), failed)
+    assert [list(column.values) for column in shown] == [["q†", "q_long", "good"], ["q", "", ""]]
+    assert note_of("A note.", failed).endswith("`q`, task t: agreement 0.8123 (limit 0.95, seed 2).")
+
+
+def test_of_another_task_the_same_cell_is_not_marked(files):
+    (shown,) = marked([columns.text("cell", ["q"])], [Row("q", None, "other")], failed_of(files))
+    assert list(shown.values) == ["q"]
+
+
+def test_a_comparison_marks_the_cell_that_it_names(files):
+    column = columns.numbers("measured", [1.0], Format(1))
+    (shown,) = marked([column.__class__(**{**vars(column), "before": ["good against q, x: "]})], [Row("good")], failed_of(files))
+    assert list(shown.before) == ["good against q†, x: "]
+
+
+def test_without_a_failure_nothing_changes(files):
+    column = columns.text("cell", ["good"])
+    assert marked([column], [Row("good")], failed_of(files[:1])) == [column]
+    assert note_of("A note.", {}) == "A note."
+
+
+def test_no_bundle_is_made_of_a_failed_cell_and_the_error_says_why(files):
+    refuse(files[:1], "no bundle is made of it")
+    with pytest.raises(EdgeminError, match=r"cell 'q', task t: agreement 0.8123 \(limit 0.95, seed 2\); no bundle.*`acceptance`"):
+        refuse(files, "no bundle is made of it")
+
+
+def test_a_failed_cell_is_never_recommended():
+    """The faster one is within all limits, and failed."""
+    table = pd.DataFrame(
+        {"cell": ["q", "good"], "chain": ["teacher/quantize-x", "teacher"], "p90": [1.0, 2.0], "accepted": [False, True]}
+    )
+    table["meets_max_bytes"] = True
+    limits = {"max_accuracy_drop": None, "max_bytes": 10, "max_p90_ms": None, "prefer": "latency"}
+    for chosen in (choose(table, limits), choose_cell(table, limits), choose(table, limits, without="max_bytes")):
+        assert chosen is not None
+        assert chosen["cell"] == "good"
+    assert choose(table.assign(accepted=False), limits) is None

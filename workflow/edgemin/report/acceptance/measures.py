@@ -1,0 +1,126 @@
+"""How far the answers of a quantized model are from its float parent's, on the same texts. One number for each measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgemin.report.statistics.judge import Judge
+
+BINS = 15
+"""Of the calibration error (Guo et al. 2017, "On calibration of modern neural networks")."""
+SURE = 0.75
+"""Share of the texts, the surest ones, whose answers are not expected to change."""
+MOVED = 0.5
+"""A value has changed if it moved by more standard deviations of the parent's values than this."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Of both models to the same texts."""
+
+    labels: np.ndarray
+    """(N, ...)"""
+    parent: np.ndarray
+    """(N, K) logits of the float parent."""
+    ours: np.ndarray
+    """(N, K) logits of the quantized model."""
+
+    def at(self, indices: np.ndarray) -> Answers:
+        """Of some texts, possibly several times."""
+        return Answers(self.labels[indices], self.parent[indices], self.ours[indices])
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number, and on which side of its limit it has to be."""
+
+    of: Callable[[Judge, Answers], float | None]
+    """None where it means nothing for a kind of task."""
+    words: str
+    least: bool = False
+    """Whether the limit is the least value that is accepted; else it is the most."""
+
+    def within(self, value: float | np.ndarray, limit: float) -> np.ndarray:
+        """Whether values are accepted. What is not a number is not."""
+        return np.asarray(value) >= limit if self.least else np.asarray(value) <= limit
+
+
+def drop(judge: Judge, answers: Answers) -> float:
+    """The metric of the parent minus ours."""
+    score = judge.scores.score(judge.metric)
+    return score(answers.labels, answers.parent) - score(answers.labels, answers.ours)
+
+
+def agreement(judge: Judge, answers: Answers) -> float:
+    """Share of the texts that both decide alike. Where answers are values: 1 - mean square of the difference / variance of the parent's."""
+    alike = judge.scores.agreement(answers.ours, answers.parent)
+    if alike is not None:
+        return alike
+    parent, ours = _values(judge, answers)
+    error, spread = np.square(ours - parent).mean(), parent.var()
+    return float(1 - error / spread) if spread else float(error == 0)
+
+
+def recall(judge: Judge, answers: Answers) -> float | None:
+    """The largest drop of recall over the classes among the labels."""
+    if not _one_class(judge, answers):
+        return None
+    right = [judge.scores.decide(logits) == answers.labels for logits in (answers.parent, answers.ours)]
+    classes = np.unique(answers.labels[answers.labels >= 0])
+    drops = [right[0][answers.labels == one].mean() - right[1][answers.labels == one].mean() for one in classes]
+    return float(max(drops, default=0.0))
+
+
+def calibration(judge: Judge, answers: Answers) -> float | None:
+    """Our calibration error minus the parent's."""
+    if not _one_class(judge, answers):
+        return None
+    return calibration_error(answers.labels, answers.ours) - calibration_error(answers.labels, answers.parent)
+
+
+def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
+    """Expected calibration error of labels (N,) and logits (N, K): over `BINS` bins of equal width of the largest probability, the distance
+    between its mean and the share of right answers, weighted by the bin's share of texts. Not a number for logits that are none."""
+    if not np.isfinite(logits).all():
+        return float("nan")
+    logits = logits.astype(float)
+    sure = np.exp(logits.max(-1) - np.logaddexp.reduce(logits, axis=-1))
+    which = np.minimum((sure * BINS).astype(int), BINS - 1)
+    return float(np.abs(np.bincount(which, sure - (logits.argmax(-1) == labels), BINS)).sum() / len(labels))
+
+
+def confident_changes(judge: Judge, answers: Answers) -> float | None:
+    """Of the share `SURE` of the texts on which the parent's largest logit is furthest above its second: how many we decide otherwise. Where answers
+    are values: the share of all that moved by more than `MOVED` standard deviations of the parent's."""
+    if _one_class(judge, answers):
+        top = np.partition(answers.parent.astype(float), -2, axis=-1)
+        margin = top[:, -1] - top[:, -2]
+        sure = margin >= np.quantile(margin, 1 - SURE)
+        changed = judge.scores.decide(answers.ours) != judge.scores.decide(answers.parent)
+        return float(changed[sure].mean())
+    if judge.scores.agreement(answers.ours, answers.parent) is not None:
+        return None
+    parent, ours = _values(judge, answers)
+    return float((~(np.abs(ours - parent) <= MOVED * parent.std())).mean())
+
+
+def _one_class(judge: Judge, answers: Answers) -> bool:
+    """Whether each text has one class of several."""
+    return judge.kind.classes and answers.labels.ndim == 1 and answers.parent.shape[-1] > 1
+
+
+def _values(judge: Judge, answers: Answers) -> tuple[np.ndarray, np.ndarray]:
+    return judge.scores.decide(answers.parent), judge.scores.decide(answers.ours)
+
+
+MEASURES = {
+    "drop": Measure(drop, "drop of the metric"),
+    "agreement": Measure(agreement, "agreement with the float parent", least=True),
+    "recall": Measure(recall, "largest drop of a class's recall"),
+    "calibration": Measure(calibration, "rise of the calibration error"),
+    "confident_changes": Measure(confident_changes, "sure answers that changed"),
+}
+"""Key of `acceptance` in a study -> what it limits."""
