@@ -47,6 +47,7 @@ _LINKS = {
     "Grid": "[grid](#grids)",
     "Tables": "[tables](#tables)",
     "Recommend": "[limits](#recommendation)",
+    "Acceptance": "[limits](#acceptance)",
     "Sensitivity": "[sweeps](#sensitivity)",
     "LayerSensitivity": "[scan](#layer-sensitivity)",
     "Threads": "[threads](#threads)",
