@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from edgemin.core.errors import EdgeminError
 from edgemin.study import (
+    acceptance,
     cascade,
     cells,
     distilling,
@@ -107,13 +108,10 @@ def _links() -> dict[str, str]:
 
 
 def _models() -> dict[str, type[BaseModel]]:
-    modules = (cascade, cells, distilling, measuring, phases, pruning, recommend, sources, static, tables, task, timed, transfer)
-    models: dict[str, type[BaseModel]] = {"Study": Study}
-    for module in modules:
-        models |= _models_in(vars(module))
-    for table in registry.TABLES.all().values():
-        models |= _models_of(table)
-    return models
+    stages = (cells, distilling, phases, pruning, sources, static, timed, transfer)
+    others = (acceptance, cascade, measuring, recommend, tables, task)
+    found = [*(_models_in(vars(module)) for module in (*stages, *others)), *map(_models_of, registry.TABLES.all().values())]
+    return {"Study": Study, **{name: model for models in found for name, model in models.items()}}
 
 
 def _models_in(names: Mapping[str, Any]) -> dict[str, type[BaseModel]]:
