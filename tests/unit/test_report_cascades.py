@@ -63,7 +63,7 @@ def write(folder: Path, study: dict[str, Any]) -> pd.DataFrame:
 
 def test_who_answers_and_how_long_that_takes(tmp_path: Path) -> None:
     """Without a loss TF-IDF answers half of the texts, kd a quarter, the teacher the rest: 0.1 + 2 / 2 + 10 / 4 = 3.6 ms against 10."""
-    table = write(tmp_path, a_study(fast={"members": ["tfidf", "kd", "teacher"], "max_drop": 0}))
+    table = write(tmp_path, a_study(fast={"members": ["tfidf", "kd", "teacher"], "max_drop": 0, "bound": "point"}))
     assert table.index.tolist() == ["teacher", "fast"]
     found = table.loc["fast"]
     assert found["answered"] == "0.5 0.25 0.25"
@@ -74,7 +74,10 @@ def test_who_answers_and_how_long_that_takes(tmp_path: Path) -> None:
 
 def test_a_loss_buys_time(tmp_path: Path) -> None:
     """A quarter of the texts may be wrong, so the teacher is not asked: 0.1 + 2 / 2. Against edgemin, right on the same 30, nothing is lost."""
-    cascades = {"fast": {"members": ["tfidf", "kd", "teacher"], "max_drop": 0.25}, "int8": ["tfidf", "edgemin"]}
+    cascades = {
+        "fast": {"members": ["tfidf", "kd", "teacher"], "max_drop": 0.25, "bound": "point"},
+        "int8": {"members": ["tfidf", "edgemin"], "bound": "point"},
+    }
     table = write(tmp_path, a_study(**cascades))
     assert table.loc["fast", ["quality", "change_to_last", "mean_ms"]].tolist() == pytest.approx([0.75, -0.25, 1.1])
     assert table.loc["int8", ["change_to_last", "change_to_teacher", "mean_ms", "faster"]].tolist() == pytest.approx(

@@ -22,7 +22,7 @@ class Cascade(Strict):
     """Cells and baselines, the cheapest first; a list as the cascade's value means the same."""
     max_drop: Annotated[float, Field(ge=0, lt=1)] = 0.005
     """How much accuracy a cascade may lose on validation, against its last member alone: 0.005 is half a point."""
-    bound: Literal["point", "upper", "interval"] = "point"
+    bound: Literal["point", "upper", "interval"] = "upper"
     """What `max_drop` is compared with: the drop itself, its upper 80 % bound, or the upper end of its 95 % interval."""
 
 
