@@ -136,9 +136,9 @@ def test_an_edit_changes_the_specs_of_the_jobs_that_it_concerns(specs: Any, edit
 
 
 def _collecting(name: str) -> set[str]:
-    """Tables, the page and bundles judge answers: a metric is theirs too."""
+    """Tables, verdicts, the page and bundles judge answers: a metric is theirs too."""
     return (
-        {"page", "make_bundle", "collect_results", "measure_quality", "measure_out_of_domain", "measure_baseline"}
+        {"page", "make_bundle", "collect_results", "accept_cell", "measure_quality", "measure_out_of_domain", "measure_baseline"}
         if name == "a metric"
         else set()
     )
