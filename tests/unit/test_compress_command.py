@@ -244,8 +244,10 @@ def test_a_run_that_stops_is_an_error(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().out == "3 of 9 steps (33%) done\n3 of 9 jobs, about 2 min left\njob failed\n"
 
 
-def test_who_ends_the_command_ends_its_jobs(tmp_path):
-    """By a signal that only the command gets, as from a scheduler; Snakemake is interrupted and has time to end."""
+@pytest.mark.parametrize("background", [False, True])
+def test_who_ends_the_command_ends_its_jobs(tmp_path, background):
+    """By a signal that only the command gets, as from a scheduler; Snakemake is interrupted and has time to end. Also where a shell has started the
+    command in the background, which ignores interrupts from then on."""
     child = "import time, pathlib\ntry:\n print('begun', flush=True)\n time.sleep(60)\nexcept KeyboardInterrupt:\n pathlib.Path('ended').touch()"
     program = (
         "import sys\nfrom pathlib import Path\nfrom edgemin.compressing import running\n"
@@ -254,7 +256,11 @@ def test_who_ends_the_command_ends_its_jobs(tmp_path):
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     with subprocess.Popen(
-        [sys.executable, "-c", program], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", ("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" if background else "") + program],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as ran:
         assert ran.stdout is not None
         assert ran.stdout.readline() == b"begun\n"

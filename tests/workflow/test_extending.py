@@ -28,7 +28,7 @@ NEW_JOBS: dict[str, dict[str, int]] = {
     "An objective": {"cache_teacher": 1, "distill_student": 1, "export_onnx": 1, **BOTH},
     "A pruning criterion": {"prune_structured": 1, "export_onnx": 1, **BOTH},
     "A structure to prune": {"prune_structured": 1, "export_onnx": 1, **BOTH},
-    "A quantization scheme": {"quantize_model_onnxruntime": 1, **ONE},
+    "A quantization scheme": {"quantize_model_onnxruntime": 1, "accept_cell": 1, **ONE},
     "A runtime": {rule: 3 * count for rule, count in ONE.items()},  # of the three float cells
     "A table": {"table_files": 1},
     "A family of encoders": {"prepare_encoder": 1, "tokenize_texts": 3, "distill_student": 1, "export_onnx": 1, **BOTH},

@@ -216,6 +216,8 @@ REPORT = {
     "write_study",
 }
 MEASURE = {"measure_quality", "measure_size", "measure_round", "measure_latency"}
+JUDGE = {"accept_cell", "check_acceptance"}
+"""A verdict is of answers: what changes none needs none."""
 
 
 def _change_ratio(study: dict) -> None:
@@ -237,9 +239,9 @@ def _change_latency(study: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "again"),
     [
-        (_change_ratio, PRUNE_AND_AFTER | MEASURE | REPORT),
+        (_change_ratio, PRUNE_AND_AFTER | MEASURE | JUDGE | REPORT),
         (_change_question, {"write_study", "page", "table_recommendation", "tables"}),
-        (_add_cell, {"quantize_model_onnxruntime"} | MEASURE | REPORT - {"table_stagewise", "plot_stagewise"}),
+        (_add_cell, {"quantize_model_onnxruntime"} | MEASURE | JUDGE | REPORT - {"table_stagewise", "plot_stagewise"}),
         (_change_latency, {"measure_round", "measure_latency", "time_baseline", "pool_baseline"} | REPORT),
     ],
 )

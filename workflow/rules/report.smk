@@ -56,7 +56,7 @@ for job in JOBS.last.values():
             job.rule
         input:
             unpack(job.inputs),
-            after=job.before,
+            after=ancient(job.before),
         output:
             job.outputs,
         log:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from edgemin.compressing.folder import STUDY
@@ -45,6 +46,19 @@ def _end(*_: object) -> None:
     raise _Ended
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A shell that starts this in the background makes it ignore interrupts. What is started here would inherit that, and could not be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def command(root: Path, folder: Path, cores: int, *targets: str) -> list[str]:
     """The call of Snakemake, from any folder."""
     found = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--snakefile", str(root / "Snakefile")]
@@ -57,15 +71,16 @@ def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float]
     path = os.pathsep.join(filter(None, (str(root / "workflow"), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     left = Left(folder, seconds)
-    started = subprocess.Popen(  # noqa: S603 - this interpreter
-        command(root, folder, cores, *targets),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
+    with _interruptible():
+        started = subprocess.Popen(  # noqa: S603 - this interpreter
+            command(root, folder, cores, *targets),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
     assert started.stdout is not None
     try:
         if threading.current_thread() is threading.main_thread():
