@@ -42,7 +42,7 @@ def test_nothing_is_trained_or_measured_again(place: Copy, recorded: dict[str, s
     dry = place.dry("tables", study=STUDY)
     assert dry.code == 0, dry.output[-3000:]
     plots = {"plot_pareto_latency": 1, "plot_pareto_size": 1, "plot_stagewise": 1}
-    tables = {"table_cells": 1, "table_recommendation": 1, "table_stagewise": 1}
+    tables = {"table_cascades": 1, "table_cells": 1, "table_recommendation": 1, "table_stagewise": 1}
     verdicts = {"accept_cell": 2, "check_acceptance": 1}  # on both INT8 cells of the ladder
     others = {"collect_results": 1, "page": 1, "write_study": 1, "tables": 1}
     assert dry.jobs == {"take_seed_0": 1, **tables, **plots, **verdicts, **others}
