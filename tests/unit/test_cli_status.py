@@ -94,7 +94,7 @@ def test_of_a_study_without_a_page_what_its_tables_read_is_measured(changed):
 
 
 def test_nothing_has_begun(plan):
-    head, *lines = status.report(plan).splitlines()
+    head, *lines = str(status.standing(plan)).splitlines()
     assert head.startswith("study smoke: 5 cells: 5 waiting; about 0:00 h and ")
     assert [line.split()[0] for line in lines] == ["waiting"] * 5
 
@@ -109,16 +109,16 @@ def test_done_running_failed_and_interrupted(plan, tmp_path):
     lock = tmp_path / ".snakemake" / "locks" / "0.input.lock"
     lock.touch()
     os.utime(lock, (time.time() - 60,) * 2)
-    lines = {line.split()[1]: line for line in status.report(plan).splitlines()[1:]}
+    lines = {line.split()[1]: line for line in str(status.standing(plan)).splitlines()[1:]}
     assert lines["teacher"].startswith("done ")
     assert lines["kd"].startswith("running ")
     assert lines["kd"].endswith("distill: 12:00:01 [x] step 3 of 9")
     _log(kd, "12:00:01 [x] step 3 of 9", age=3600)
-    assert "kd                          " in status.report(plan).split("interrupted", 2)[2]
+    assert "kd                          " in str(status.standing(plan)).split("interrupted", 2)[2]
     lock.unlink()
     _finish(kd)
     _log(prune, "12:00:02 [x] error: prune.heads25: cannot")
-    lines = {line.split()[1]: line for line in status.report(plan).splitlines()[1:]}
+    lines = {line.split()[1]: line for line in str(status.standing(plan)).splitlines()[1:]}
     assert lines["kd_prune"].startswith("failed ")
     assert "error: prune.heads25: cannot" in lines["kd_prune"]
 
@@ -131,7 +131,7 @@ def test_what_is_left_is_estimated_from_jobs_of_the_kind(plan):
             _finish(step, known)
         elif known is None:
             _finish(step)
-    head = status.report(plan).splitlines()[0]
+    head = str(status.standing(plan)).splitlines()[0]
     assert head.endswith("about 0:30 h left by default, 0:30 h for all cells")
 
 
@@ -147,7 +147,7 @@ def test_the_report_of_a_study_file_is_printed(changed, tmp_path, monkeypatch, c
     study = changed({"tables": {}})
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
     assert main(["status", "s.yaml"]) == 0
-    assert capsys.readouterr().out == status.report(Plan(parse_study(study))) + "\n"
+    assert capsys.readouterr().out == str(status.standing(Plan(parse_study(study)))) + "\n"
 
 
 def test_jobs_of_every_kind_of_quantization_stand_where_their_rules_put_them(plan):

@@ -187,11 +187,6 @@ def standing(plan: Plan, working: Path = Path(), jobs: Jobs | None = None) -> St
     return Standing(plan.study.study, head, tuple(lines), states, all(states[step][0] == "done" for step in over))
 
 
-def report(plan: Plan, working: Path = Path()) -> str:
-    """The whole report."""
-    return str(standing(plan, working))
-
-
 def _expected(steps: Collection[Step]) -> dict[str, float]:
     """Kind -> mean seconds of the jobs of that kind that have run."""
     of_kind: dict[str, list[float]] = {}

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from edgemin.compressing.folder import STUDY
 from edgemin.core.errors import EdgeminError
@@ -47,16 +48,15 @@ def _end(*_: object) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """A shell that starts this in the background makes it ignore interrupts. What is started here would inherit that, and could not be ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _handling(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+    """With these handlers of signals, where this thread may have any."""
+    here = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()} if here else {}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def command(root: Path, folder: Path, cores: int, *targets: str) -> list[str]:
@@ -71,7 +71,9 @@ def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float]
     path = os.pathsep.join(filter(None, (str(root / "workflow"), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     left = Left(folder, seconds)
-    with _interruptible():
+    with _handling(
+        {signal.SIGINT: signal.default_int_handler}
+    ):  # a shell's background job ignores it, and what it starts would, too
         started = subprocess.Popen(  # noqa: S603 - this interpreter
             command(root, folder, cores, *targets),
             env=environment,
@@ -82,21 +84,17 @@ def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float]
             errors="replace",
         )
     assert started.stdout is not None
-    try:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _end)
-        for line in started.stdout:
-            print(line, end="", flush=True)
-            if (steps := STEPS.match(line)) and steps[1] != steps[2]:
-                print(f"{steps[1]} of {steps[2]} jobs, about {max(1, round(left.minutes()))} min left", flush=True)
-    except KeyboardInterrupt as interruption:
-        if isinstance(interruption, _Ended):  # a terminal interrupts both
-            started.send_signal(signal.SIGINT)
-        started.wait()  # it ends its jobs
-        raise
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with _handling({signal.SIGTERM: _end}):
+        try:
+            for line in started.stdout:
+                print(line, end="", flush=True)
+                if (steps := STEPS.match(line)) and steps[1] != steps[2]:
+                    print(f"{steps[1]} of {steps[2]} jobs, about {max(1, round(left.minutes()))} min left", flush=True)
+        except KeyboardInterrupt as interruption:
+            if isinstance(interruption, _Ended):  # a terminal interrupts both
+                started.send_signal(signal.SIGINT)
+            started.wait()  # it ends its jobs
+            raise
     if started.wait():
         raise EdgeminError(
             f"{folder}: the run has stopped (see the lines above); what is finished stays, and the same command goes on"

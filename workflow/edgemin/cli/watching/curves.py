@@ -9,8 +9,6 @@ from edgemin.cli.watching.training import Phase, Points, Training
 
 WIDTH, LOSS, METRIC, GAP, LEFT, BELOW = 250, 84, 44, 14, 46, 16
 """Pixels: of a panel, heights of the loss and of the metric, between them, and for the numbers beside and below."""
-
-
 PAD = 4
 """Of a curve within its frame."""
 
