@@ -102,6 +102,10 @@ class Records:
             folders.setdefault(str(Path(file).parent), []).append(file)
         return folders
 
+    def for_reading(self, value: Any, files: Any) -> Any:
+        """`placed`, for who reads these groups of files; unchanged if one of them is on no record, since results of one seed must come from one place."""
+        return self.placed(value) if self.hold(files) else value
+
     def hold(self, files: Any) -> bool:
         """Whether everything that these groups of files have of a seed is what records can hold of it."""
         return not self.taken or {file for file in listed(files) if self._seed(file) is not None} <= self._held

@@ -44,7 +44,8 @@ class AcceptCell(Job):
         return {name: [f"{one[name]}/predictions.parquet" for one in seeds] for name in ("folder", "parent")}
 
     def inputs(self, at: Any) -> Inputs:
-        inputs: Inputs = self._placed(self.read(at), at)
+        files = self.read(at)
+        inputs: Inputs = self.records.for_reading(files, files)
         return inputs
 
     def about(self, at: Any) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class AcceptCell(Job):
             "runtime": self.study.runtimes_of(chain)[0],
             "parent": {"chain": str(parent), "runtime": runtime},
             "limits": spec_of(self.study.acceptance.limits),
-            "seeds": self._placed(self._seeds(at), at),
+            "seeds": self.records.for_reading(self._seeds(at), self.read(at)),
         }
         return about
 
@@ -78,10 +79,6 @@ class AcceptCell(Job):
         found = self.plan.accepted_against(at.cell)
         assert found is not None
         return found
-
-    def _placed(self, value: Any, at: Any) -> Any:
-        """As reports do."""
-        return self.records.placed(value) if self.records.hold(self.read(at)) else value
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return scores_of(self.plan)

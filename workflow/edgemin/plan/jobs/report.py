@@ -52,16 +52,13 @@ class Report(Job):
         """The settings that its result depends on, with the same paths."""
 
     def inputs(self, at: Any) -> Inputs:
-        inputs: Inputs = self._placed(self.read())
+        files = self.read()
+        inputs: Inputs = self.records.for_reading(files, files)
         return inputs
 
     def about(self, at: Any) -> dict[str, Any]:
-        contents: dict[str, Any] = self._placed(self.contents())
+        contents: dict[str, Any] = self.records.for_reading(self.contents(), self.read())
         return contents
-
-    def _placed(self, value: Any) -> Any:
-        """Replace paths by those of the record; unchanged if a file is not on record, since results of one seed must come from one place."""
-        return self.records.placed(value) if self.records.hold(self.read()) else value
 
 
 class CollectResults(Report):
