@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import softmax
 
 WIDEST = 100.0
 """Temperatures are between this and its inverse: a model that is always right has no best one, nor has one that is worse than chance."""
@@ -13,14 +15,12 @@ def temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 
     The NLL is convex in 1/T, so T is the one zero of its derivative: logits weighted by probabilities, less the label's.
     """
-    from scipy.optimize import brentq
-
     above = logits.astype(float) - logits[np.arange(len(labels)), labels][:, None]
     if not np.ptp(above, axis=1).any():
         return 1.0
 
     def slope(log_temperature: float) -> float:
-        return float((probabilities(above, np.exp(log_temperature)) * above).sum(1).mean())
+        return float((softmax(above / np.exp(log_temperature), axis=-1) * above).sum(1).mean())
 
     widest = float(np.log(WIDEST))
     if slope(-widest) <= 0:
@@ -30,13 +30,6 @@ def temperature(labels: np.ndarray, logits: np.ndarray) -> float:
     return float(np.exp(brentq(slope, -widest, widest)))
 
 
-def probabilities(logits: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Softmax of logits (..., K) / scale."""
-    scaled = logits.astype(float) / scale
-    raised = np.exp(scaled - scaled.max(-1, keepdims=True))
-    return np.asarray(raised / raised.sum(-1, keepdims=True))
-
-
 def confidence(logits: np.ndarray, scale: float) -> np.ndarray:
     """(N,) the largest probability of each answer."""
-    return np.asarray(probabilities(logits, scale).max(-1))
+    return np.asarray(softmax(logits.astype(float) / scale, axis=-1).max(-1))
