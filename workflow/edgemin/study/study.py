@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -28,6 +28,11 @@ from edgemin.study.variants import AnyPrune, AnyQuantize
 
 _FEW = 20
 """As many names can be read in a message."""
+
+
+def _written_out(named: Any, whole: Callable[[str, Any], Any]) -> Any:
+    """What may be written in short, in whole. Whatever is no mapping stays, to be refused."""
+    return {name: whole(name, one) for name, one in named.items()} if isinstance(named, Mapping) else named
 
 
 class Study(Strict):
@@ -88,23 +93,17 @@ class Study(Strict):
     @classmethod
     def _bare_chains(cls, cells: Any) -> Any:
         """`kd: teacher/distill-minilmv2` is short for `kd: {chain: teacher/distill-minilmv2}`."""
-        if not isinstance(cells, Mapping):
-            return cells
-        return {name: {"chain": cell} if isinstance(cell, str) else cell for name, cell in cells.items()}
+        return _written_out(cells, lambda _, cell: {"chain": cell} if isinstance(cell, str) else cell)
 
     @field_validator("baselines", mode="before")
     @classmethod
     def _bare_baselines(cls, baselines: Any) -> Any:
-        if not isinstance(baselines, Mapping):
-            return baselines
-        return {name: {"baseline": name, **one} if isinstance(one, Mapping) else one for name, one in baselines.items()}
+        return _written_out(baselines, lambda name, one: {"baseline": name, **one} if isinstance(one, Mapping) else one)
 
     @field_validator("cascades", mode="before")
     @classmethod
     def _bare_members(cls, cascades: Any) -> Any:
-        if not isinstance(cascades, Mapping):
-            return cascades
-        return {name: {"members": one} if isinstance(one, list) else one for name, one in cascades.items()}
+        return _written_out(cascades, lambda _, one: {"members": one} if isinstance(one, list) else one)
 
     @model_validator(mode="after")
     def _crossed(self) -> Study:
