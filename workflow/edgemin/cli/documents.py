@@ -40,9 +40,9 @@ FIGURES = {"docs/images/pareto_latency.png": ("evidence", "pareto_latency")}
 """Picture -> study and plot."""
 TEMPLATES = "docs/measured"
 _PLACE = re.compile(r"(<!-- measured: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-
-SPEEDS = ("speedup_over_reference", "speedup_over_parent")
+_CHANGES = ("quality_change", "difference", "change_to_teacher")
+_SPEEDS = ("speedup_over_reference", "speedup_over_parent")
+"""Columns of tables."""
 
 
 class Row:
@@ -58,8 +58,7 @@ class Row:
     def text(self, column: str, interval: bool = True) -> str:
         """As tables have it, with its interval where there is one."""
         scale = scale_of(str(self.values["metric"]))
-        changes = dict.fromkeys(("quality_change", "difference", "change_to_teacher"), scale.change)
-        form = {"quality": scale.value, **dict.fromkeys(SPEEDS, TIMES), **changes}[column]
+        form = {"quality": scale.value, **dict.fromkeys(_CHANGES, scale.change), **dict.fromkeys(_SPEEDS, TIMES)}[column]
         ends = [self.values.get(f"{column}_{end}") if interval else None for end in ("low", "high")]
         return form.text(self.value(column), *ends)
 
