@@ -37,11 +37,16 @@ NEVER_HERE = {
     ".venv/bin/python benchmarks/schedule.py config/quick.yaml --threads 1 --times 1.75": "likewise",
     "sha256sum -c": "names a format",
     "edgemin status": "run with a study",
+    "edgemin status --page": "likewise",
+    "edgemin status --watch": "goes on until a study is done: tests/unit/test_cli_watching.py",
+    "edgemin status STUDY --watch": "likewise",
+    "edgemin status config/mine.yaml --watch": "likewise",
+    "edgemin status config/mine.yaml --watch 30 --page status.html": "likewise",
     "edgemin smoke config/mine.yaml": "tests/long/test_small_copies.py runs others",
     "edgemin smoke config/study.yaml": "tests/long/test_small_copies.py",
     "edgemin smoke": "needs a study",
-    "edgemin diff results/quick docs/reference/quick/amd-epyc-8817b8": "of results that are not here; tests/unit/test_report_differences.py",
-    'edgemin diff results/quick docs/reference/quick/amd-epyc-8817b8 --fail-if "drop > 0.5"': "likewise",
+    "edgemin diff results/quick docs/reference/quick/amd-epyc-a67401": "of results that are not here; tests/unit/test_report_differences.py",
+    'edgemin diff results/quick docs/reference/quick/amd-epyc-a67401 --fail-if "drop > 0.5"': "likewise",
     'edgemin diff before results/quick --fail-if "drop > 0.5" --fail-if "larger > 1.01"': "likewise",
     "edgemin compress": "run with a data file: tests/long/test_compress.py",
     "edgemin compress --data data.csv --text text --label label --max-mb 10 --max-drop 1": "likewise",
@@ -59,6 +64,7 @@ SOURCE_ONLY = {"snakemake --profile profiles/slurm"}
 """Needs a plugin, which tests/faults/test_slurm.py installs."""
 REALLY = {
     "edgemin status config/config.yaml",
+    "edgemin status config/mine.yaml --page status.html",
     "edgemin compare config/config.yaml",
     ".venv/bin/python benchmarks/speed.py --help",
     ".venv/bin/python benchmarks/planning.py planning.csv planning.png 60",
@@ -114,7 +120,7 @@ def place(finished: Copy) -> Iterator[Copy]:
         (folder / f"config/{name}.yaml").unlink()
     for name in ("docs", "benchmarks", ".venv", ".venv-bench"):
         shutil.rmtree(folder / name)
-    for name in ("Makefile", "README.md", "CONTRIBUTING.md", "pyproject.toml", "planning.csv", "planning.png"):
+    for name in ("Makefile", "README.md", "CONTRIBUTING.md", "pyproject.toml", "planning.csv", "planning.png", "status.html"):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -1,6 +1,6 @@
 """What differs between two sets of results: rows paired by cell, seed and example, and what was done otherwise.
 
-edgemin diff results/quick docs/reference/quick/amd-epyc-8817b8 --fail-if "drop > 0.5"
+edgemin diff results/quick docs/reference/quick/amd-epyc-a67401 --fail-if "drop > 0.5"
 """
 
 from __future__ import annotations

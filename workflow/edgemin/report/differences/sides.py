@@ -82,7 +82,7 @@ class Side:
 
 
 def open_side(place: str) -> Side:
-    """A results folder (`results/quick`), a record's folder (`docs/reference/quick/amd-epyc-8817b8`), or one seed of it (`.../seed0.json`).
+    """A results folder (`results/quick`), a record's folder (`docs/reference/quick/amd-epyc-a67401`), or one seed of it (`.../seed0.json`).
 
     Raises EdgeminError for anything else.
     """
