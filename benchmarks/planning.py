@@ -46,7 +46,7 @@ def grid(cells: int) -> dict:
     study["cells"] = {"teacher": "teacher"}
     study["tables"] = {"stagewise": {"onnxruntime": ["teacher"]}}
     study["runtimes"] = ["onnxruntime"]
-    for key in ("recommend", "deploy", "sensitivity", "layer_sensitivity", "transfer", "page"):
+    for key in ("recommend", "deploy", "sensitivity", "layer_sensitivity", "transfer", "cascades", "page"):
         study.pop(key, None)
     return study
 
