@@ -189,9 +189,9 @@ def test_a_folder_where_another_command_is_at_work(options, calls, tmp_path, cap
 
 
 def test_limits_that_no_cell_can_meet(options, calls, tmp_path, capsys):
-    """The smallest has half of the neurons and heads of three layers: 2.65 million weights, and 2,024 tokens of four bits."""
+    """The smallest has half of the neurons and heads of three layers: 2.65 million weights, a pooler of floats, and 2,024 tokens of four bits."""
     assert command({**options, "max_mb": 1}) == 2
-    assert capsys.readouterr().err == "error: --max-mb 1: the smallest cell that is tried has about 3.5 MB; give at least that\n"
+    assert capsys.readouterr().err == "error: --max-mb 1: the smallest cell that is tried has about 3.9 MB; give at least that\n"
     assert command({**options, "minutes": 0.1}) == 2
     assert capsys.readouterr().err.startswith("error: --minutes 0.1: one training and its measurements take about ")
     assert not (tmp_path / "out").exists()

@@ -43,8 +43,7 @@ def works_of(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: s
     for cell in branch.cells:
         found += _links(branch, cell, paces, paths, task)
         folder = paths.measured(task, 0, cell.chain, "onnxruntime")
-        answers = rows * pace.text if cell.form != "float" else rows / BATCH * pace.batch * 2
-        found += [Work(f"{folder}/quality.json", light + answers), Work(f"{folder}/size.json", light)]
+        found += [Work(f"{folder}/quality.json", light + rows / BATCH * pace.batch * 2), Work(f"{folder}/size.json", light)]
         one = paces.start + MODELS * (SECONDS / ROUNDS + WARM_UP * pace.text)
         found += [Work(f"{folder}/rounds/{number}/latency.json", one, alone=True) for number in range(1, ROUNDS + 1)]
         found.append(Work(f"{folder}/latency.json", light))

@@ -62,9 +62,14 @@ class Sizes:
 
     @property
     def linear(self) -> int:
-        """Weights of the layers' matrices and of the pooler."""
+        """Weights of the layers' matrices."""
         inner = [heads * self.head_dim for heads in self.heads]
-        return self.hidden * (4 * sum(inner) + 2 * sum(self.neurons) + self.hidden)
+        return self.hidden * (4 * sum(inner) + 2 * sum(self.neurons))
+
+    @property
+    def head(self) -> int:
+        """Weights of the pooler, which stays floats."""
+        return self.hidden**2
 
     @property
     def vectors(self) -> int:
@@ -82,9 +87,9 @@ class Sizes:
     @property
     def parameters(self) -> int:
         """Without the classifier, whose size is the task's."""
-        return self.linear + self.vectors + self.tables
+        return self.linear + self.head + self.vectors + self.tables
 
     def bytes(self, form: str = "float") -> float:
         """Of model and tokenizer. form: a key of EMBEDDINGS."""
-        weights = self.linear * LINEAR[form] + self.tables * EMBEDDINGS[form] + 4 * self.vectors
+        weights = self.linear * LINEAR[form] + self.tables * EMBEDDINGS[form] + 4 * (self.head + self.vectors)
         return weights + TOKENIZER * self.vocabulary

@@ -174,9 +174,10 @@ BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _own_lay
 # -- tails ---------------------------------------------------------------------------------------------------------------
 
 QUANTIZE: Mapping[str, Mapping[str, Any]] = {
-    "int8": {"backend": "onnxruntime"},
-    "int4": {"scheme": "int4", "backend": "onnxruntime", "linear": 8},
+    "int8": {"scheme": "int8_static", "backend": "onnxruntime"},
+    "int4": {"scheme": "int4_static", "backend": "onnxruntime"},
 }
+"""Static: answers do not depend on what else is in the batch."""
 VOCABULARY: Mapping[str, Any] = {"structure": "vocabulary"}
 TAILS = {
     "": ("", "float", ""),

@@ -27,7 +27,7 @@ WHY = {
     "baselines": "Do you need a transformer at all? The most frequent answer, and word counts with a linear model.",
     "distill": "Students: the teacher's hidden states and attention scores where the layers are its own, then its predictions.",
     "prune": "Half of the neurons and of the heads of every layer, by their effect on the loss, then a long recovery; word pieces that no training text uses.",
-    "quantize": None,
+    "quantize": "Ranges of activations are fixed ahead, by training texts: an answer does not depend on what else is in the batch.",
     "cells": CELLS,
     "recommend": "What may be shipped. Change a limit and run again: only the recommendation is made again.",
     "page": None,
