@@ -120,7 +120,8 @@ def _of_reports(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:
     yield from ((job, {}) for job in jobs.take_seeds.values())
     yield from ((job, {}) for job in jobs.last.values())
     yield from ((jobs.accept_cell, {"cell": cell}) for cell in jobs.accept_cell.cells)
-    yield from ((jobs.make_bundle, {"cell": cell}) for cell in study.deploy)
+    yield from ((jobs.make_bundle, {"cell": cell}) for cell in study.deploy if cell in study.cells)
+    yield from ((job, {}) for name, job in jobs.cascades.items() if name in study.deploy)
     if (swept := study.sensitivity) is not None:
         for structure, criterion in swept.sweeps():
             parent = study.cells[swept.cell].chain

@@ -14,6 +14,7 @@ from copies import ROOT, Copy
 from edgemin.data import store
 
 BUNDLE = "results/smoke/deploy/edgemin/seed0"
+CASCADE = "results/smoke/deploy/fast/seed0"
 PACKAGES = ("onnxruntime", "tokenizers", "numpy")
 
 
@@ -56,6 +57,23 @@ def test_three_packages_give_the_predictions_that_the_study_recorded(
     assert [labels.index(answer["label"]) for answer in answers] == recorded["prediction"].tolist()
     others = subprocess.run([python, "-I", "-c", "import transformers"], capture_output=True, check=False)
     assert others.returncode != 0  # nothing else is there
+
+
+def test_a_cascade_answers_as_its_table_says(finished: Copy, python: Path, tmp_path: Path) -> None:
+    """In the three packages alone: labels, and how many texts each member answers."""
+    run = finished.run("--", f"{CASCADE}/bundle.json", "table_cascades")
+    assert run.code == 0, run.output[-5000:]
+    bundle, rows = finished.folder / CASCADE, store.read_split(finished.folder / "results/smoke/data/snippets", "test")
+    (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in rows["text"]), encoding="utf-8")
+    command = [python, "-I", bundle / "predict.py", "--file", tmp_path / "texts.txt"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    answers = [json.loads(line) for line in found.stdout.splitlines()]
+    labels = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["labels"]
+    right = [labels.index(answer["label"]) for answer in answers] == rows["label"]
+    table = pd.read_csv(finished.folder / "results/smoke/tables/cascades.csv").set_index("name").loc["fast"]
+    assert right.mean() == pytest.approx(table["quality"])
+    shares = [sum(one["answered_by"] == name for one in answers) / len(answers) for name in table["members"].split()]
+    assert shares == pytest.approx([float(one) for one in table["answered"].split()], abs=1e-5)
 
 
 def test_a_second_run_makes_nothing(finished: Copy, bundle: Path) -> None:

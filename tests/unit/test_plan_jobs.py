@@ -64,7 +64,9 @@ def test_jobs_fit_over_several_tasks_and_seeds(changed):
 
 def test_each_kind_of_job_has_a_rule_a_script_and_places_of_its_own(changed):
     """Files, log and seconds of one job are told apart by the same wildcards; every script is some job's."""
-    jobs = Jobs(Plan(parse_study(changed({"record": "kept"}))))
+    jobs = Jobs(
+        Plan(parse_study(changed({"record": "kept", "baselines": {"tfidf": {}}, "cascades": {"fast": ["tfidf", "edgemin"]}})))
+    )
     found: list[Job] = [*jobs.all(), TakeSeed(jobs.page.plan, jobs.page.records, 0, "a-machine")]
     assert max(Counter(job.rule for job in found).values()) == 1
     scripts = {file.stem for file in (ROOT / "workflow/scripts").glob("*.py")} - {"job"}

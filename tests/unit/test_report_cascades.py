@@ -136,8 +136,13 @@ REGRESSION = {"label_names": None, "metric": "pearson"}
         ({"fast": {"members": ["kd", "teacher"], "bound": "lower"}}, {}, "cascades.fast.bound"),
         (
             {"fast": ["kd", "teacher"]},
-            {"deploy": ["fast"]},
-            "deploy: 'fast' is a cascade, of which no bundle is made; name its members",
+            {"deploy": ["fast"], "runtimes": ["torch"]},
+            "deploy: member 'kd' of the cascade 'fast' is not measured in onnxruntime, which bundles run in",
+        ),
+        (
+            {"fast": ["majority", "teacher"]},
+            {"baselines": {"majority": {}}},
+            "cascades.fast.members: 'majority' answers every text the same, so it is never surer of one than of another; name another",
         ),
     ],
 )

@@ -173,6 +173,26 @@ rule make_bundle:
         "../scripts/make_bundle.py"
 
 
+for job in JOBS.cascades.values():
+
+    rule:
+        name:
+            job.rule
+        input:
+            unpack(job.inputs),
+        output:
+            job.outputs,
+        log:
+            job.log,
+        conda:
+            ENVIRONMENT
+        params:
+            spec=job.spec,
+            call=untracked(CALL),
+        script:
+            "../scripts/bundle_cascade.py"
+
+
 checkpoint choose_cell:
     """The cell of each task that the recommendation is for."""
     input:
@@ -190,7 +210,7 @@ checkpoint choose_cell:
 
 
 rule deploy:
-    """A bundle of each cell under `deploy`; without that key of the recommended one, or else of the ladder's last row."""
+    """A bundle of each cell and cascade under `deploy`; without that key of the recommended one, or else of the ladder's last row."""
     input:
         shipped,
 

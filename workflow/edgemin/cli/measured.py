@@ -43,6 +43,10 @@ def add(plan: Plan, file: Path) -> Path:
     _check(found, file)
     if found["study"] != plan.study.study:
         raise EdgeminError(f"{file}: is of the study {found['study']}, not of {plan.study.study}; name that study's file")
+    if found["cell"] in plan.study.cascades:
+        raise EdgeminError(
+            f"{file}: is of a cascade, and the page shows times of single models; bench a bundle of one of its cells"
+        )
     if found["cell"] not in plan.study.cells:
         raise EdgeminError(f"{file}: {plan.study.no_cell('cell', found['cell'])}")
     if not any(one.is_file() and sha256(one) == found["sha256"]["model.onnx"] for one in _models(plan, found["cell"])):

@@ -2,9 +2,10 @@
 
     python bench.py                             sentences as long as those of the study's test split, tokenisation excluded
     python bench.py --file texts.txt            your own texts, one a line, from text to answer
+    python bench.py --file texts.txt --against ../../teacher/seed0      in turn with another bundle, text by text, and how many times faster
 
-Writes bench.json: p50, p90 and p99 of one text at a time, the time of a new process until its first answer (median of three), and peak memory.
-`edgemin measured add` puts it on the page of the study.
+Writes bench.json: mean, p50, p90 and p99 of one text at a time, the time of a new process until its first answer (median of three), and peak
+memory; of a cascade, which needs texts, also the share that each member answers. `edgemin measured add` puts times of a single model on the page of the study.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ sys.path.insert(0, str(FOLDER))
 
 from predict import BundleError, Model, read_texts, split  # noqa: E402 - a neighbour of this file
 
-WARM_UP, STARTS = 30, 3
+WARM_UP, STARTS, CALLS = 30, 3, 500
 
 
 def random_ids(lengths: Sequence[int], model: Model) -> list[dict[str, Any]]:
@@ -47,32 +49,67 @@ def random_ids(lengths: Sequence[int], model: Model) -> list[dict[str, Any]]:
     return found
 
 
-def calls_of(model: Model, file: str | None) -> tuple[list[Callable[[], Any]], str]:
+def calls_of(model: Any, file: str | None) -> tuple[list[Callable[[], Any]], str]:
     """What is timed, in turn, and what that is in words. Raises BundleError for a file that cannot be read."""
     if file is None:
+        if "members" in model.facts:
+            raise BundleError("how fast a cascade is depends on its texts: give some with --file, one a line")
         inputs = random_ids(model.facts["lengths"], model)
         return [partial(model.session.run, ["logits"], one) for one in inputs], "test lengths, without tokenisation"
-    rows = [row for line in read_texts(argparse.Namespace(text=[], file=file)) if (row := split(line, model.pair))]
+    rows = rows_in(file, model)
     return [partial(model.logits, *row) for row in rows], f"{len(rows)} texts, with tokenisation"
 
 
-def times(calls: Sequence[Callable[[], Any]], count: int) -> list[float]:
-    """Milliseconds of so many calls, after some that do not count."""
-    found = []
+def rows_in(file: str, model: Any) -> list[tuple[str, str | None]]:
+    """The rows of a file of texts, without empty lines."""
+    return [row for line in read_texts(argparse.Namespace(text=[], file=file)) if (row := split(line, model.pair))]
+
+
+def times(calls: Sequence[Callable[[], Any]], count: int, others: Sequence[Callable[[], Any]] = ()) -> list[list[float]]:
+    """Milliseconds of so many calls, after some that do not count; and those of others in turn with them, one call each."""
+    sides = [calls, others] if others else [calls]
+    found: list[list[float]] = [[] for _ in sides]
     for number in range(WARM_UP + count):
-        call = calls[number % len(calls)]
-        started = time.perf_counter()
-        call()
-        found.append(1e3 * (time.perf_counter() - started))
-    return found[WARM_UP:]
+        for side, each in zip(sides, found, strict=True):
+            call = side[number % len(side)]
+            started = time.perf_counter()
+            call()
+            each.append(1e3 * (time.perf_counter() - started))
+    return [each[WARM_UP:] for each in found]
 
 
-def cold_start(threads: int) -> float:
+def summary(each: Sequence[float]) -> dict[str, float]:
+    """Mean and quantiles of milliseconds."""
+    shares = {f"p{share}_ms": round(float(np.percentile(each, share)), 4) for share in (50, 90, 99)}
+    return {"mean_ms": round(statistics.fmean(each), 4), **shares}
+
+
+def answered(model: Any, file: str) -> dict[str, float]:
+    """Member of a cascade -> share of the texts that it answers."""
+    who = [model.predict(*row)["answered_by"] for row in rows_in(file, model)]
+    return {one["name"]: round(who.count(one["name"]) / len(who), 6) for one in model.facts["members"]}
+
+
+def other_model(folder: str, threads: int) -> Any:
+    """The model of another bundle, opened by its own predict.py. Raises BundleError for a folder that is none."""
+    file = Path(folder, "predict.py")
+    program = spec_from_file_location("predict_of_the_other", file)
+    if program is None or program.loader is None or not file.is_file():
+        raise BundleError(f"--against: {folder} is no bundle; name the folder of one")
+    module = module_from_spec(program)
+    program.loader.exec_module(module)
+    try:
+        return module.Model(Path(folder), threads)
+    except module.BundleError as error:
+        raise BundleError(f"--against: {error}") from None
+
+
+def cold_start(threads: int, file: str | None) -> float:
     """Milliseconds from the start of a process to its end, after one answer; median of three."""
-    found = []
+    found, texts = [], ["--file", file] if file else []
     for _ in range(STARTS):
         started = time.perf_counter()
-        subprocess.run([sys.executable, __file__, "--once", "--threads", str(threads)], check=True)  # noqa: S603 - this very file
+        subprocess.run([sys.executable, __file__, "--once", "--threads", str(threads), *texts], check=True)  # noqa: S603 - this very file
         found.append(1e3 * (time.perf_counter() - started))
     return statistics.median(found)
 
@@ -92,19 +129,26 @@ def cpu() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def bench(model: Model, calls: Sequence[Callable[[], Any]], what: str, count: int, threads: int) -> dict[str, Any]:
+def bench(model: Any, calls: Sequence[Callable[[], Any]], what: str, asked: argparse.Namespace) -> dict[str, Any]:
     """The measurements, as mapping."""
     import onnxruntime
 
-    each = times(calls, count)
+    other = other_model(asked.against, asked.threads) if asked.against else None
+    count = asked.calls or max(CALLS, len(calls) if asked.file else 0)
+    own, *others = map(summary, times(calls, count, calls_of(other, asked.file)[0] if other else ()))
     peak = peak_mb()
+    more: dict[str, Any] = {"answered": answered(model, asked.file)} if "members" in model.facts else {}
+    if other:
+        more["against"] = {**{key: other.facts[key] for key in ("study", "cell", "chain", "seed", "sha256")}, **others[0]}
+        more["faster"] = round(others[0]["mean_ms"] / own["mean_ms"], 3)
     return {
         **{key: model.facts[key] for key in ("study", "cell", "chain", "seed", "sha256")},
         "what": what,
         "calls": count,
-        "threads": threads,
-        **{f"p{share}_ms": round(float(np.percentile(each, share)), 4) for share in (50, 90, 99)},
-        "cold_start_ms": round(cold_start(threads), 1),
+        "threads": asked.threads,
+        **own,
+        **more,
+        "cold_start_ms": round(cold_start(asked.threads, asked.file), 1),
         "peak_mb": round(peak, 1),
         "host": {"cpu": cpu(), "processors": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
         "onnxruntime": onnxruntime.__version__,
@@ -115,24 +159,31 @@ def bench(model: Model, calls: Sequence[Callable[[], Any]], what: str, count: in
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--file", help="texts, one a line; of a pair, the second after a tab")
-    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--calls", type=int, help=f"default: {CALLS}, or as many as there are texts")
+    parser.add_argument("--against", help="folder of another bundle: timed in turn with this one; with --file")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", default="bench.json")
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if min(asked.calls, asked.threads) < 1:
+    if (asked.calls is not None and asked.calls < 1) or asked.threads < 1:
         parser.error("--calls and --threads: at least 1")
+    if asked.against and not asked.file:
+        parser.error("--against: compares from text to answer; give texts with --file")
     try:
         model = Model(FOLDER, asked.threads)
         calls, what = calls_of(model, asked.file)
         if asked.once:
             calls[0]()
             return
-        found = bench(model, calls, what, asked.calls, asked.threads)
+        found = bench(model, calls, what, asked)
         Path(asked.out).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except (BundleError, OSError) as error:
         sys.exit(f"error: {error}")
-    shown = ", ".join(f"{name.removesuffix('_ms')} {found[name]:.2f} ms" for name in ("p50_ms", "p90_ms", "p99_ms"))
+    shown = ", ".join(f"{name.removesuffix('_ms')} {found[name]:.2f} ms" for name in ("mean_ms", "p50_ms", "p90_ms", "p99_ms"))
+    if "answered" in found:
+        shown += "; answered by " + ", ".join(f"{name} {100 * share:.1f} %" for name, share in found["answered"].items())
+    if "faster" in found:
+        shown += f"; mean {found['faster']:.2f} times as fast as {found['against']['cell']}"
     print(
         f"{what}: {shown}; first answer of a process {found['cold_start_ms']:.0f} ms, peak memory {found['peak_mb']:.0f} MB: {asked.out}"
     )

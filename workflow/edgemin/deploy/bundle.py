@@ -59,12 +59,13 @@ def lengths(rows: Any, model: Path, longest: int) -> list[int]:
     return [found[(2 * number + 1) * len(found) // 40] for number in range(20)]
 
 
-def predict_script(kind: Kind) -> str:
-    """predict.py with the functions that are files of their own: what turns logits into an answer, from the folder of the kind of task, and
-    what reads tables."""
+def predict_script(kind: Kind, model: Path | None = None) -> str:
+    """predict.py with what is a file of its own: the function that turns logits into an answer, from the folder of the kind of task, those that
+    read tables, and another model if one is given."""
     script = _PREDICT.read_text(encoding="utf-8")
-    for name, file in (("answer", registry.KINDS.file(kind.name, "answer")), ("read", _PREDICT.with_name("rows.py"))):
-        head, source = f"def {name}(", file.read_text(encoding="utf-8")
+    parts = {"def answer(": registry.KINDS.file(kind.name, "answer"), "def read(": _PREDICT.with_name("rows.py")}
+    for head, file in {**parts, **({"class Model:": model} if model else {})}.items():
+        source = file.read_text(encoding="utf-8")
         start = script.index(f"\n{head}") + 1
         script = script[:start] + source[source.index(head) :].rstrip() + script[script.index("\n\n\n", start) :]
     return script

@@ -71,7 +71,7 @@ def card(facts: Mapping[str, Any], host: Mapping[str, Any], measured: Path, spec
     if "speedup_over_reference" in stream:
         rows["faster than the teacher, same runtime"] = f"{stream['speedup_over_reference']['value']:.1f}x"
     return _TEXT.format(
-        metadata=_metadata(facts, spec, metric, test[metric]).to_yaml(),
+        metadata=metadata(spec, metric, test[metric]).to_yaml(),
         title=f"{spec['study']} / {spec['cell']}",
         labels=", ".join(facts["labels"]) if facts["labels"] else "none, it predicts a value",
         table="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]),
@@ -87,7 +87,8 @@ def card(facts: Mapping[str, Any], host: Mapping[str, Any], measured: Path, spec
     )
 
 
-def _metadata(facts: Mapping[str, Any], spec: Mapping[str, Any], metric: str, value: float) -> ModelCardData:
+def metadata(spec: Mapping[str, Any], metric: str, value: float) -> ModelCardData:
+    """The head of a card. spec: study, cell, task, chain."""
     result = EvalResult(
         task_type="text-classification",
         dataset_type=spec["task"],

@@ -38,30 +38,11 @@ class Model:
     """The model of a folder. Raises BundleError if a file is missing, damaged or belongs to another bundle."""
 
     def __init__(self, folder: Path | str | None = None, threads: int = 1) -> None:
-        import onnxruntime
-        from tokenizers import Tokenizer
-
         folder = Path(folder or Path(__file__).parent)
-        try:
-            self.facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-            expected = self.facts["sha256"]
-            self.labels, self.max_length, self.pair = (self.facts[key] for key in ("labels", "max_length", "pair"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"{folder / 'bundle.json'}: not readable ({error}); copy the whole bundle again") from None
-        for name, digest in expected.items():
-            try:
-                actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            except OSError:
-                raise BundleError(f"{folder / name}: missing; copy the whole bundle again") from None
-            if actual != digest:
-                raise BundleError(f"{folder / name}: damaged, or of another bundle; copy the whole bundle again")
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        self.facts = read_facts(folder)
+        self.labels, self.max_length, self.pair = (self.facts[key] for key in ("labels", "max_length", "pair"))
+        self.tokenizer = open_tokenizer(folder / "tokenizer.json")
+        self.session = open_graph(folder / "model.onnx", threads)
         self.names = [node.name for node in self.session.get_inputs()]
 
     def logits(self, text: str, pair: str | None = None) -> Any:
@@ -87,38 +68,87 @@ class Model:
         return self._run(encoded)
 
     def _encoded(self, text: str, pair: str | None) -> Any:
-        text, pair = clean(text), None if pair is None else clean(pair)
-        if not text or pair == "":
-            raise BundleError("an empty text; give at least a word")
-        if (pair is None) == self.pair:
-            raise BundleError(
-                "this model reads " + ("two texts: separate them by a tab" if self.pair else "one text, not a pair")
-            )
-        encoded = self.tokenizer.encode(text, pair)
-        self.cut = len(encoded.ids) > self.max_length
-        if self.cut:
-            self.tokenizer.enable_truncation(self.max_length)
-            encoded = self.tokenizer.encode(text, pair)
-            self.tokenizer.no_truncation()
+        encoded, self.cut = encode(self.tokenizer, checked(text, pair, self.pair), self.max_length)
         return encoded
 
     def _run(self, batch: Sequence[Any]) -> Any:
-        """Padded to the longest of the batch."""
-        longest, inputs = max(len(one.ids) for one in batch), {}
-        parts = {
-            "input_ids": ("ids", self.facts.get("pad_id", 0)),
-            "attention_mask": ("attention_mask", 0),
-            "token_type_ids": ("type_ids", 0),
-        }
-        for name in self.names:
-            part, filler = parts[name]
-            rows = [getattr(one, part) + [filler] * (longest - len(one.ids)) for one in batch]
-            inputs[name] = np.array(rows, np.int64)
-        return self.session.run(["logits"], inputs)[0]
+        return run_graph(self.session, batch, self.facts.get("pad_id", 0))
 
     def predict(self, text: str, pair: str | None = None) -> dict[str, Any]:
         """The answer, as mapping: a label and the probability of each class, or a value."""
         return answer(self.logits(text, pair), self.labels)
+
+    def predict_of(self, rows: Sequence[Row], tell: Any = None) -> list[dict[str, Any]]:
+        """The answers of a batch, as `logits_of`."""
+        return [answer(one, self.labels) for one in self.logits_of(rows, tell)]
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """bundle.json. Raises BundleError where a file that it names is missing, damaged or of another bundle."""
+    try:
+        facts: dict[str, Any] = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        expected = dict(facts["sha256"])
+        [facts[key] for key in ("labels", "max_length", "pair")]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{folder / 'bundle.json'}: not readable ({error}); copy the whole bundle again") from None
+    for name, digest in expected.items():
+        try:
+            actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError:
+            raise BundleError(f"{folder / name}: missing; copy the whole bundle again") from None
+        if actual != digest:
+            raise BundleError(f"{folder / name}: damaged, or of another bundle; copy the whole bundle again")
+    return facts
+
+
+def open_tokenizer(file: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def open_graph(file: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def checked(text: str, pair: str | None, pairs: bool) -> Row:
+    """A row as training has prepared it. Raises BundleError for an empty text, and for a pair where a text is read, or the other way round."""
+    text, pair = clean(text), None if pair is None else clean(pair)
+    if not text or pair == "":
+        raise BundleError("an empty text; give at least a word")
+    if (pair is None) == pairs:
+        raise BundleError("this model reads " + ("two texts: separate them by a tab" if pairs else "one text, not a pair"))
+    return text, pair
+
+
+def encode(tokenizer: Any, row: Row, longest: int) -> tuple[Any, bool]:
+    """Tokens of a row, and whether its end was cut."""
+    encoded = tokenizer.encode(*row)
+    cut = len(encoded.ids) > longest
+    if cut:
+        tokenizer.enable_truncation(longest)
+        encoded = tokenizer.encode(*row)
+        tokenizer.no_truncation()
+    return encoded, cut
+
+
+def run_graph(session: Any, batch: Sequence[Any], pad_id: int) -> Any:
+    """float32 (rows, classes) of tokens, padded to the longest of the batch."""
+    longest, inputs = max(len(one.ids) for one in batch), {}
+    parts = {"input_ids": ("ids", pad_id), "attention_mask": ("attention_mask", 0), "token_type_ids": ("type_ids", 0)}
+    for node in session.get_inputs():
+        part, filler = parts[node.name]
+        rows = [getattr(one, part) + [filler] * (longest - len(one.ids)) for one in batch]
+        inputs[node.name] = np.array(rows, np.int64)
+    return session.run(["logits"], inputs)[0]
 
 
 def answer(logits: Any, labels: Any) -> dict[str, Any]:
@@ -156,55 +186,6 @@ def read(arguments: argparse.Namespace, pairs: bool) -> list[Row | None]:
     raise NotImplementedError
 
 
-def read_texts(arguments: argparse.Namespace) -> list[str]:
-    """The texts that were asked for, one a line of the input. Raises BundleError for none, and for what is not UTF-8."""
-    if arguments.text:
-        return [_typed(number, text) for number, text in enumerate(arguments.text, 1)]
-    lines = _decoded(_raw(arguments.file)).split("\n")
-    if not lines[-1]:
-        lines.pop()  # a line feed ends a line, it begins none
-    if not any(map(clean, lines)):
-        raise BundleError("no text in the input")
-    if len(lines) == 1 and "\r" in lines[0].strip():
-        _tell("the input has carriage returns and no line feed: it is read as one text")
-    return lines
-
-
-def _raw(file: str | None) -> bytes:
-    try:
-        if file:
-            return Path(file).read_bytes()
-        if sys.stdin is None:
-            raise BundleError("standard input is closed; give texts, or --file")
-        if sys.stdin.isatty():
-            _tell("type texts, one a line, and Ctrl-D at the end")
-        return sys.stdin.buffer.read()
-    except (OSError, ValueError) as error:  # ValueError: NUL in a name
-        raise BundleError(f"{file or 'standard input'}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _decoded(raw: bytes) -> str:
-    """Without the mark that some editors put first. Raises BundleError for what is not UTF-8."""
-    try:
-        return raw.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise BundleError(f"the input is not UTF-8 (byte {error.start}); convert it first") from None
-
-
-def _typed(number: int, text: str) -> str:
-    """An argument, whatever locale Python has read it in. Raises BundleError for an empty one, and for bytes that are no characters."""
-    if not text.strip():
-        raise BundleError(f"text {number}: an empty text; give at least a word")
-    if text.isascii():
-        return text
-    try:
-        return os.fsencode(text).decode("utf-8")
-    except UnicodeError:
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise BundleError(f"text {number}: not UTF-8; convert it first") from None
-        return text
-
-
 def answers(model: Model, rows: Sequence[Row | None], batch: int = 1) -> Iterator[dict[str, Any] | None]:
     """One answer for each row, None for an empty one."""
     for start in range(0, len(rows), batch):
@@ -224,8 +205,7 @@ def _answered(model: Model, rows: Sequence[tuple[int, Row]], together: bool) -> 
         _tell(f"text {number}: longer than {model.max_length} tokens, its end was not read")
 
     if together and rows:
-        logits = model.logits_of([row for _, row in rows], lambda index: cut(rows[index][0]))
-        yield from (answer(one, model.labels) for one in logits)
+        yield from model.predict_of([row for _, row in rows], lambda index: cut(rows[index][0]))
         return
     for number, row in rows:
         yield model.predict(*row)

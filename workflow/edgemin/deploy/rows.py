@@ -1,14 +1,16 @@
-"""Rows of a CSV or of JSON lines, as a bundle reads them. These functions are copied into `predict.py`, whose names they use."""
+"""Texts, and rows of a CSV or of JSON lines, as a bundle reads them. These functions are copied into `predict.py`, whose names they use."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgemin.deploy.predict import BundleError, Row, _decoded, _raw, clean, read_texts, split
+from edgemin.deploy.predict import BundleError, Row, _tell, clean, split
 
 
 def read(arguments: argparse.Namespace, pairs: bool) -> list[Row | None]:
@@ -71,3 +73,52 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         if not isinstance(row, dict):
             raise BundleError(f"line {number}: no JSON object with columns")
         yield row
+
+
+def read_texts(arguments: argparse.Namespace) -> list[str]:
+    """The texts that were asked for, one a line of the input. Raises BundleError for none, and for what is not UTF-8."""
+    if arguments.text:
+        return [_typed(number, text) for number, text in enumerate(arguments.text, 1)]
+    lines = _decoded(_raw(arguments.file)).split("\n")
+    if not lines[-1]:
+        lines.pop()  # a line feed ends a line, it begins none
+    if not any(map(clean, lines)):
+        raise BundleError("no text in the input")
+    if len(lines) == 1 and "\r" in lines[0].strip():
+        _tell("the input has carriage returns and no line feed: it is read as one text")
+    return lines
+
+
+def _raw(file: str | None) -> bytes:
+    try:
+        if file:
+            return Path(file).read_bytes()
+        if sys.stdin is None:
+            raise BundleError("standard input is closed; give texts, or --file")
+        if sys.stdin.isatty():
+            _tell("type texts, one a line, and Ctrl-D at the end")
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:  # ValueError: NUL in a name
+        raise BundleError(f"{file or 'standard input'}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _decoded(raw: bytes) -> str:
+    """Without the mark that some editors put first. Raises BundleError for what is not UTF-8."""
+    try:
+        return raw.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"the input is not UTF-8 (byte {error.start}); convert it first") from None
+
+
+def _typed(number: int, text: str) -> str:
+    """An argument, whatever locale Python has read it in. Raises BundleError for an empty one, and for bytes that are no characters."""
+    if not text.strip():
+        raise BundleError(f"text {number}: an empty text; give at least a word")
+    if text.isascii():
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError:
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise BundleError(f"text {number}: not UTF-8; convert it first") from None
+        return text

@@ -52,6 +52,8 @@ def problems(study: Study) -> Iterator[str]:
 def _member(study: Study, key: str, member: str) -> Iterator[str]:
     known = [*study.cells, *study.baselines]
     if member in known:
+        if member in study.baselines and not study.baselines[member].drawn:
+            yield f"{key}.members: '{member}' answers every text the same, so it is never surer of one than of another; name another"
         return
     if member in study.cascades:
         yield f"{key}.members: '{member}' is a cascade; name its members"

@@ -88,7 +88,10 @@ def _deployed(study: Study) -> Iterator[str]:
     bundled = [name for name, runtime in registry.RUNTIMES.all().items() if runtime.bundles]
     for cell in study.deploy:
         if cell in study.cascades:
-            yield f"deploy: '{cell}' is a cascade, of which no bundle is made; name its members"
+            members = [one for one in study.cascades[cell].members if one in study.cells]
+            alone = [one for one in members if not set(bundled) & set(study.runtimes_of(study.chain(one)))]
+            for one in alone:
+                yield f"deploy: member '{one}' of the cascade '{cell}' is not measured in {', '.join(bundled)}, which bundles run in"
         elif cell not in study.cells:
             yield study.no_cell("deploy", cell)
         elif not set(bundled) & set(study.runtimes_of(study.chain(cell))):

@@ -73,7 +73,7 @@ class Study(Strict):
     layer_sensitivity: LayerSensitivity | None = None
     """Which layers suffer from INT8."""
     deploy: list[Name] = []
-    """Cells that the target `deploy` makes bundles of. Empty: the cell that `recommend` chooses, or without that key the last row of the stage-wise table in ONNX Runtime."""
+    """Cells and cascades that the target `deploy` makes bundles of. Empty: the cell that `recommend` chooses, or without that key the last row of the stage-wise table in ONNX Runtime."""
     seeds: Annotated[list[Seed], Field(min_length=1)]
     """Every chain is trained once per seed: `[0, 1, 2]`."""
     runtimes: Annotated[list[RuntimeName], Field(min_length=1)] = ["onnxruntime", "torch"]

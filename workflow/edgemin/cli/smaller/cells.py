@@ -45,7 +45,7 @@ def needed(study: Study) -> list[str]:
     named = [cell for cell in study.cells if study.cells[cell].chain == ROOT][:1]
     named += [member for cascade in study.cascades.values() for member in cascade.members if member in study.cells]
     named += [setting.cell for setting in (study.sensitivity, study.layer_sensitivity) if setting]
-    return list(dict.fromkeys([*named, *study.deploy[:1]]))
+    return list(dict.fromkeys([*named, *[cell for cell in study.deploy if cell in study.cells][:1]]))
 
 
 def tables(study: Study, kept: Collection[str]) -> tuple[dict[str, Any], list[str]]:

@@ -8,6 +8,7 @@ from edgemin.plan.jobs.acceptance import AcceptCell, CheckAcceptance
 from edgemin.plan.jobs.base import Job
 from edgemin.plan.jobs.baselines import FitBaseline, MeasureBaseline, PoolBaseline, TimeBaseline
 from edgemin.plan.jobs.bundle import ChooseCell, MakeBundle
+from edgemin.plan.jobs.cascade import cascade_jobs
 from edgemin.plan.jobs.data import (
     CutTokenizer,
     DownloadSource,
@@ -86,6 +87,7 @@ class Jobs:
         self.last = {last.rule: last} if last.files else {}
         self.choose_cell = ChooseCell(plan)
         self.make_bundle = MakeBundle(plan)
+        self.cascades = cascade_jobs(plan)
         self.record_seeds, self.take_seeds = jobs_of(plan, records)
 
     def all(self) -> Iterator[Job]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgemin.core.files import read_json
+from edgemin.plan.cascade_files import cascade_files
 from edgemin.plan.jobs.base import Inputs, Job
 from edgemin.plan.paths import BUNDLE, inside
 from edgemin.study import registry, rows
@@ -92,12 +93,12 @@ class MakeBundle(Job):
             "chain": str(chain),
             "max_length": study.tasks[task].max_length,
             "batch_invariant": self.plan.batch_invariant(chain),
-            "sources": [f"{what}: {described(source)}" for what, source in self._sources(task, at.cell).items()],
+            "sources": self.sources(task, at.cell),
             "command": f"snakemake --cores all {folder}/model.onnx",  # its card names the study's file too
         }
 
-    def _sources(self, task: str, cell: str) -> dict[str, Any]:
-        """Description of each origin of a model -> source."""
+    def sources(self, task: str, cell: str) -> list[str]:
+        """A line for each origin of a cell's model."""
         study, chain = self.study, self.study.chain(cell)
         sources: dict[str, Any] = {"teacher": study.teacher.source, f"data of task {task}": study.tasks[task].source}
         for link in chain.prefixes[1:]:
@@ -107,7 +108,7 @@ class MakeBundle(Job):
             if name := getattr(variant, "transfer", None):
                 for number, unlabelled in enumerate(study.transfer[name].unlabelled, 1):
                     sources[f"unlabelled text {number} of {name}"] = unlabelled.source
-        return sources
+        return [f"{what}: {described(source)}" for what, source in sources.items()]
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return "edgemin.deploy.predict", "edgemin.deploy.rows", "edgemin.deploy.bench", f"{self.kind(self.task(at))}.answer"
@@ -116,7 +117,7 @@ class MakeBundle(Job):
         return (self.kind(self.task(at)),)
 
     def files(self) -> list[str]:
-        """Of every bundle of `deploy`; unless the study says which cells, of the last row of its stage-wise table in ONNX Runtime."""
+        """Of every bundle of `deploy`, cascades too; unless the study names some, of the last row of its stage-wise table in ONNX Runtime."""
         cells = self.study.deploy or self.study.blocks("stagewise").get("onnxruntime", [])[-1:]
         return [file for task in self.study.tasks for cell in cells for file in self._of(task, cell)]
 
@@ -137,5 +138,7 @@ class MakeBundle(Job):
         return [one for task, cell in cells.items() for one in self._of(task, cell)]
 
     def _of(self, task: str, cell: str) -> list[str]:
-        """Of a cell's bundles, one for each seed."""
+        """Of the bundles of a cell, or of a cascade: one for each seed."""
+        if cell in self.study.cascades:
+            return cascade_files(self.plan, task, cell)
         return [file for seed in self.study.seeds for file in inside(self.plan.bundle(task, cell, seed), BUNDLE)]

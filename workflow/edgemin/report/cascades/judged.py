@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,8 @@ class Judged:
 
 
 def judge(block: Mapping[str, Any]) -> Judged:
-    """block: of the table's spec: `metric`, `kind`, `members`, `teacher`, `rows` of both, `max_drop` and `bound`."""
+    """block: of the table's spec: `metric`, `kind`, `members`, `teacher`, `rows` of both, `max_drop` and `bound`. A row's times are those
+    of its `timed`, if that is there, else of its `seeds`."""
     judged_by, rows = Judge.of(block), {row["cell"]: row for row in block["rows"]}
     found = {name: _member(judged_by, row) for name, row in rows.items()}
     members = [found[name] for name in block["members"]]
@@ -70,9 +71,7 @@ def judge(block: Mapping[str, Any]) -> Judged:
     each = [times.mean(member.quantiles) for member in members]
     chosen, temperatures, who = [], [], []
     for seed in range(validation.shape[1]):
-        scales = [temperature(labels, one) for one in validation[:, seed]]
-        right = validation[:, seed].argmax(-1) == labels
-        one = choose(_confidences(validation[:, seed], scales), right, each, block["max_drop"], READINGS[block["bound"]])
+        scales, one = chosen_on(labels, validation[:, seed], each, block)
         chosen.append(one)
         temperatures.append(scales)
         who.append(route(_confidences(test[:, seed], scales), one.thresholds))
@@ -84,10 +83,20 @@ def judge(block: Mapping[str, Any]) -> Judged:
     return Judged(members, found[block["teacher"]], chosen, temperatures, shares, values)
 
 
+def chosen_on(
+    labels: np.ndarray, validation: np.ndarray, times: Sequence[float], block: Mapping[str, Any]
+) -> tuple[list[float], Chosen]:
+    """The temperature of each member, and the thresholds, of one seed. labels: (N,). validation: logits (M, N, K). times: of each member, for a
+    text. block: `max_drop` and `bound`."""
+    scales = [temperature(labels, one) for one in validation]
+    right = validation.argmax(-1) == labels
+    return scales, choose(_confidences(validation, scales), right, times, block["max_drop"], READINGS[block["bound"]])
+
+
 def _member(judged_by: Judge, row: Mapping[str, Any]) -> Member:
     seeds = row["seeds"]
     values = values_of(judged_by, *logits_of([seed["folder"] for seed in seeds]))
-    quantiles = times.quantiles_of(seeds)
+    quantiles = times.quantiles_of(row.get("timed", seeds))
     return Member(row["cell"], seeds[0]["chain"], seeds[0]["runtime"], values, quantiles, count_of("bytes", seeds))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study.cascade import teacher_cell
-from edgemin.study.floor import NUMPY
-from edgemin.study.rows import floor, judged, row
-from edgemin.study.table import Table, common_runtime, seeds_of
+from edgemin.study.cascade_rows import cascade_block
+from edgemin.study.table import Table, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +23,7 @@ NOTE = (
     "what is left. Temperatures and thresholds are chosen on validation, for each seed its own: the least expected time whose drop in accuracy there is within "
     "what is allowed. Changes are paired, within seed and by text; they have no p, since cascades are no hypotheses. Times are from text, and composed, not "
     "measured: of every member that a text visits its time alone, with its weights in the processor's caches; members in turn push each other out of them, so "
-    "a cascade is slower than this. Faster: mean times, against the teacher alone. MB: of all members."
+    "a cascade is slower than this; bench.py of its bundle measures it. Faster: mean times, against the teacher alone. MB: of all members."
 )
 
 
@@ -52,16 +51,11 @@ class CascadesTable(Table):
 
     def spec(self, plan: Plan) -> dict[str, Any]:
         """A block for each task and cascade; its rows are those of its members, and of the teacher if it is none of them."""
-        study, blocks = plan.study, []
-        for task in study.tasks:
-            for name, cascade in study.cascades.items():
-                teacher = teacher_cell(study)
-                assert teacher is not None
-                names = list(dict.fromkeys([*cascade.members, teacher]))
-                about = {"cascade": name, "members": cascade.members, "teacher": teacher}
-                limit = {"max_drop": cascade.max_drop, "bound": cascade.bound}
-                blocks.append({**judged(plan, task), **about, **limit, "rows": _rows(plan, task, names)})
-        return {"study": study.study, "blocks": blocks}
+        study = plan.study
+        return {
+            "study": study.study,
+            "blocks": [cascade_block(plan, task, name) for task in study.tasks for name in study.cascades],
+        }
 
     def without(self, spec: Mapping[str, Any], cells: Container[str]) -> dict[str, Any]:
         """Without a member it would be another cascade."""
@@ -74,20 +68,6 @@ class CascadesTable(Table):
 
         found = frame(spec)
         write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {latency_note(seeds_of(spec))}")
-
-
-def _rows(plan: Plan, task: str, names: Sequence[str]) -> list[dict[str, Any]]:
-    """In one runtime, if there is one in which all cells are measured."""
-    study, baselines = plan.study, {one["cell"]: one for one in floor(plan, task, {"runtime": NUMPY.name})}
-    together = common_runtime(study, [name for name in names if name in study.cells])
-    found = []
-    for name in names:
-        if name in baselines:
-            found.append(baselines[name])
-        else:
-            runtime = together or study.runtimes_of(study.chain(name))[0]
-            found.append(row(plan, task, name, runtime, {"runtime": runtime}))
-    return found
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:

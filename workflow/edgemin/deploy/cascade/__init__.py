@@ -1,0 +1,1 @@
+"""Bundles of cascades: several models that answer one after another, in a folder that runs without this project."""
