@@ -98,11 +98,8 @@ def filled(document: str, name: str) -> str:
 def _links() -> dict[str, str]:
     """Name of a model -> where it is described."""
     links = {model.__name__: link for group, link in _THINGS.items() for model in group.all().values()}
-    links |= {
-        name: f"[{name.lower()}](#{table.title.lower()})"
-        for table in registry.TABLES.all().values()
-        for name in _models_of(table)
-    }
+    every = registry.TABLES.all().values()
+    links |= {name: f"[{name.lower()}](#{table.title.lower()})" for table in every for name in _models_of(table)}
     return _LINKS | links
 
 
