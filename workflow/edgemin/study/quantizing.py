@@ -28,7 +28,7 @@ class Quantizing(Strict):
     backend: str
     """The runtime that the chain is quantized for, and measured in."""
     revert: Annotated[Revert | None, AsBefore(None), Field(exclude_if=lambda revert: revert is None)] = None
-    """`int8_dynamic`, `int8_static` and `int4` in ONNX Runtime: give the layers that lose most their floats back, until the metric on validation is within
+    """In ONNX Runtime, not of trained schemes: give the layers that lose most their floats back, until the metric on validation is within
     a limit."""
 
     @model_validator(mode="after")
