@@ -40,8 +40,7 @@ def job_of(jobs: Jobs, chain: str) -> tuple[Any, At]:
     if not parsed.quantized:
         pruning = jobs.prune_to_time if is_timed(jobs, parsed) else jobs.prune_structured
         return {"distill": jobs.distill_student, "prune": pruning}[parsed.last.stage], where
-    variant = jobs.train_teacher.study.variant(parsed)
-    return (jobs.quantize_aware if variant.trains else jobs.quantize_model)[variant.backend], where
+    return jobs.quantizing(jobs.train_teacher.study.variant(parsed)), where
 
 
 def is_timed(jobs: Jobs, chain: Chain) -> bool:

@@ -58,6 +58,7 @@ EDITS: dict[str, tuple[str, tuple[str, str], set[str]]] = {
             "quantize_aware_onnxruntime",
             "sweep_pruning",
             "scan_quantization",
+            "revert_layers",
             "fit_baseline",
         },
     ),

@@ -1,4 +1,5 @@
-"""The graph beside every float checkpoint; Stage 3, always last: for each runtime a rule, whose files differ, and one for what trains."""
+"""The graph beside every float checkpoint; Stage 3, always last: for each runtime a rule, whose files differ, one for what trains, and one
+for what gives layers their floats back."""
 
 
 rule export_onnx:
@@ -73,6 +74,30 @@ for job in JOBS.quantize_aware.values():
             study=untracked_study,
         script:
             "../scripts/quantize_model.py"
+
+
+rule revert_layers:
+    """Stage 3, and the layers that lose most back to floats, judged on validation."""
+    input:
+        unpack(JOBS.revert_layers.inputs),
+    output:
+        JOBS.revert_layers.outputs,
+    log:
+        JOBS.revert_layers.log,
+    benchmark:
+        JOBS.revert_layers.benchmark
+    wildcard_constraints:
+        **JOBS.revert_layers.own_constraints(),
+    conda:
+        ENVIRONMENT
+    threads: STUDY.threads.inference
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        spec=JOBS.revert_layers.spec,
+    script:
+        "../scripts/revert_layers.py"
 
 
 rule scan_quantization:

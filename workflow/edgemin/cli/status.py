@@ -119,7 +119,7 @@ def _model(jobs: Jobs, plan: Plan, chain: Chain, at: Mapping[str, Any]) -> Itera
     if stage == "distill":
         job = jobs.distill_static if plan.study.static(chain) else jobs.distill_student
     if stage == "quantize":
-        job = (jobs.quantize_aware if variant.trains else jobs.quantize_model)[variant.backend]
+        job = jobs.quantizing(variant)
     elif isinstance(variant, Timed):
         job, target = jobs.prune_to_time, variant.target
         shapes = {"runtime": target.runtime, "form": target.form, "tokens": target.tokens}

@@ -36,6 +36,7 @@ EXEMPT = {
     "edgemin.study.header": "reads of models what is compared: those that pass are input files",
     "edgemin.study.tokenizer_file": "reads of tokenizers what is compared: those that pass are input files",
     "edgemin.study.static": "keys of static students and nothing else: their values are in the spec of the job that reads them",
+    "edgemin.study.revert": "keys of quantize variants and nothing else: their values are in the spec of the job that reads them",
     "edgemin.study.sources": "names of downloads: their content is pinned, or an input file",
 }
 """Module, with all below it -> why no digest covers it."""

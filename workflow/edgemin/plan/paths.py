@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgemin.study.chains import Chain
+from edgemin.study.revert import REVERTED
 from edgemin.study.runtime import CHECKPOINT
 from edgemin.study.task import SPLITS
 
@@ -77,6 +78,10 @@ class Paths:
     def history(self, task: str, seed: Seed, chain: Chain | str) -> str:
         """The history of a training, beside the model."""
         return f"{self.model(task, seed, chain)}/history.json"
+
+    def reverted(self, task: str, seed: Seed, chain: Chain | str) -> str:
+        """What of a quantized model went back to floats, beside it."""
+        return f"{self.model(task, seed, chain)}/{REVERTED}"
 
     def cache(self, task: str, seed: Seed, teacher: Chain | str, texts: str, need: str) -> str:
         """Manifest of what a teacher says about texts."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from edgemin.study.base import Strict, refuses
+from pydantic import Field, model_validator
+
+from edgemin.study import registry
+from edgemin.study.base import AsBefore, Strict, refuses
 from edgemin.study.phases import Phase
+from edgemin.study.revert import REVERTING, Revert
 from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
@@ -23,6 +27,19 @@ class Quantizing(Strict):
     scheme: str
     backend: str
     """The runtime that the chain is quantized for, and measured in."""
+    revert: Annotated[Revert | None, AsBefore(None), Field(exclude_if=lambda revert: revert is None)] = None
+    """In ONNX Runtime, not of trained schemes: give the layers that lose most their floats back, until the metric on validation is within
+    a limit."""
+
+    @model_validator(mode="after")
+    def _reverts(self) -> Quantizing:
+        if self.revert and not (self.backend == REVERTING and registry.SCHEMES.has(self.scheme, "reverting")):
+            able = [name for name in registry.SCHEMES.names() if registry.SCHEMES.has(name, "reverting")]
+            raise ValueError(
+                f"revert: {self.scheme} in {self.backend} quantizes all layers or none; drop the key, or take backend {REVERTING} "
+                f"and one of the schemes {', '.join(able)}"
+            )
+        return self
 
     @property
     def phases(self) -> list[Phase]:

@@ -25,6 +25,7 @@ from edgemin.study import (
     pruning,
     recommend,
     registry,
+    revert,
     sources,
     static,
     tables,
@@ -62,6 +63,7 @@ _LINKS = {
     "SignOf": "[`sign_of` rule](#labels-from-ratings)",
     "TestSet": "[test set](#test-sets-of-other-texts)",
     "Target": "[target](#a-target-of-time)",
+    "Revert": "[limit](#layers-back-to-floats)",
     "Augment": "[augmentation](#augmentation)",
 }
 """Where the model of a key is described."""
@@ -96,11 +98,8 @@ def filled(document: str, name: str) -> str:
 def _links() -> dict[str, str]:
     """Name of a model -> where it is described."""
     links = {model.__name__: link for group, link in _THINGS.items() for model in group.all().values()}
-    links |= {
-        name: f"[{name.lower()}](#{table.title.lower()})"
-        for table in registry.TABLES.all().values()
-        for name in _models_of(table)
-    }
+    every = registry.TABLES.all().values()
+    links |= {name: f"[{name.lower()}](#{table.title.lower()})" for table in every for name in _models_of(table)}
     return _LINKS | links
 
 
@@ -108,7 +107,7 @@ def _links() -> dict[str, str]:
 
 
 def _models() -> dict[str, type[BaseModel]]:
-    stages = (cells, distilling, phases, pruning, sources, static, timed, transfer)
+    stages = (cells, distilling, phases, pruning, revert, sources, static, timed, transfer)
     others = (acceptance, cascade, measuring, recommend, tables, task)
     found = [*(_models_in(vars(module)) for module in (*stages, *others)), *map(_models_of, registry.TABLES.all().values())]
     return {"Study": Study, **{name: model for models in found for name, model in models.items()}}

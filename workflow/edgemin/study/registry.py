@@ -66,6 +66,14 @@ class Group:
         (folder,) = import_module(self.module(name)).__path__
         return Path(folder, f"{half}.py")
 
+    def has(self, name: str, half: str) -> bool:
+        """Whether a thing has a computing module of this name: some can do more than their kind must."""
+        return self.file(name, half).is_file()
+
+    def half(self, name: str, half: str) -> Any:
+        """One of a thing's computing modules."""
+        return import_module(f"{self.module(name)}.{half}")
+
     @property
     def path(self) -> str:
         """Its folder, as people see it."""

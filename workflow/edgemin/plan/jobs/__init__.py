@@ -37,11 +37,13 @@ from edgemin.plan.jobs.models import (
 )
 from edgemin.plan.jobs.record import jobs_of
 from edgemin.plan.jobs.report import CollectResults, DrawPlot, Report, WritePage, WriteStudy, WriteTable
+from edgemin.plan.jobs.reverting import RevertLayers
 from edgemin.plan.jobs.timed import PruneToTime, TimeShapes
 from edgemin.plan.lineage import Lineage
 from edgemin.plan.plan import Plan
 from edgemin.plan.records import Records, needed_of
 from edgemin.study import registry
+from edgemin.study.quantizing import Quantizing
 
 
 class Jobs:
@@ -65,6 +67,7 @@ class Jobs:
         self.sweep_pruning = SweepPruning(plan)
         self.quantize_model = {name: QuantizeModel(plan, name) for name in registry.RUNTIMES.names()}
         self.quantize_aware = {name: QuantizeModel(plan, name, trains=True) for name in registry.RUNTIMES.names()}
+        self.revert_layers = RevertLayers(plan)
         self.scan_quantization = ScanQuantization(plan)
         self.export_onnx = ExportOnnx(plan)
         self.measure_quality = MeasureQuality(plan)
@@ -89,6 +92,12 @@ class Jobs:
         self.make_bundle = MakeBundle(plan)
         self.cascades = cascade_jobs(plan)
         self.record_seeds, self.take_seeds = jobs_of(plan, records)
+
+    def quantizing(self, variant: Quantizing) -> Job:
+        """The job of a quantize variant."""
+        if variant.revert:
+            return self.revert_layers
+        return (self.quantize_aware if variant.trains else self.quantize_model)[variant.backend]
 
     def all(self) -> Iterator[Job]:
         """The jobs of every rule."""

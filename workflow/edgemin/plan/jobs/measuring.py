@@ -7,11 +7,17 @@ from typing import Any
 
 from edgemin.plan.jobs.base import Inputs, Job
 from edgemin.plan.paths import inside
+from edgemin.plan.plan import Plan
 from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import Chain
 
 _BATCH = 32
+
+
+def batch_size(plan: Plan, chain: Chain) -> int:
+    """Texts that a chain's model answers at once: 1 where an answer could depend on its neighbours."""
+    return _BATCH if plan.batch_invariant(chain) else 1
 
 
 class Measuring(Job):
@@ -55,11 +61,8 @@ class MeasureQuality(Measuring):
         return {"model": self.model(at), **{split: self.plan.tokens(at.task, chain, split) for split in ("validation", "test")}}
 
     def about(self, at: Any) -> dict[str, Any]:
-        return {**self.judged(at.task), "batch_size": self._batch_size(at), "threads": self.study.threads.inference}
-
-    def _batch_size(self, at: Any) -> int:
-        """1 where an answer could depend on its neighbours."""
-        return _BATCH if self.plan.batch_invariant(Chain.parse(at.chain)) else 1
+        batch = batch_size(self.plan, Chain.parse(at.chain))
+        return {**self.judged(at.task), "batch_size": batch, "threads": self.study.threads.inference}
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return *self.running(at), *self.judging(at)

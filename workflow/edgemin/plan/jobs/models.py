@@ -225,8 +225,9 @@ class QuantizeModel(Stage):
         return inside(f"{self.paths.root}/{self.place}", names)
 
     def variants(self) -> list[str]:
-        schemes = self.study.quantize.items()
-        return [name for name, one in schemes if (one.backend, one.trains) == (self.runtime.name, self.trained)]
+        """But for those that revert layers, which have a job of their own."""
+        schemes = {name: one for name, one in self.study.quantize.items() if not one.revert}
+        return [name for name, one in schemes.items() if (one.backend, one.trains) == (self.runtime.name, self.trained)]
 
     def inputs(self, at: Any) -> Inputs:
         sentences = [self.plan.tokens(at.task, Chain.parse(at.parent), "train")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from edgemin.study.base import refuses
 from edgemin.study.chains import Chain
 from edgemin.study.rows import judged as judged_by
 from edgemin.study.rows import row
-from edgemin.study.table import BlockTable, seeds_of
+from edgemin.study.table import BlockTable, measured_files, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,10 @@ NOTE = (
     "both decide alike), smaller and faster: against the float parent, the first row of the block, in the same runtime. Validation: what a "
     "scheme may be chosen by. Faster: paired ratio, measured in the same jobs, single stream, batch 1; throughput: full batches, "
     "not timed in PyTorch. MB = 10^6 bytes of all files needed to predict."
+)
+REVERTED = (
+    " Floats again: linear layers that lost most and went back to floats, of all that were quantized, until validation was within the "
+    "limit of `revert`; mean over seeds. The folder's reverted.json names them."
 )
 _DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "asimddp", "i8mm"}
 """Flags of CPUs whose INT8 does not saturate."""
@@ -65,7 +69,19 @@ class Quantization(BlockTable):
     def _rows(self, plan: Plan, task: str, runtime: str, first: str, cells: list[str]) -> list[dict[str, Any]]:
         study = plan.study
         chosen = [cell for cell in cells if runtime in study.runtimes_of(study.chain(cell))]
-        return [row(plan, task, cell, runtime, _about(study, study.chain(cell))) for cell in (first, *chosen)]
+        return [self._row(plan, task, cell, runtime) for cell in (first, *chosen)]
+
+    def _row(self, plan: Plan, task: str, cell: str, runtime: str) -> dict[str, Any]:
+        """What went back to floats stands beside the model."""
+        chain = plan.study.chain(cell)
+        found = row(plan, task, cell, runtime, _about(plan.study, chain))
+        if chain.quantized and plan.study.variant(chain).revert:
+            for seed in found["seeds"]:
+                seed["reverted"] = plan.paths.reverted(task, seed["seed"], chain)
+        return found
+
+    def needs(self, row: Mapping[str, Any]) -> list[str]:
+        return [*measured_files(row), *([row["reverted"]] if "reverted" in row else [])]
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.core.files import read_json
@@ -81,6 +97,8 @@ class Quantization(BlockTable):
             note += (
                 " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."
             )
+        if "reverted" in found:
+            note += REVERTED
         write_table(self, spec, folder, found, columns_of(found), note)
 
 
@@ -88,7 +106,9 @@ def _about(study: Study, chain: Chain) -> dict[str, Any]:
     if not chain.quantized:
         return {"scheme": None, "details": None}
     variant = study.variant(chain)
-    return {"scheme": variant.scheme, "details": variant.details}
+    details = variant.model_copy(update={"revert": None}).details
+    limit = [f"revert to {variant.revert.max_drop:g}"] if variant.revert else []
+    return {"scheme": variant.scheme, "details": ", ".join([details, *limit] if details else limit)}
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -115,8 +135,24 @@ def _block(block: Mapping[str, Any]) -> list[dict[str, Any]]:
         reference = reference or one
         if one is not reference and (alike := judge.scores.agreement(one.logits, reference.logits)) is not None:
             found["agreement"] = alike
+        found |= _reverted(one.cell["seeds"])
         rows.append({**found, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.results)})
     return rows
+
+
+def _reverted(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Means over seeds: linear layers that are floats again, and all that were quantized; of rows that revert none nothing."""
+    import numpy as np
+
+    from edgemin.core.files import read_json
+
+    told = [read_json(seed["reverted"]) for seed in seeds if "reverted" in seed]
+    if not told:
+        return {}
+    return {
+        "reverted": float(np.mean([len(one["steps"]) for one in told])),
+        "reverted_of": float(np.mean([one["layers"] for one in told])),
+    }
 
 
 def _batches(results: pd.DataFrame) -> dict[str, float | None]:
@@ -140,6 +176,11 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
         columns.text("cell", found["cell"]),
         columns.text("scheme", found["scheme"], missing="fp32"),
         columns.text("details", found["details"], missing=""),
+        *(
+            [columns.text("floats again", map(_share, found["reverted"], found["reverted_of"]), missing="")]
+            if "reverted" in found
+            else []
+        ),
         columns.numbers("validation", found["validation"], common_scale(found["metric"]).value),
         *columns.judged(found),
         columns.numbers("agreement %", agreement, Format(1, 100)),
@@ -151,3 +192,7 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
         columns.numbers("sentences/s", found["sentences_per_second"], columns.WHOLE),
         columns.intervals("in batches", quantized, "throughput_over_parent", columns.TIMES),
     ]
+
+
+def _share(reverted: float, layers: float) -> str | None:
+    return None if reverted != reverted else f"{reverted:g} of {layers:g}"  # not a number where none are reverted

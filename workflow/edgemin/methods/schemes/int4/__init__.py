@@ -45,6 +45,8 @@ class Int4(Quantizing):
             raise ValueError(
                 f"reduce_range: linear layers of {self.linear} bits have no range to reduce; drop the key or set linear: 8"
             )
+        if self.revert and self.linear == 32:
+            raise ValueError("revert: linear layers of 32 bits are floats already; drop the key")
         if 4 not in (self.linear, self.embeddings):
             raise ValueError("neither linear nor embeddings has 4 bits; set one of them to 4, or use scheme: int8_dynamic")
         return self

@@ -1,0 +1,26 @@
+"""Static INT8 beside embeddings of four bits, with some linear layers in floats. All graphs are of one calibration, with the same tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgemin.methods.quantize.inputs import QuantizeInputs
+from edgemin.methods.quantize.reverting import Partly
+from edgemin.methods.schemes.int4 import in_onnxruntime as int4
+from edgemin.methods.schemes.int4_static import Int4Static
+from edgemin.methods.schemes.int8_static.in_onnxruntime import quantize
+from edgemin.methods.schemes.int8_static.reverting import calibrated, skipping
+
+
+def partly(config: Int4Static, given: QuantizeInputs) -> Partly:
+    """Calibrates. The classifier's head is no layer of it."""
+    layers, ranges = calibrated(config.linear, given)
+
+    def write(floats: Sequence[str], target: Path) -> None:
+        tables = target.with_name("tables.onnx")
+        int4.quantize(given.parent / "model.onnx", tables, config.tables)
+        quantize(tables, target, skipping(config.linear, floats), ranges)
+        tables.unlink()
+
+    return Partly(layers, write)
