@@ -110,7 +110,13 @@ class MakeBundle(Job):
         return sources
 
     def roots(self, at: Any) -> tuple[str, ...]:
-        return "edgemin.deploy.predict", "edgemin.deploy.rows", "edgemin.deploy.bench", f"{self.kind(self.task(at))}.answer"
+        return (
+            "edgemin.deploy.predict",
+            "edgemin.deploy.rows",
+            "edgemin.deploy.cpu",
+            "edgemin.deploy.bench",
+            f"{self.kind(self.task(at))}.answer",
+        )
 
     def settings(self, at: Any) -> tuple[str, ...]:
         return (self.kind(self.task(at)),)
