@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from bundles import SPEC, int8_bundle, measurements
 
 import edgemin
 from edgemin.core.errors import EdgeminError
@@ -21,7 +22,6 @@ from edgemin.data import store
 from edgemin.data.tokens import Tokens
 from edgemin.deploy.bundle import make_bundle, predict_script
 from edgemin.encoders import checkpoint
-from edgemin.measure.host import host
 from edgemin.measure.quality import predict as predict_all
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize
@@ -31,38 +31,15 @@ from edgemin.study.registry import KINDS
 from edgemin.study.runtime import open_model
 from edgemin.study.sources import DataSource, ModelSource
 
-SPEC = {
-    "study": "small",
-    "task": "words",
-    "cell": "tiny",
-    "seed": 3,
-    "chain": "teacher/quantize-int8",
-    "max_length": 16,
-    "metric": "accuracy",
-    "batch_invariant": False,
-    "sources": ["teacher: random weights", "data of task words: local files of whoever ran the study"],
-    "command": "snakemake --cores all results/small/deploy/tiny/seed3/model.onnx",
-}
-
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """Folder of made-up measurements."""
-    folder = tmp_path_factory.mktemp("measured")
-    splits = {split: {"accuracy": value, "examples": 24} for split, value in (("validation", 0.75), ("test", 0.625))}
-    write_json(folder / "quality.json", {"metric": "accuracy", "splits": splits})
-    write_json(folder / "size.json", {"logical": 4321000, "bytes": 1234567})
-    stream = {"p50_ms": {"value": 1.25}, "p90_ms": {"value": 2.5}, "speedup_over_reference": {"value": 23.62}}
-    write_json(folder / "latency.json", {"single_stream": stream, "threads": 1, "host": host(1)})
-    return folder
+    return measurements(tmp_path_factory.mktemp("measured"))
 
 
 @pytest.fixture(scope="module")
-def bundle(exported, measured, data, tmp_path_factory):
-    model, out = tmp_path_factory.mktemp("int8"), tmp_path_factory.mktemp("bundle")
-    quantize(QuantizeInputs(exported, model, {"variant": {"backend": "onnxruntime"}}))
-    make_bundle(model, measured, data, out, SPEC)
-    return out
+def bundle(exported, data, tmp_path_factory):
+    return int8_bundle(exported, data, tmp_path_factory.mktemp("bundle"))
 
 
 @pytest.fixture

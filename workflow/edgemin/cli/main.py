@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgemin import __version__
-from edgemin.cli import DEFAULT, compare, diff, documents, measured, partial, reference, smoke, verify
+from edgemin.cli import DEFAULT, across, compare, diff, documents, measured, partial, reference, smoke, verify
 from edgemin.cli.watching import command as status
 from edgemin.compressing import command as compress
 from edgemin.core.environment import check_tree, escape, named
@@ -24,6 +24,7 @@ COMMANDS = {
 }
 # With arguments of their own: modules with WORDS, `declare(parser)` and `answer(asked)`.
 OTHERS = {
+    "across": across,
     "compress": compress,
     "diff": diff,
     "measured": measured,

@@ -11,6 +11,8 @@ from edgemin.core.files import read_json, sha256, whole_folder, write_json
 from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
 from edgemin.data import store
 from edgemin.data.tokenizer import load_tokenizer
+from edgemin.deploy.across.saturating import saturates
+from edgemin.deploy.across.section import section
 from edgemin.deploy.card import card
 from edgemin.study import registry
 from edgemin.study.kind import Kind, kind_of
@@ -39,6 +41,8 @@ def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mappin
         "pad_id": load_tokenizer(model).pad_token_id,
         "lengths": lengths(store.read_split(data, "test"), model, spec["max_length"]),
         "batch_invariant": spec["batch_invariant"],
+        "saturates": saturates(model / "model.onnx"),
+        "measured_with": read_json(measured / "latency.json")["host"]["flags"],
         "versions": provenance["versions"],
     }
     with whole_folder(out) as partial:
@@ -47,8 +51,9 @@ def make_bundle(model: Path, measured: Path, data: Path, out: Path, spec: Mappin
         shutil.copyfile(_PREDICT.with_name("bench.py"), partial / "bench.py")
         (partial / "predict.py").write_text(predict_script(kind_of(spec)), encoding="utf-8")
         digests = {name: sha256(partial / name) for name in ("model.onnx", "tokenizer.json")}
-        write_json(partial / "bundle.json", {**facts, "sha256": digests})
-        (partial / "README.md").write_text(card(facts, provenance["host"], measured, spec), encoding="utf-8")
+        facts["sha256"] = digests
+        write_json(partial / "bundle.json", facts)
+        (partial / "README.md").write_text(card(facts, provenance["host"], measured, spec, section(out, facts)), encoding="utf-8")
 
 
 def lengths(rows: Any, model: Path, longest: int) -> list[int]:
@@ -61,9 +66,13 @@ def lengths(rows: Any, model: Path, longest: int) -> list[int]:
 
 def predict_script(kind: Kind, model: Path | None = None) -> str:
     """predict.py with what is a file of its own: the function that turns logits into an answer, from the folder of the kind of task, those that
-    read tables, and another model if one is given."""
+    read tables, those that know processors, and another model if one is given."""
     script = _PREDICT.read_text(encoding="utf-8")
-    parts = {"def answer(": registry.KINDS.file(kind.name, "answer"), "def read(": _PREDICT.with_name("rows.py")}
+    parts = {
+        "def answer(": registry.KINDS.file(kind.name, "answer"),
+        "def read(": _PREDICT.with_name("rows.py"),
+        "def another_cpu(": _PREDICT.with_name("cpu.py"),
+    }
     for head, file in {**parts, **({"class Model:": model} if model else {})}.items():
         source = file.read_text(encoding="utf-8")
         start = script.index(f"\n{head}") + 1

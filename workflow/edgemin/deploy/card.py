@@ -32,10 +32,10 @@ quantized models take their ranges over a batch.
 {table}
 
 Test split of {examples} examples that nothing was chosen on; batch 1, {threads} thread(s), sentences of the test split, without
-tokenisation. Bytes: model and tokenizer. CPU: {cpu} ({flags}). INT8 answers can differ slightly on CPUs without VNNI: measure on
-the machine that you will use.
+tokenisation. Bytes: model and tokenizer. CPU: {cpu} ({flags}). Measure on the machine
+that you will use.
 
-## Data and licences
+{across}## Data and licences
 
 {sources}
 
@@ -54,8 +54,9 @@ much unless a table says so. It repeats the labels' and the teacher's mistakes a
 """
 
 
-def card(facts: Mapping[str, Any], host: Mapping[str, Any], measured: Path, spec: Mapping[str, Any]) -> str:
-    """Markdown with a YAML head. facts: of bundle.json; host: of the provenance; measured: folder of the measurements."""
+def card(facts: Mapping[str, Any], host: Mapping[str, Any], measured: Path, spec: Mapping[str, Any], across: str) -> str:
+    """Markdown with a YAML head. facts: of bundle.json; host: of the provenance; measured: folder of the measurements;
+    across: its section on other processors."""
     quality, size, latency = (read_json(measured / f"{name}.json") for name in ("quality", "size", "latency"))
     metric, test = quality["metric"], quality["splits"]["test"]
     scale = scale_of(metric)
@@ -81,6 +82,7 @@ def card(facts: Mapping[str, Any], host: Mapping[str, Any], measured: Path, spec
         flags=", ".join(latency["host"]["flags"]) or "none of the flags that matter",
         sources="\n".join(f"- {line}" for line in spec["sources"]),
         command=spec["command"],
+        across=across,
         onnxruntime=facts["versions"]["onnxruntime"],
         tokenizers=facts["versions"]["tokenizers"],
         **{name: facts[name] for name in ("study", "cell", "seed", "chain", "max_length")},

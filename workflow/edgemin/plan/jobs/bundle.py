@@ -111,7 +111,13 @@ class MakeBundle(Job):
         return [f"{what}: {described(source)}" for what, source in sources.items()]
 
     def roots(self, at: Any) -> tuple[str, ...]:
-        return "edgemin.deploy.predict", "edgemin.deploy.rows", "edgemin.deploy.bench", f"{self.kind(self.task(at))}.answer"
+        return (
+            "edgemin.deploy.predict",
+            "edgemin.deploy.rows",
+            "edgemin.deploy.cpu",
+            "edgemin.deploy.bench",
+            f"{self.kind(self.task(at))}.answer",
+        )
 
     def settings(self, at: Any) -> tuple[str, ...]:
         return (self.kind(self.task(at)),)

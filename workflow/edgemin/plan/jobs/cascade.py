@@ -116,7 +116,7 @@ class BundleCascade(Job):
     def roots(self, at: Any) -> tuple[str, ...]:
         kind = self.kind(self.task(at))
         baselines = [registry.BASELINES.module(self.study.baselines[one].baseline) for one in self._baselines()]
-        copied = ("edgemin.deploy.predict", "edgemin.deploy.rows", "edgemin.deploy.bench", "edgemin.deploy.cascade.model")
+        copied = tuple(f"edgemin.deploy.{name}" for name in ("predict", "rows", "cpu", "bench", "cascade.model"))
         return *copied, f"{kind}.answer", f"{kind}.scores", *(f"{one}.answer" for one in dict.fromkeys(baselines))
 
     def settings(self, at: Any) -> tuple[str, ...]:

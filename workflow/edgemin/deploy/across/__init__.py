@@ -1,0 +1,1 @@
+"""Answers of a bundle on other processors, which are emulated: `edgemin across`."""
