@@ -14,7 +14,8 @@ from edgemin.report.acceptance.gate import verdict
 from edgemin.study.acceptance import Acceptance
 
 TEXTS = 1000
-LIMITS = Acceptance().limits
+LIMITS = Acceptance(divergence=None).limits
+"""Without the limit that nearly every fault trips, so that each of the others is seen alone."""
 
 
 def answers(tmp_path: Path, name: str, labels: np.ndarray, logits: np.ndarray) -> str:
@@ -102,6 +103,13 @@ def lost_in_both_classes() -> np.ndarray:
 
 def test_drop_trips_alone(judged):
     assert failed(judged(lost_in_both_classes())) == {"drop"}
+
+
+def test_divergence_trips_before_an_answer_changes(judged):
+    """Margins four times as large: every answer is the same."""
+    found = judged(4 * PARENT, limits=Acceptance(calibration=None).limits)
+    assert failed(found) == {"divergence"}
+    assert found["measures"]["agreement"]["value"] == 1
 
 
 def test_confident_changes_trip_alone(judged):

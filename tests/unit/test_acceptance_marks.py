@@ -8,7 +8,7 @@ import pytest
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
 from edgemin.report import columns
-from edgemin.report.acceptance.marks import failed_of, lines_of, marked, note_of, refuse
+from edgemin.report.acceptance.marks import failed_of, lines_of, marked, names_in, not_accepted, note_of, noted, refuse
 from edgemin.report.number import Format
 from edgemin.report.recommendation import choose, choose_cell
 from edgemin.report.sheet import Row
@@ -42,6 +42,19 @@ def test_a_comparison_marks_the_cell_that_it_names(files):
     column = columns.numbers("measured", [1.0], Format(1))
     (shown,) = marked([column.__class__(**{**vars(column), "before": ["good against q, x: "]})], [Row("good")], failed_of(files))
     assert list(shown.before) == ["good against q†, x: "]
+
+
+def test_rows_say_whether_their_cell_is_accepted(files):
+    rows = noted([Row("q", None, "t"), Row("good", None, "t"), Row("q", None, "other"), Row()], failed_of(files))
+    assert [row.accepted for row in rows] == [False, True, True, True]
+
+
+def test_plots_name_a_failed_cell_with_the_mark():
+    table = pd.DataFrame({"cell": ["q", "good"], "accepted": [False, True]})
+    assert list(names_in(table)) == ["q†", "good"]
+    assert not_accepted(table).startswith(" †: not accepted")
+    without = table.drop(columns="accepted")
+    assert (list(names_in(without)), not_accepted(without)) == (["q", "good"], "")
 
 
 def test_without_a_failure_nothing_changes(files):

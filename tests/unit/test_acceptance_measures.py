@@ -14,6 +14,7 @@ from edgemin.report.acceptance.measures import (
     calibration,
     calibration_error,
     confident_changes,
+    divergence,
     drop,
     recall,
 )
@@ -79,6 +80,27 @@ def test_a_scale_of_the_logits_changes_calibration_alone():
     assert confident_changes(ACCURACY, answers) == 0
 
 
+def test_divergence_of_two_texts():
+    """The first is answered alike. Of the second the parent says 3/4, ours 1/2: 3/4 ln(3/2) + 1/4 ln(1/2) = 0.1308 nats, half of it in the mean."""
+    parent = np.log([[0.9, 0.1], [0.75, 0.25]])
+    ours = np.log([[0.9, 0.1], [0.5, 0.5]]) + 7  # what all logits have in common says nothing
+    found = divergence(ACCURACY, Answers(np.array([0, 1]), parent, ours))
+    assert found == pytest.approx((0.75 * math.log(1.5) + 0.25 * math.log(0.5)) / 2)
+
+
+def test_divergence_moves_while_no_answer_changes():
+    parent = sure_of([0, 1, 0])
+    answers = Answers(np.array([0, 1, 0]), parent, parent / 4)
+    assert agreement(ACCURACY, answers) == 1
+    assert divergence(ACCURACY, answers) > 0.1
+
+
+def test_of_values_divergence_is_what_agreement_lacks():
+    parent = np.array([[1.0], [2.0], [3.0], [4.0]])
+    answers = Answers(parent[:, 0], parent, parent + 0.5)
+    assert divergence(PEARSON, answers) == pytest.approx(0.2)
+
+
 def test_changes_count_only_where_the_parent_was_sure():
     """Margins 1 to 8: the surest three quarters are 3 to 8. One of these six changed; so did both others."""
     margins = np.arange(1.0, 9.0)
@@ -138,4 +160,6 @@ def test_answers_that_are_no_numbers_are_within_no_limit():
     assert not any(measure.within(float("nan"), 0.5) for measure in MEASURES.values())
     values = Answers(np.array([1.0, 2.0]), np.array([[1.0], [2.0]]), np.full((2, 1), np.nan))
     assert confident_changes(PEARSON, values) == 1
+    assert not MEASURES["divergence"].within(divergence(PEARSON, values), 1)
+    assert not MEASURES["divergence"].within(divergence(ACCURACY, broken), 1)
     assert not MEASURES["agreement"].within(agreement(PEARSON, values), 0)

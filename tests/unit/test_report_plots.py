@@ -142,6 +142,24 @@ def test_a_line_for_each_runtime_and_none_across_two(tmp_path, pareto):
     assert figure.get_suptitle() == said
 
 
+def test_a_cell_that_is_not_accepted_is_hollow_and_on_no_line(tmp_path, pareto):
+    """`q` is the smallest and the best."""
+    file = cells_in(
+        tmp_path,
+        [("q", "onnxruntime", 0.9, 1e6, 1.0), ("kd", "onnxruntime", 0.8, 2e6, 2.0), ("teacher", "onnxruntime", 0.85, 4e6, 4.0)],
+    )
+    pd.read_csv(file).assign(accepted=[False, True, True]).to_csv(file, index=False)
+    figure = pareto("size", file)
+    lines = figure.axes[0].lines
+    (joined,) = [line for line in lines if line.get_linestyle() != "None"]
+    assert joined.get_xdata().tolist() == [2.0, 4.0]
+    hollow = [
+        line.get_xdata().tolist() for line in lines if line.get_linestyle() == "None" and line.get_markerfacecolor() == "white"
+    ]
+    assert hollow == [[1.0]]
+    assert "q†" in [text.get_text() for text in figure.axes[0].texts]
+
+
 def test_bars_are_the_intervals_and_lie_behind_the_marks(tmp_path, pareto):
     """A tenth to either side: 8 ms from 7.2 to 8.8, 90 % from 81 to 99; a size has no interval."""
     axis = pareto("latency", cells_in(tmp_path, TWO, 0.1)).axes[0]

@@ -89,6 +89,12 @@ def test_the_pareto_set_by_hand(block):
     assert table["drop"].tolist() == pytest.approx([0, 0.05, 0.1, 0.1])
 
 
+def test_a_cell_that_is_not_accepted_is_not_in_the_pareto_set_and_beats_nobody(block):
+    """Only `kd` and `small` beat `slow`."""
+    table = candidates(block, limits(), {("t", name): ["agreement 0.5"] for name in ("kd", "small")})
+    assert table.set_index("cell")["pareto"].to_dict() == {"teacher": True, "kd": False, "small": False, "slow": True}
+
+
 def test_the_bound_by_hand(block):
     """0.1 + 0.851 sqrt(0.1 0.9 / 39) = 0.1409; 0.05 + ln 5 / 40 = 0.0902, Student's t would say 0.0797. With `point` the drop itself."""
     assert (upper(0.05), upper(0.1)) == pytest.approx((0.0902, 0.1409), abs=1e-4)

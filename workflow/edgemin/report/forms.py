@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgemin.core.files import whole_file
-from edgemin.report.acceptance.marks import failed_of, marked, note_of
+from edgemin.report.acceptance.marks import failed_of, marked, note_of, noted
 from edgemin.report.columns import rows_of
 from edgemin.report.markup import latex, markdown
 from edgemin.report.sheet import Column, Sheet
@@ -25,9 +25,12 @@ def write_table(
 
     spec: of its job, with `study`, and with `runtime` where that is the same for all rows. found: unrounded numbers, for CSV; `cell`, `runtime`
     and `task` say what each row is about. columns: what is read, of the same rows. note: below the table. Cells that are not accepted, by the
-    files `acceptance` of the spec, are marked.
+    files `acceptance` of the spec, are marked; where some are judged CSV has a last column, `accepted`.
     """
-    rows, failed = rows_of(found, spec.get("runtime")), failed_of(spec.get("acceptance", ()))
+    failed = failed_of(spec.get("acceptance", ()))
+    rows = noted(rows_of(found, spec.get("runtime")), failed)
+    if spec.get("acceptance") and "cell" in found:
+        found = found.assign(accepted=[row.accepted for row in rows])
     shown, below = marked(columns, rows, failed), note_of(note, failed)
     write_forms(folder, found, Sheet(table.name, table.title, spec["study"], shown, rows, below, read_first(found)), table.forms)
 

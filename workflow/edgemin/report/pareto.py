@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from edgemin.report.acceptance.marks import accepted_in, names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, SETTINGS, WIDTH, dash_of, headline, legend, save
 from edgemin.report.labels import CROWD, frontier, label_points
 from edgemin.report.number import scale_of
@@ -26,7 +27,8 @@ _ENDS = ("x_low", "x_high", "y_low", "y_high")
 
 
 def draw(table_file: str, axis_name: str, files: Iterable[str], hidden: Container[str] = ()) -> None:
-    """table_file: tables/cells.csv. Test quality against latency or size; a line per runtime joins what no other cell in it beats. With baselines
+    """table_file: tables/cells.csv. Test quality against latency or size; a line per runtime joins what no other accepted cell in it beats; cells
+    that are not accepted have hollow marks. With baselines
     latency is that from text, for all. hidden: baselines that are not shown."""
     table = pd.read_csv(table_file)
     baselines = table["runtime"] == NUMPY.name
@@ -43,7 +45,7 @@ def draw(table_file: str, axis_name: str, files: Iterable[str], hidden: Containe
             axis.set_xlabel(_AXES[axis_name][2])
             axis.set_ylabel(f"test {scale_of(rows['metric'].iloc[0]).label}")
             axis.set_title(task if len(tasks) > 1 else "")
-        headline(figure, _finding([rows for _, rows in panels], lines))
+        headline(figure, f"{_finding([rows for _, rows in panels], lines)}{not_accepted(points)}")
         _legend(figure, points)
         figure.draw_without_rendering()
         for (axis, rows), edges in zip(panels, lines, strict=True):
@@ -52,9 +54,10 @@ def draw(table_file: str, axis_name: str, files: Iterable[str], hidden: Containe
 
 
 def _points(table: pd.DataFrame, axis_name: str) -> pd.DataFrame:
-    """task, cell, runtime, metric; x, y and the ends of their intervals as they are shown, NaN without one; ms, the size of the mark."""
+    """task, cell (with a mark where it is not accepted), runtime, metric, accepted; x, y and the ends of their intervals as they are shown, NaN without one; ms, the size of the mark."""
     column, factor, _ = _AXES[axis_name]
     points = table[["task", "cell", "runtime", "metric"]].copy()
+    points["accepted"], points["cell"] = accepted_in(table), names_in(table)
     quality = table["metric"].map(lambda name: scale_of(name).value.factor)
     for end in ("", "_low", "_high"):
         points[f"x{end}"] = table.get(f"{column}{end}", np.nan) * factor
@@ -71,12 +74,14 @@ def _panel(axis: Any, points: pd.DataFrame) -> dict[str, np.ndarray]:
     lines = {}
     for runtime, rows in points.groupby("runtime", sort=False):
         look, size = look_of(str(runtime)), rows["ms"].iloc[0]
-        edge = rows.index.to_numpy()[frontier(rows["x"].to_numpy(), rows["y"].to_numpy())]
+        sound = rows[rows["accepted"]]
+        edge = sound.index.to_numpy()[frontier(sound["x"].to_numpy(), sound["y"].to_numpy()).astype(int)]
         line = points.loc[edge]
         # As marks do, thinner lines lie on thicker ones: two that coincide are both seen.
         axis.plot(line["x"], line["y"], color=look.color, ls=dash_of(str(runtime)), lw=size / 6 + 0.3, zorder=2.5 - size / 20)
         _intervals(axis, rows, look.color, 0.5 if len(points) <= CROWD else 0.22)
-        axis.plot(rows["x"], rows["y"], look.marker, color=look.color, ls="none", label=look.label, ms=size, zorder=3 - size / 20)
+        for fill, some in ((look.color, sound), ("white", rows[~rows["accepted"]])):
+            axis.plot(some["x"], some["y"], look.marker, color=look.color, mfc=fill, ls="none", ms=size, zorder=3 - size / 20)
         lines[str(runtime)] = edge
     axis.set_xscale("log")
     low, high = points["x"].min(), points["x"].max()

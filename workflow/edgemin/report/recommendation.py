@@ -59,7 +59,8 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any], failed: Fail
     table["qualifies"] = table[[f"meets_{key}" for key in stated]].all(axis=1) & table["accepted"]
     over = [(table[LIMITS[key]] - limit).clip(lower=0) / (limit or 0.01) for key, limit in stated.items()]
     table["excess"] = sum(over) if over else 0.0
-    table["pareto"] = [not _dominated(row, table) for _, row in table.iterrows()]
+    sound = table[table["accepted"]]
+    table["pareto"] = [bool(row["accepted"]) and not _dominated(row, sound) for _, row in table.iterrows()]
     return table
 
 
@@ -189,7 +190,7 @@ def text(
         "",
         "## The Pareto set",
         "",
-        "No other cell is as good on validation, as small and as fast, and better in one of them.",
+        "No other accepted cell is as good on validation, as small and as fast, and better in one of them.",
         "",
     ]
     lines.append(pipe_table(pareto_set(table, "", failed)))

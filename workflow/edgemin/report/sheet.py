@@ -89,6 +89,8 @@ class Row:
     task: str | None = None
     starts: bool = False
     """Whether a block begins here, below another."""
+    accepted: bool = True
+    """False where the row is of a quantized cell that failed."""
 
 
 @dataclass(frozen=True)

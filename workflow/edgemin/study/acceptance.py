@@ -18,6 +18,8 @@ class Acceptance(Strict):
     """The metric may be so much lower, in units of the metric: 0.01 is one point of accuracy."""
     agreement: Share | None = 0.95
     """At least this share of the texts is answered as the parent answers. Of a regression: share of the variance of the parent's answers that is reproduced."""
+    divergence: Annotated[float, Field(ge=0)] | None = 0.03
+    """The mean Kullback-Leibler divergence of its probabilities from the parent's may be so large, in nats. Of a regression: share of the variance of the parent's answers that is not reproduced."""
     recall: Share | None = 0.05
     """The recall of each class may be so much lower. Not for regressions."""
     calibration: Share | None = 0.02

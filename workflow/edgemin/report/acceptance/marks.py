@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
 from edgemin.report.sheet import Column, Row
@@ -43,6 +45,26 @@ def refuse(files: Iterable[str], what: str) -> None:
     """Raises EdgeminError if a verdict is that a cell is not accepted. what: is not done with it."""
     if failed := failed_of(files):
         raise EdgeminError("\n".join(f"acceptance: {line}; {what}: {_REMEDY}" for line in lines_of(failed)))
+
+
+def noted(rows: Sequence[Row], failed: Failed) -> list[Row]:
+    """The rows, those of cells that are not accepted with `accepted` False."""
+    return [replace(row, accepted=row.cell not in _names(row, failed)) for row in rows]
+
+
+def accepted_in(table: pd.DataFrame) -> pd.Series:
+    """(rows,) bool: of a table's CSV, which rows are of cells that did not fail. Without the column none was judged."""
+    return table["accepted"] if "accepted" in table else pd.Series(True, index=table.index)
+
+
+def names_in(table: pd.DataFrame) -> pd.Series:
+    """Names of its cells as plots show them, with the mark behind those that failed."""
+    return table["cell"].where(accepted_in(table), table["cell"] + MARK)
+
+
+def not_accepted(table: pd.DataFrame) -> str:
+    """A sentence behind a plot's finding on what the mark means, where there is one."""
+    return "" if accepted_in(table).all() else f" {MARK}: not accepted, too far from its float parent."
 
 
 def marked(columns: Sequence[Column], rows: Sequence[Row], failed: Failed) -> list[Column]:

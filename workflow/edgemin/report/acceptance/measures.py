@@ -64,6 +64,24 @@ def agreement(judge: Judge, answers: Answers) -> float:
     return float(1 - error / spread) if spread else float(error == 0)
 
 
+def divergence(judge: Judge, answers: Answers) -> float | None:
+    """Mean over texts of KL(parent || ours) of the probabilities of the classes, in nats (Kullback and Leibler 1951). Where answers are values: mean
+    square of the difference / variance of the parent's. Every text tells, not only those whose answer changed, and no label is read."""
+    if _one_class(judge, answers):
+        if not (np.isfinite(answers.parent).all() and np.isfinite(answers.ours).all()):
+            return float("nan")
+        parent, ours = (_log_probabilities(logits) for logits in (answers.parent, answers.ours))
+        return float((np.exp(parent) * (parent - ours)).sum(-1).mean())
+    if judge.scores.agreement(answers.ours, answers.parent) is not None:
+        return None
+    return 1 - agreement(judge, answers)
+
+
+def _log_probabilities(logits: np.ndarray) -> np.ndarray:
+    logits = logits.astype(float)
+    return np.asarray(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
+
+
 def recall(judge: Judge, answers: Answers) -> float | None:
     """The largest drop of recall over the classes among the labels."""
     if not _one_class(judge, answers):
@@ -119,6 +137,7 @@ def _values(judge: Judge, answers: Answers) -> tuple[np.ndarray, np.ndarray]:
 MEASURES = {
     "drop": Measure(drop, "drop of the metric"),
     "agreement": Measure(agreement, "agreement with the float parent", least=True),
+    "divergence": Measure(divergence, "divergence from the float parent"),
     "recall": Measure(recall, "largest drop of a class's recall"),
     "calibration": Measure(calibration, "rise of the calibration error"),
     "confident_changes": Measure(confident_changes, "sure answers that changed"),

@@ -76,6 +76,7 @@ def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
         "runtime": row["runtime"],
         "chain": row["chain"],
         "recipe": row["recipe"],
+        "accepted": bool(row.get("accepted", True)),
         "last": links[-1].stage if links else BASELINE if is_baseline(row["chain"]) else ROOT,
         "stages": list(dict.fromkeys(link.stage for link in links)),
         "variants": list(map(str, links)),

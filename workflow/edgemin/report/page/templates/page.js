@@ -32,10 +32,10 @@
   function rows() {
     const { x, y, log } = axes();
     const found = shownPoints().filter(({ values }) => values[x] != null && values[y] != null && (!log || values[x] > 0));
-    const best = new Set(runtimes.flatMap(({ name }) => frontier(found.filter((point) => point.runtime === name), x, y, figures[x].less)).map((point) => point.id));
+    const best = new Set(runtimes.flatMap(({ name }) => frontier(found.filter((point) => point.runtime === name && point.accepted), x, y, figures[x].less)).map((point) => point.id));
     return found.map((point) => {
       const one = point.values;
-      const row = { id: point.id, cell: point.cell, runtime: point.runtime, last: point.last, recipe: point.recipe, x: one[x], y: one[y] };
+      const row = { id: point.id, cell: point.cell + (point.accepted ? "" : "†"), runtime: point.runtime, last: point.last, recipe: point.recipe, x: one[x], y: one[y] };
       for (const [axis, name] of [["x", x], ["y", y]]) {
         const ends = [one[`${name}_low`], one[`${name}_high`]];
         const drawn = ends.every((end) => end != null && (axis === "y" || !log || end > 0));

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from edgemin.report.acceptance.marks import names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, SETTINGS, WIDTH, headline, legend, save
 from edgemin.report.number import scale_of
 from edgemin.study import registry
@@ -38,9 +39,9 @@ def draw(table_file: str, files: Iterable[str]) -> None:
             _panel(panels[0], rows, look, "quality_change", factor, f"change of test quality, {unit}", 0)
             _panel(panels[1], rows, look, "speedup_over_parent", 1, "times faster, batch 1", 1)
             _panel(panels[2], rows, look, "smaller", 1, "times smaller", 1)
-            panels[0].set_yticks(np.arange(len(rows)), rows["cell"])
+            panels[0].set_yticks(np.arange(len(rows)), names_in(rows))
             panels[0].set_title(f"{task}, {look.label}: against {reference}")
-        headline(figure, _finding(blocks))
+        headline(figure, f"{_finding(blocks)}{not_accepted(table)}")
         looks = [registry.RUNTIMES[name] for name in table["runtime"].unique()]
         marks = [Line2D([], [], color=look.color, marker=look.marker, lw=1.3) for look in looks]
         legend(figure, marks, [f"{look.label}, with {INTERVAL}" for look in looks])

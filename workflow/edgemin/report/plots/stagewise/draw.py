@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from edgemin.report.acceptance.marks import names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, NUMBERS, SETTINGS, WIDTH, headline, legend, save
 from edgemin.report.ladders import ladders_of
 from edgemin.report.number import scale_of
@@ -22,6 +23,7 @@ def draw(table_file: str, files: Iterable[str]) -> None:
     """Small multiples over the cells of the ladder: quality, size, latency, and both parameter counts. Baselines are no steps of it."""
     table = pd.read_csv(table_file)
     table = table[table["runtime"] != NUMPY.name]
+    table = table.assign(shown=names_in(table))
     with plt.rc_context(SETTINGS):
         tasks = list(table["task"].unique())
         ladder = {task: table[table["task"] == task] for task in tasks}
@@ -36,7 +38,7 @@ def draw(table_file: str, files: Iterable[str]) -> None:
         )
         for row, task in enumerate(tasks):
             _ladder(axes[row], ladder[task], task if len(tasks) > 1 else "")
-        headline(figure, _finding(table))
+        headline(figure, f"{_finding(table)}{not_accepted(table)}")
         handles, labels = axes[0][0].get_legend_handles_labels()
         legend(figure, [*handles, Line2D([], [], color=GREY, lw=1.3)], [*labels, f"{INTERVAL} (quality, latency)"])
         save(figure, files)
@@ -51,7 +53,7 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
         offset = (number - (len(runtimes) - 1) / 2) * 0.68 / len(runtimes)  # runtimes of a cell are nearer than the next cell
         _runtime(axes, rows, np.arange(len(rows)) + offset, registry.RUNTIMES[str(runtime)])
     names = [
-        " / ".join(dict.fromkeys(group["cell"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i))
+        " / ".join(dict.fromkeys(group["shown"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i))
         for i in range(depth)
     ]
     begins = _begins(table)
