@@ -80,8 +80,10 @@ def _panel(axis: Any, points: pd.DataFrame) -> dict[str, np.ndarray]:
         # As marks do, thinner lines lie on thicker ones: two that coincide are both seen.
         axis.plot(line["x"], line["y"], color=look.color, ls=dash_of(str(runtime)), lw=size / 6 + 0.3, zorder=2.5 - size / 20)
         _intervals(axis, rows, look.color, 0.5 if len(points) <= CROWD else 0.22)
-        for fill, some in ((look.color, sound), ("white", rows[~rows["accepted"]])):
-            axis.plot(some["x"], some["y"], look.marker, color=look.color, mfc=fill, ls="none", ms=size, zorder=3 - size / 20)
+        look_alike = {"color": look.color, "ls": "none", "ms": size, "zorder": 3 - size / 20}
+        axis.plot(sound["x"], sound["y"], look.marker, label=look.label, **look_alike)
+        failed = rows[~rows["accepted"]]
+        axis.plot(failed["x"], failed["y"], look.marker, mfc="white", **look_alike)
         lines[str(runtime)] = edge
     axis.set_xscale("log")
     low, high = points["x"].min(), points["x"].max()
