@@ -86,7 +86,7 @@ def test_the_same_answers_are_accepted_with_nothing_lost(judged):
 
 def test_a_few_answers_that_change_where_the_parent_was_unsure_are_accepted(judged):
     """20 of 1,000, as many right as wrong: what sound INT8 does."""
-    unsure = np.arange(TEXTS) < 100
+    unsure = (np.arange(TEXTS) >= 30) & (np.arange(TEXTS) < 200)  # and no tie
     which = np.zeros(TEXTS, dtype=bool)
     which[np.flatnonzero(unsure & ~RIGHT)[:10]] = True
     which[np.flatnonzero(unsure & RIGHT)[:10]] = True
@@ -129,13 +129,13 @@ def test_calibration_trips_alone(judged):
 
 
 def test_agreement_trips_alone(judged):
-    """Half of all right: whatever answers change, as many become right as wrong. 90 of the 249 least sure ones do."""
+    """Half of all right: whatever answers change, as many become right as wrong. 120 of the 249 least sure ones do."""
     labels = (
         np.arange(TEXTS) // 2 % 2
     )  # the parent says 0, 1, 0, 1; labels are 0, 0, 1, 1: each answer right for half of its texts
     parent = two(np.arange(TEXTS) % 2, MARGIN)
     ours = parent.copy()
-    ours[:90] = ours[:90, ::-1]
+    ours[:120] = ours[:120, ::-1]
     found = judged(ours, parent=parent, labels=labels, limits={**LIMITS, "calibration": 1.0})
     assert failed(found) == {"agreement"}
     assert found["measures"]["drop"]["value"] == pytest.approx(0, abs=0.003)
@@ -161,10 +161,11 @@ def test_a_limit_that_is_off_judges_nothing(judged):
 
 
 def test_one_broken_seed_is_enough_and_is_named(judged):
+    """200 texts change, five of which were ties to the parent: a margin of 0.1 is a lead of 0.05, and 23 texts have less."""
     found = judged(PARENT, turned(np.arange(TEXTS) % 5 == 1), PARENT)
     assert not found["accepted"]
     told = found["measures"]["agreement"]
-    assert (told["seed"], told["value"], told["by_seed"]) == (1, pytest.approx(0.8), [1, pytest.approx(0.8), 1])
+    assert (told["seed"], told["value"], told["by_seed"]) == (1, pytest.approx(0.805), [1, pytest.approx(0.805), 1])
 
 
 def test_few_texts_condemn_nobody_for_one_answer(judged):

@@ -80,6 +80,14 @@ def test_a_scale_of_the_logits_changes_calibration_alone():
     assert confident_changes(ACCURACY, answers) == 0
 
 
+def test_a_tie_may_be_broken_either_way():
+    """Of three texts the parent's lead is 0.04, 0.06 and 0.8, and ours says the other class of all: only the first is alike, only the last plain."""
+    parent = np.log([[0.52, 0.48], [0.53, 0.47], [0.9, 0.1]])
+    answers = Answers(np.array([0, 0, 0]), parent, parent[:, ::-1])
+    assert agreement(ACCURACY, answers) == pytest.approx(1 / 3)
+    assert confident_changes(ACCURACY, answers) == pytest.approx(1 / 2)  # of the two surest
+
+
 def test_divergence_of_two_texts():
     """The first is answered alike. Of the second the parent says 3/4, ours 1/2: 3/4 ln(3/2) + 1/4 ln(1/2) = 0.1308 nats, half of it in the mean."""
     parent = np.log([[0.9, 0.1], [0.75, 0.25]])

@@ -13,6 +13,10 @@ BINS = 15
 """Of the calibration error (Guo et al. 2017, "On calibration of modern neural networks")."""
 SURE = 0.75
 """Share of the texts, the surest ones, whose answers are not expected to change."""
+PLAIN = 0.2
+"""And those where the parent's best class is by so much likelier than its second: of an unsure parent fewer than that share."""
+NEAR = 0.05
+"""To the parent two classes are alike if their probabilities are no further apart."""
 MOVED = 0.5
 """A value has changed if it moved by more standard deviations of the parent's values than this."""
 
@@ -55,13 +59,24 @@ def drop(judge: Judge, answers: Answers) -> float:
 
 
 def agreement(judge: Judge, answers: Answers) -> float:
-    """Share of the texts that both decide alike. Where answers are values: 1 - mean square of the difference / variance of the parent's."""
+    """Share of the texts that both decide alike; of two classes that the parent gives the same probability within `NEAR` either will do. Where answers
+    are values: 1 - mean square of the difference / variance of the parent's."""
+    if _one_class(judge, answers):
+        return float((_preferred(judge, answers) <= NEAR).mean())
     alike = judge.scores.agreement(answers.ours, answers.parent)
     if alike is not None:
         return alike
     parent, ours = _values(judge, answers)
     error, spread = np.square(ours - parent).mean(), parent.var()
     return float(1 - error / spread) if spread else float(error == 0)
+
+
+def _preferred(judge: Judge, answers: Answers) -> np.ndarray:
+    """(N,) by how much likelier the parent's class is to the parent than ours: 0 where both are the same. 1 for what is no number."""
+    parent = np.exp(_log_probabilities(answers.parent))
+    own, other = (judge.scores.decide(logits)[:, None] for logits in (answers.parent, answers.ours))
+    lead = (np.take_along_axis(parent, own, 1) - np.take_along_axis(parent, other, 1))[:, 0]
+    return np.where(np.isfinite(answers.ours).all(-1) & np.isfinite(lead), lead, 1.0)
 
 
 def divergence(judge: Judge, answers: Answers) -> float | None:
@@ -111,14 +126,15 @@ def calibration_error(labels: np.ndarray, logits: np.ndarray) -> float:
 
 
 def confident_changes(judge: Judge, answers: Answers) -> float | None:
-    """Of the share `SURE` of the texts on which the parent's largest logit is furthest above its second: how many we decide otherwise. Where answers
-    are values: the share of all that moved by more than `MOVED` standard deviations of the parent's."""
+    """Of the share `SURE` of the texts on which the parent's largest logit is furthest above its second: how many we decide otherwise, if the parent's
+    lead is `PLAIN` or more in probability. Where answers are values: the share of all that moved by more than `MOVED` standard deviations of the parent's."""
     if _one_class(judge, answers):
         top = np.partition(answers.parent.astype(float), -2, axis=-1)
         margin = top[:, -1] - top[:, -2]
         sure = margin >= np.quantile(margin, 1 - SURE)
+        best = np.partition(np.exp(_log_probabilities(answers.parent)), -2, axis=-1)
         changed = judge.scores.decide(answers.ours) != judge.scores.decide(answers.parent)
-        return float(changed[sure].mean())
+        return float((changed & (best[:, -1] - best[:, -2] >= PLAIN))[sure].mean())
     if judge.scores.agreement(answers.ours, answers.parent) is not None:
         return None
     parent, ours = _values(judge, answers)
