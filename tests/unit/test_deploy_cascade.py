@@ -36,7 +36,7 @@ MS = {"words": 0.1, "tiny": 10.0}
 WORDS = {"baseline": "tfidf", "min_rows": 1, "inverse_strengths": [1.0]}
 GRAPH, TOKENIZER = "tiny.onnx", "tiny.tokenizer.json"
 FILES = {
-    "words": {"program": "words.answer.py", "terms": "words.terms.json", "numbers": "words.numbers.npz"},
+    "words": {"program": "words.answer.py", "terms": "words.terms.json", "numbers": "words.numbers.safetensors"},
     "tiny": {"graph": GRAPH, "tokenizer": TOKENIZER},
 }
 

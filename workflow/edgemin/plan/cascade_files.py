@@ -15,7 +15,11 @@ def member_files(plan: Plan, cascade: str) -> dict[str, dict[str, str]]:
     found = {}
     for name in plan.study.cascades[cascade].members:
         if name in plan.study.baselines:
-            found[name] = {"program": f"{name}.answer.py", "terms": f"{name}.terms.json", "numbers": f"{name}.numbers.npz"}
+            found[name] = {
+                "program": f"{name}.answer.py",
+                "terms": f"{name}.terms.json",
+                "numbers": f"{name}.numbers.safetensors",
+            }
         else:
             owner = first.setdefault(plan.tokenizer_of(plan.study.chain(name)), name)
             found[name] = {"graph": f"{name}.onnx", "tokenizer": f"{owner}.tokenizer.json"}

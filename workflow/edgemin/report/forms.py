@@ -29,7 +29,7 @@ def write_table(
     """
     failed = failed_of(spec.get("acceptance", ()))
     rows = noted(rows_of(found, spec.get("runtime")), failed)
-    if spec.get("acceptance") and "cell" in found:
+    if "cell" in found and any(Path(file).exists() for file in spec.get("acceptance", ())):
         found = found.assign(accepted=[row.accepted for row in rows])
     shown, below = marked(columns, rows, failed), note_of(note, failed)
     write_forms(folder, found, Sheet(table.name, table.title, spec["study"], shown, rows, below, read_first(found)), table.forms)

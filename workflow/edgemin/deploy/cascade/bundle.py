@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from edgemin.core.arrays import read_arrays
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, sha256, whole_folder, write_json
 from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
@@ -85,8 +82,7 @@ def _copy(member: Mapping[str, Any], out: Path) -> None:
         source = registry.BASELINES.file(member["baseline"], "answer").read_text(encoding="utf-8")
         (out / files["program"]).write_text(_OF_PROJECT.sub("", source), encoding="utf-8")
         shutil.copyfile(folder / CONFIG, out / files["terms"])
-        arrays: dict[str, Any] = read_arrays(folder / WEIGHTS)
-        np.savez(out / files["numbers"], **arrays)
+        shutil.copyfile(folder / WEIGHTS, out / files["numbers"])
         return
     exported = (folder / EXPORT_PROVENANCE).exists()
     check_provenance(folder, "model.onnx", name=EXPORT_PROVENANCE if exported else NAME)
