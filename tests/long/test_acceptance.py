@@ -1,24 +1,33 @@
-"""What acceptance catches and what it lets pass: the record's sound cells, and small models of real data whose INT8 has a planted fault.
+"""What acceptance catches and what it lets pass: the record's sound cells, and real graphs, some with a planted fault.
 
-The models are perceptrons with two hidden layers, trained here on scikit-learn's handwritten digits (1,797 real images): digit below five or not, digit modulo four,
-and the digit as a value. Their static INT8 is simulated: weights per output channel, activations by a range that calibration finds. A fault is one wrong
-number or step in it.
+The parents are small encoders of movie reviews, trained here; this project's quantizers make graphs of them, and ONNX Runtime answers. A fault is a wrong number in a graph
+that is written. It needs the download of config/quick.yaml's texts (a package of PyPI), or results/downloads.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
+import parents
+import planted
 import pytest
-import torch
 
+from edgemin.methods.quantize.ranges import input_ranges
+from edgemin.methods.schemes.int4 import Int4
+from edgemin.methods.schemes.int4.in_onnxruntime import quantize as quantize_int4
+from edgemin.methods.schemes.int8_dynamic import Int8Dynamic
+from edgemin.methods.schemes.int8_dynamic.in_onnxruntime import quantize as quantize_dynamic
+from edgemin.methods.schemes.int8_static import Int8Static
+from edgemin.methods.schemes.int8_static.in_onnxruntime import quantize as quantize_static
 from edgemin.report.acceptance.gate import of_seeds
 from edgemin.report.acceptance.measures import MEASURES, Answers
 from edgemin.report.measured import answers_of
@@ -28,8 +37,8 @@ from edgemin.study.acceptance import Acceptance
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = Acceptance().limits
-TRAINED = 797
-METRICS = {"halves": "accuracy", "fourths": "accuracy", "value": "pearson"}
+EACH = {"halves": 6, "fourths": 27, "value": 6}
+"""Faults of a parent and scheme. With four classes more of them cost one to three points."""
 
 
 def failed(metric: str, answers: Answers) -> list[str]:
@@ -60,190 +69,121 @@ def test_every_quantized_model_on_record_is_accepted() -> None:
     assert {name: why for name, why in found.items() if why} == {}
 
 
-# -- planted faults ------------------------------------------------------------------------------------------------------
+# -- real graphs -----------------------------------------------------------------------------------------------------------
 
-
-@dataclass
-class Linear:
-    """A layer in INT8, before it is run: a wrong one is a fault."""
-
-    weight: np.ndarray
-    """(out, in) of the float model."""
-    bias: np.ndarray
-    low: float
-    """Range of its input."""
-    high: float
-    scale: np.ndarray = field(init=False)
-    """(out,) of the weights."""
-    shift: float = 0.0
-    """Error of the zero point of its input, in steps."""
-
-    def __post_init__(self) -> None:
-        self.scale = np.maximum(np.abs(self.weight).max(1), 1e-9) / 127
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        step = (self.high - self.low) / 255
-        coded = np.clip(np.round((x - self.low) / step), 0, 255) + self.shift
-        rounded = np.clip(np.round(self.weight / np.where(self.scale == 0, np.inf, self.scale)[:, None]), -127, 127)
-        return (coded * step + self.low) @ (rounded * self.scale[:, None]).T + self.bias
-
-
-def run(layers: list[Any], x: np.ndarray) -> np.ndarray:
-    for number, layer in enumerate(layers):
-        x = layer(np.maximum(x, 0) if number else x)
-    return x
+CHOSEN, PROVED = 0, 1
+"""Seeds of parents: the limit on divergence was chosen by the models and faults of the first; those of the second were looked at afterwards."""
+VARIANTS: dict[str, Any] = {
+    "int8_dynamic": Int8Dynamic(backend="onnxruntime"),
+    "int8_tensor": Int8Dynamic(backend="onnxruntime", per_channel=False),
+    "int8_static": Int8Static(scheme="int8_static", backend="onnxruntime"),
+    "int8_percentile": Int8Static(scheme="int8_static", backend="onnxruntime", calibration="percentile"),
+    "int4_embeddings": Int4(scheme="int4", backend="onnxruntime", linear=8),
+}
+BROKEN = ("int8_dynamic", "int8_static", "int4_embeddings")
+"""Those that faults are planted into."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    metric: str
-    weights: list[tuple[np.ndarray, np.ndarray]]
-    seen: np.ndarray
-    labels_seen: np.ndarray
-    x: np.ndarray
-    labels: np.ndarray
-
-    def floats(self, x: np.ndarray) -> np.ndarray:
-        return run([lambda one, w=w, b=b: one @ w.T + b for w, b in self.weights], x)
-
-    def quantized(self, calibration: np.ndarray) -> list[Linear]:
-        layers: list[Linear] = []
-        x = calibration
-        for number, (weight, bias) in enumerate(self.weights):
-            x = np.maximum(x, 0) if number else x
-            layers.append(Linear(weight, bias.copy(), float(x.min()), float(x.max())))
-            x = x @ weight.T + bias
-        return layers
-
-    def answers(self, layers: list[Linear]) -> Answers:
-        return Answers(self.labels, self.floats(self.x), run(layers, self.x))
-
-
-def trained(task: str, seed: int, pruned: bool = False) -> Trained:
-    """pruned: without the half of the neurons of each hidden layer whose incoming weights are smallest."""
-    from sklearn.datasets import load_digits
-
-    images, digits = load_digits(return_X_y=True)
-    order = np.random.default_rng(seed).permutation(len(digits))
-    x, digits = (images[order] / 16).astype(np.float64), digits[order]
-    labels = {"halves": (digits >= 5).astype(int), "fourths": digits % 4, "value": digits.astype(float)}[task]
-    torch.manual_seed(seed)
-    outputs = {"halves": 2, "fourths": 4, "value": 1}[task]
-    model = torch.nn.Sequential(
-        torch.nn.Linear(64, 48), torch.nn.ReLU(), torch.nn.Linear(48, 32), torch.nn.ReLU(), torch.nn.Linear(32, outputs)
-    )
-    inputs, wanted = torch.tensor(x[:TRAINED], dtype=torch.float32), torch.tensor(labels[:TRAINED])
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    for _ in range(150):
-        found = model(inputs)
-        loss = (
-            torch.nn.functional.mse_loss(found[:, 0], wanted.float())
-            if task == "value"
-            else torch.nn.functional.cross_entropy(found, wanted)
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    weights = [(model[n].weight.detach().numpy().astype(float), model[n].bias.detach().numpy().astype(float)) for n in (0, 2, 4)]
-    if pruned:
-        for number in (0, 1):
-            kept = np.sort(np.argsort(-np.abs(weights[number][0]).sum(1))[: len(weights[number][1]) // 2])
-            weights[number] = (weights[number][0][kept], weights[number][1][kept])
-            weights[number + 1] = (weights[number + 1][0][:, kept], weights[number + 1][1])
-    return Trained(METRICS[task], weights, x[:TRAINED], labels[:TRAINED], x[TRAINED:], labels[TRAINED:])
-
-
-Fault = Callable[[Trained, list[Linear]], list[Linear]]
-
-
-def faults() -> Iterator[tuple[str, Fault]]:
-    """Name and what it does to a sound model's layers."""
-    for at in (0, 1, 2):
-        yield f"zeroed scales of layer {at}", lambda _, layers, at=at: _set(layers, at, scale=0 * layers[at].scale)
-        yield f"scales of layer {at} in another order", lambda _, layers, at=at: _rolled(layers, at)
-        yield f"lost bias of layer {at}", lambda _, layers, at=at: _set(layers, at, bias=0 * layers[at].bias)
-        yield (
-            f"one scale for layer {at}, of its smallest channel",
-            lambda _, layers, at=at: _set(layers, at, scale=np.full_like(layers[at].scale, layers[at].scale.min() / 2)),
-        )
-    for at in (1, 2):
-        for share in (0.1, 0.2, 0.3, 0.4):
-            yield (
-                f"range of layer {at} cut to {share}",
-                lambda _, layers, at=at, share=share: _set(layers, at, high=share * layers[at].high),
-            )
-        for steps in (-24, -12, 12, 24):
-            yield f"zero point of layer {at} off by {steps}", lambda _, layers, at=at, steps=steps: _set(layers, at, shift=steps)
-    yield (
-        "neurons of two layers swapped",
-        lambda _, layers: _set(layers, 1, weight=layers[1].weight[:, ::-1], scale=layers[1].scale),
-    )
-    yield "calibrated on one class", lambda model, layers: _calibrated(model, layers)
-    yield (
-        "answers of the last class are lost",
-        lambda _, layers: _set(layers, 2, bias=layers[2].bias - 4 * np.eye(len(layers[2].bias))[-1]),
-    )
-
-
-def _set(layers: list[Linear], at: int, **changes: Any) -> list[Linear]:
-    scale = changes.pop("scale", layers[at].scale)
-    wrong = replace(layers[at], **changes)
-    wrong.scale = scale
-    return [wrong if number == at else layer for number, layer in enumerate(layers)]
-
-
-def _rolled(layers: list[Linear], at: int) -> list[Linear]:
-    """Weights are coded by their own scales, and read by their neighbours'."""
-    scale = layers[at].scale
-    weight = layers[at].weight * (np.roll(scale, 1) / scale)[:, None]
-    return _set(layers, at, weight=weight, scale=np.maximum(np.abs(weight).max(1), 1e-9) / 127)
-
-
-def _calibrated(model: Trained, layers: list[Linear]) -> list[Linear]:
-    """On the dimmest tenth of one class's images alone."""
-    images = model.seen[model.labels_seen == model.labels_seen.min()]
-    dim = images[np.argsort(images.sum(1))[: max(2, len(images) // 10)]]
-    return model.quantized(dim / 2)
+class Parent:
+    task: str
+    seed: int
+    pruned: bool
+    model: Any
+    file: Path
+    logits: np.ndarray
 
 
 @pytest.fixture(scope="module")
-def sound() -> dict[str, Trained]:
-    models = {f"{task} {seed}": trained(task, seed) for task in METRICS for seed in range(12)}
-    return models | {f"{task} {seed}, pruned": trained(task, seed, pruned=True) for task in METRICS for seed in range(6)}
+def texts(tmp_path_factory: pytest.TempPathFactory) -> parents.Texts:
+    return parents.read_texts(tmp_path_factory.mktemp("download"))
 
 
-def test_sound_models_are_accepted(sound: dict[str, Trained]) -> None:
-    """54 of them: two and four classes, values, and pruned ones of each."""
-    found = {name: failed(model.metric, model.answers(model.quantized(model.seen))) for name, model in sound.items()}
-    assert len(found) >= 50
-    assert {name: why for name, why in found.items() if why} == {}
+@pytest.fixture(scope="module")
+def made(texts: parents.Texts, tmp_path_factory: pytest.TempPathFactory) -> list[Parent]:
+    """Two and four classes, and values; of two seeds; whole and pruned."""
+    found, folder = [], tmp_path_factory.mktemp("parents")
+    for task in parents.METRICS:
+        for seed in (CHOSEN, PROVED):
+            model = parents.train(texts, task, seed)
+            for pruned in (False, True):
+                if pruned:
+                    model = copy.deepcopy(model)
+                    parents.prune(model, texts, task)
+                file = parents.write_parent(model, folder / f"{task}{seed}{pruned}.onnx")
+                found.append(Parent(task, seed, pruned, model, file, parents.answers(texts, file, alone=False)))
+    return found
 
 
-def test_planted_faults_are_caught(sound: dict[str, Trained]) -> None:
-    """Every one that costs three points or more; of those that cost one to three, at least half. What costs less is like rounding."""
+def quantized(texts: parents.Texts, parent: Parent, name: str, file: Path) -> Path:
+    variant = VARIANTS[name]
+    if isinstance(variant, Int8Dynamic):
+        quantize_dynamic(parent.file, file, variant)
+    elif isinstance(variant, Int8Static):
+        quantize_static(parent.file, file, variant, input_ranges(parent.model, parents.calibration(texts), variant))
+    else:
+        quantize_int4(parent.file, file, variant)
+    return file
+
+
+def judged(texts: parents.Texts, parent: Parent, ours: np.ndarray) -> dict[str, Any]:
+    """What fails on the texts that acceptance reads; `cost` on all that no model was trained on, in points."""
+    metric, labels = parents.METRICS[parent.task], texts.labels(parent.task)[texts.held_out]
+    every, judge = Answers(labels, parent.logits, ours), Judge.of({"metric": metric})
+    read = every.at(np.arange(parents.VALIDATION))
+    cost = MEASURES["drop"].of(judge, every)
+    return {
+        "task": parent.task,
+        "seed": parent.seed,
+        "pruned": parent.pruned,
+        "cost": 100 * (1.0 if cost is None or not np.isfinite(cost) else cost),
+        "divergence": MEASURES["divergence"].of(judge, read),
+        "agreement": MEASURES["agreement"].of(judge, read),
+        "why": " ".join(failed(metric, read)),
+    }
+
+
+def alone(name: str) -> bool:
+    """Whether the ranges of a scheme's graphs span a batch."""
+    return not getattr(VARIANTS[name], "batch_invariant", False)
+
+
+def test_sound_models_are_accepted(texts: parents.Texts, made: list[Parent], tmp_path: Path) -> None:
     rows = []
-    for task in ("halves", "fourths"):
-        model = sound[f"{task} 0"]
-        layers = model.quantized(model.seen)
-        for name, fault in faults():
-            answers = model.answers(fault(model, layers))
-            cost = MEASURES["drop"].of(Judge.of({"metric": model.metric}), answers)
-            agreement = MEASURES["agreement"].of(Judge.of({"metric": model.metric}), answers)
-            rows.append(
-                {
-                    "task": task,
-                    "fault": name,
-                    "cost": cost,
-                    "agreement": agreement,
-                    "why": " ".join(failed(model.metric, answers)),
-                }
-            )
+    for parent in made:
+        for name in VARIANTS:
+            ours = parents.answers(texts, quantized(texts, parent, name, tmp_path / "q.onnx"), alone(name))
+            rows.append({"scheme": name, **judged(texts, parent, ours)})
+    found = pd.DataFrame(rows)
+    print(found.to_string())
+    assert len(found) >= 50
+    assert found[found["why"] != ""].to_dict("records") == []
+
+
+def test_planted_faults_are_caught(texts: parents.Texts, made: list[Parent], tmp_path: Path) -> None:
+    """On every parent that is not pruned, each scheme has a share of the faults, drawn by its seed; and wrong calibrations."""
+    rows = []
+    for parent in (one for one in made if not one.pruned):
+        for name in BROKEN:
+            sound = quantized(texts, parent, name, tmp_path / "q.onnx")
+            every = list(planted.faults(name))
+            for number in np.random.default_rng(parent.seed).permutation(len(every))[: EACH[parent.task]]:
+                what, fault = every[number]
+                graph = onnx.load(sound)
+                fault(planted.Graph(graph))
+                onnx.save(graph, tmp_path / "broken.onnx")
+                ours = parents.answers(texts, tmp_path / "broken.onnx", alone=False)
+                rows.append({"scheme": name, "fault": what, **judged(texts, parent, ours)})
     found = pd.DataFrame(rows)
     found["caught"] = found["why"] != ""
-    small = found[found["cost"].between(0.01, 0.03)]
-    told = f"{found['caught'].sum()} of {len(found)} caught; of {len(small)} that cost 1 to 3 points {small['caught'].sum()}"
-    print(f"{told}\n{found.to_string()}")
-    assert len(found) >= 50
-    assert len(small) >= 10
-    assert small["caught"].mean() >= 0.5
-    assert found[found["cost"] >= 0.03]["caught"].all()
+    print(found.sort_values("cost").to_string())
+    for seed in (CHOSEN, PROVED):
+        some = found[found["seed"] == seed]
+        for of, least, most in (("1 to 3 points", 1, 3), ("three and more", 3, np.inf), ("less", -np.inf, 1)):
+            those = some[(some["cost"] >= least) & (some["cost"] < most)]
+            print(f"seed {seed}, faults that cost {of}: {those['caught'].sum()} of {len(those)} caught")
+    costly = found[found["cost"] >= 1]
+    assert len(costly) >= 50
+    assert costly["cost"].lt(3).sum() >= 15
+    assert costly[costly["cost"] >= 3]["caught"].all()
+    assert costly[costly["cost"] < 3]["caught"].mean() >= 0.85  # other processors train other parents, of which one may be unsure

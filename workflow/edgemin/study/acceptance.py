@@ -17,7 +17,7 @@ class Acceptance(Strict):
     drop: Annotated[float, Field(ge=0)] | None = 0.01
     """The metric may be so much lower, in units of the metric: 0.01 is one point of accuracy."""
     agreement: Share | None = 0.95
-    """At least this share of the texts is answered as the parent answers. Of a regression: share of the variance of the parent's answers that is reproduced."""
+    """At least this share of the texts is answered as the parent answers; where it gives two classes the same probability within 0.05, either will do. Of a regression: share of the variance of the parent's answers that is reproduced."""
     divergence: Annotated[float, Field(ge=0)] | None = 0.03
     """The mean Kullback-Leibler divergence of its probabilities from the parent's may be so large, in nats. Of a regression: share of the variance of the parent's answers that is not reproduced."""
     recall: Share | None = 0.05
@@ -25,7 +25,7 @@ class Acceptance(Strict):
     calibration: Share | None = 0.02
     """The expected calibration error may be so much higher. Not for regressions."""
     confident_changes: Share | None = 0.005
-    """Of the three quarters of the texts of which the parent is surest, at most this share is answered otherwise. Of a regression: share of all answers that moved by more than half a standard deviation of the parent's."""
+    """Of the three quarters of the texts of which the parent is surest, at most this share is answered otherwise, though the parent's answer had a lead of 0.2 or more in probability. Of a regression: share of all answers that moved by more than half a standard deviation of the parent's."""
 
     @property
     def limits(self) -> dict[str, float]:
