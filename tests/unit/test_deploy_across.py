@@ -81,6 +81,12 @@ def test_the_bundle_answers_on_all_and_its_card_says_what_was_found(bundle, caps
     assert "aarch64 was not compared: give --aarch64 FOLDER" in capsys.readouterr().out
 
 
+def test_a_cascade_is_refused_before_anything_answers(bundle, capsys):
+    write_json(bundle / "bundle.json", {**read_json(bundle / "bundle.json"), "members": []})
+    assert across() == 2
+    assert capsys.readouterr().err == "error: bundle: is of a cascade; compare the bundles of its members\n"
+
+
 def test_differences_by_hand():
     """Of one text in three the label; the second logit of another is 0.5 away, its probability 0.1."""
     ours = [

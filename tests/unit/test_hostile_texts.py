@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -60,9 +59,6 @@ def byte_level(tmp_path_factory, source):
 
 class Recorder:
     """In place of a bundle's session: keeps what the model would read."""
-
-    def get_inputs(self):
-        return [SimpleNamespace(name=name) for name in ("input_ids", "attention_mask")]
 
     def run(self, names, arrays):
         self.ids = arrays["input_ids"][0].tolist()

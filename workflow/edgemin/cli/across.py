@@ -36,13 +36,15 @@ def answer(asked: argparse.Namespace) -> int:
     bundle = Path(asked.bundle)
     if not (bundle / "bundle.json").is_file():
         raise EdgeminError(f"{bundle}: no bundle.json in it; name the folder of a bundle")
+    facts = read_json(bundle / "bundle.json", "make the bundle again")
+    if "members" in facts:
+        raise EdgeminError(f"{bundle}: is of a cascade; compare the bundles of its members")
     if asked.count < 1:
         raise EdgeminError(f"--count: {asked.count} texts; at least 1")
     if not Path(asked.texts).is_file():
         raise EdgeminError(f"{asked.texts}: no such file; name a file of texts, one a line")
     arguments = ["--file", asked.texts, *(["--columns", asked.columns] if asked.columns else [])]
     found = across(bundle, asked.count, arguments, Path(asked.aarch64) if asked.aarch64 else None)
-    facts = read_json(bundle / "bundle.json", "make the bundle again")
     write_json(bundle / section.NAME, found)
     card = section.put(bundle, {**facts, "saturates": saturates(bundle / "model.onnx")})
     record([bundle / section.NAME, card])

@@ -75,7 +75,7 @@ def card(facts: Mapping[str, Any], host: Mapping[str, Any], measured: Path, spec
         metadata=metadata(spec, metric, test[metric]).to_yaml(),
         title=f"{spec['study']} / {spec['cell']}",
         labels=", ".join(facts["labels"]) if facts["labels"] else "none, it predicts a value",
-        table="\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]),
+        table=table_of(rows),
         examples=test["examples"],
         threads=latency["threads"],
         cpu=latency["host"]["cpu"],
@@ -87,6 +87,11 @@ def card(facts: Mapping[str, Any], host: Mapping[str, Any], measured: Path, spec
         tokenizers=facts["versions"]["tokenizers"],
         **{name: facts[name] for name in ("study", "cell", "seed", "chain", "max_length")},
     )
+
+
+def table_of(rows: Mapping[str, str]) -> str:
+    """Two columns without heads."""
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
 
 
 def metadata(spec: Mapping[str, Any], metric: str, value: float) -> ModelCardData:

@@ -43,7 +43,7 @@ class Model:
         self.labels, self.max_length, self.pair = (self.facts[key] for key in ("labels", "max_length", "pair"))
         self.tokenizer = open_tokenizer(folder / "tokenizer.json")
         self.session = open_graph(folder / "model.onnx", threads)
-        self.names = [node.name for node in self.session.get_inputs()]
+        self.names = inputs_of(self.session)
 
     def logits(self, text: str, pair: str | None = None) -> Any:
         """float32 (classes,). A text that is too long for the model is cut, and `self.cut` is then true."""
@@ -72,7 +72,7 @@ class Model:
         return encoded
 
     def _run(self, batch: Sequence[Any]) -> Any:
-        return run_graph(self.session, batch, self.facts.get("pad_id", 0))
+        return run_graph(self.session, self.names, batch, self.facts.get("pad_id", 0))
 
     def predict(self, text: str, pair: str | None = None) -> dict[str, Any]:
         """The answer, as mapping: a label and the probability of each class, or a value."""
@@ -119,6 +119,10 @@ def open_graph(file: Path, threads: int) -> Any:
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
+def inputs_of(session: Any) -> list[str]:
+    return [node.name for node in session.get_inputs()]
+
+
 def checked(text: str, pair: str | None, pairs: bool) -> Row:
     """A row as training has prepared it. Raises BundleError for an empty text, and for a pair where a text is read, or the other way round."""
     text, pair = clean(text), None if pair is None else clean(pair)
@@ -140,14 +144,14 @@ def encode(tokenizer: Any, row: Row, longest: int) -> tuple[Any, bool]:
     return encoded, cut
 
 
-def run_graph(session: Any, batch: Sequence[Any], pad_id: int) -> Any:
-    """float32 (rows, classes) of tokens, padded to the longest of the batch."""
+def run_graph(session: Any, names: Sequence[str], batch: Sequence[Any], pad_id: int) -> Any:
+    """float32 (rows, classes) of tokens, padded to the longest of the batch. names: of the graph's inputs."""
     longest, inputs = max(len(one.ids) for one in batch), {}
     parts = {"input_ids": ("ids", pad_id), "attention_mask": ("attention_mask", 0), "token_type_ids": ("type_ids", 0)}
-    for node in session.get_inputs():
-        part, filler = parts[node.name]
+    for name in names:
+        part, filler = parts[name]
         rows = [getattr(one, part) + [filler] * (longest - len(one.ids)) for one in batch]
-        inputs[node.name] = np.array(rows, np.int64)
+        inputs[name] = np.array(rows, np.int64)
     return session.run(["logits"], inputs)[0]
 
 

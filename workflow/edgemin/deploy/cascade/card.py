@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgemin.deploy.card import metadata
+from edgemin.deploy.card import metadata, table_of
 from edgemin.report.cascades.judged import Judged
 from edgemin.report.number import scale_of
 from edgemin.report.readings import READINGS
@@ -84,7 +84,7 @@ def card(facts: Mapping[str, Any], found: Judged, size: int, host: Mapping[str, 
         drop=100 * block["max_drop"],
         bound=READINGS[block["bound"]].words,
         validation=100 * found.chosen[0].drop,
-        table="\n".join(["| | |", "|---|---|", *(f"| {name} | {one} |" for name, one in rows.items())]),
+        table=table_of(rows),
         cpu=host["cpu"],
         sources="\n".join(f"- {line}" for line in spec["sources"]),
         command=spec["command"],

@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from edgemin.deploy.predict import BundleError, Row, answer, checked, encode, open_graph, open_tokenizer, read_facts, run_graph
+from edgemin.deploy.predict import (
+    BundleError,
+    Row,
+    answer,
+    checked,
+    encode,
+    inputs_of,
+    open_graph,
+    open_tokenizer,
+    read_facts,
+    run_graph,
+)
 
 
 class Model:
@@ -96,6 +107,7 @@ def open_member(folder: Path, facts: Any, longest: int, threads: int, tokenizers
     if "program" in facts:
         return open_baseline(folder, facts)
     session, name, pad_id = open_graph(folder / facts["graph"], threads), facts["tokenizer"], facts["pad_id"]
+    inputs = inputs_of(session)
     tokenizer = tokenizers[name] if name in tokenizers else tokenizers.setdefault(name, open_tokenizer(folder / name))
 
     def run(rows: Sequence[Row], encoded: Sequence[dict[str, Any]]) -> tuple[Any, list[bool]]:
@@ -103,7 +115,7 @@ def open_member(folder: Path, facts: Any, longest: int, threads: int, tokenizers
             if name not in known:
                 known[name] = encode(tokenizer, row, longest)
         tokens = [known[name] for known in encoded]
-        return run_graph(session, [one for one, _ in tokens], pad_id), [cut for _, cut in tokens]
+        return run_graph(session, inputs, [one for one, _ in tokens], pad_id), [cut for _, cut in tokens]
 
     return run
 
@@ -132,10 +144,10 @@ def read_numbers(file: Path) -> dict[str, Any]:
     """The arrays of a safetensors file by name: a header of JSON behind its length (8 bytes, little-endian), then the numbers."""
     content = file.read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:start])
+    header, numbers = json.loads(content[8:start]), content[start:]
     types = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4"}
     return {
-        name: np.frombuffer(content[start:][slice(*one["data_offsets"])], types[one["dtype"]]).reshape(one["shape"])
+        name: np.frombuffer(numbers[slice(*one["data_offsets"])], types[one["dtype"]]).reshape(one["shape"])
         for name, one in header.items()
         if name != "__metadata__"
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgemin.plan.cascade_files import bundle_files, member_files
-from edgemin.plan.jobs.base import Inputs, Job
+from edgemin.plan.jobs.base import Inputs
 from edgemin.plan.jobs.baselines import FILES
 from edgemin.plan.jobs.bundle import MakeBundle
 from edgemin.plan.paths import inside
@@ -16,10 +16,8 @@ from edgemin.study.floor import chain_of
 from edgemin.study.table import LATENCY, measured_of
 
 
-class BundleCascade(Job):
+class BundleCascade(MakeBundle):
     """A folder in which the members answer one after another, without this project."""
-
-    timed = False
 
     def __init__(self, plan: Plan, cascade: str) -> None:
         super().__init__(plan)
@@ -35,16 +33,8 @@ class BundleCascade(Job):
         return self.plan.bundle("{task}", self.cascade, "{seed}")
 
     @property
-    def place(self) -> str:  # type: ignore[override]
-        return self.paths.below(self.folder)
-
-    @property
     def outputs(self) -> list[str]:
         return inside(self.folder, bundle_files(self.plan, self.cascade))
-
-    def task(self, at: Any) -> str:
-        """With one task only, its name is not in the path."""
-        return str(at.get("task", next(iter(self.study.tasks))))
 
     def model(self, task: str, seed: Any, member: str) -> tuple[str, list[str]]:
         """Folder of a member, and the files that are read of it."""
@@ -72,7 +62,7 @@ class BundleCascade(Job):
     def about(self, at: Any) -> dict[str, Any]:
         study, task, files = self.study, self.task(at), member_files(self.plan, self.cascade)
         cells = [cell for cell in self.members if cell in study.cells]
-        found = [MakeBundle(self.plan).sources(task, cell) for cell in cells]
+        found = [self.sources(task, cell) for cell in cells]
         members = [
             {"name": name, "folder": self.model(task, at.seed, name)[0], "files": files[name], **self._made(name)}
             for name in self.members
@@ -118,9 +108,6 @@ class BundleCascade(Job):
         baselines = [registry.BASELINES.module(self.study.baselines[one].baseline) for one in self._baselines()]
         copied = tuple(f"edgemin.deploy.{name}" for name in ("predict", "rows", "cpu", "bench", "cascade.model"))
         return *copied, f"{kind}.answer", f"{kind}.scores", *(f"{one}.answer" for one in dict.fromkeys(baselines))
-
-    def settings(self, at: Any) -> tuple[str, ...]:
-        return (self.kind(self.task(at)),)
 
     def _baselines(self) -> list[str]:
         return [member for member in self.members if member in self.study.baselines]

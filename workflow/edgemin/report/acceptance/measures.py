@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from edgemin.report.statistics.judge import Judge
 
@@ -73,7 +74,7 @@ def agreement(judge: Judge, answers: Answers) -> float:
 
 def _preferred(judge: Judge, answers: Answers) -> np.ndarray:
     """(N,) by how much likelier the parent's class is to the parent than ours: 0 where both are the same. 1 for what is no number."""
-    parent = np.exp(_log_probabilities(answers.parent))
+    parent = softmax(answers.parent.astype(float), axis=-1)
     own, other = (judge.scores.decide(logits)[:, None] for logits in (answers.parent, answers.ours))
     lead = (np.take_along_axis(parent, own, 1) - np.take_along_axis(parent, other, 1))[:, 0]
     return np.where(np.isfinite(answers.ours).all(-1) & np.isfinite(lead), lead, 1.0)
@@ -83,18 +84,11 @@ def divergence(judge: Judge, answers: Answers) -> float | None:
     """Mean over texts of KL(parent || ours) of the probabilities of the classes, in nats (Kullback and Leibler 1951). Where answers are values: mean
     square of the difference / variance of the parent's. Every text tells, not only those whose answer changed, and no label is read."""
     if _one_class(judge, answers):
-        if not (np.isfinite(answers.parent).all() and np.isfinite(answers.ours).all()):
-            return float("nan")
-        parent, ours = (_log_probabilities(logits) for logits in (answers.parent, answers.ours))
-        return float((np.exp(parent) * (parent - ours)).sum(-1).mean())
+        finite = np.isfinite(answers.parent).all() and np.isfinite(answers.ours).all()
+        return judge.scores.divergence(answers.parent, answers.ours) if finite else float("nan")
     if judge.scores.agreement(answers.ours, answers.parent) is not None:
         return None
     return 1 - agreement(judge, answers)
-
-
-def _log_probabilities(logits: np.ndarray) -> np.ndarray:
-    logits = logits.astype(float)
-    return np.asarray(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
 
 
 def recall(judge: Judge, answers: Answers) -> float | None:
@@ -132,7 +126,7 @@ def confident_changes(judge: Judge, answers: Answers) -> float | None:
         top = np.partition(answers.parent.astype(float), -2, axis=-1)
         margin = top[:, -1] - top[:, -2]
         sure = margin >= np.quantile(margin, 1 - SURE)
-        best = np.partition(np.exp(_log_probabilities(answers.parent)), -2, axis=-1)
+        best = np.partition(softmax(answers.parent.astype(float), axis=-1), -2, axis=-1)
         changed = judge.scores.decide(answers.ours) != judge.scores.decide(answers.parent)
         return float((changed & (best[:, -1] - best[:, -2] >= PLAIN))[sure].mean())
     if judge.scores.agreement(answers.ours, answers.parent) is not None:

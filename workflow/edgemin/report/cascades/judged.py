@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,9 @@ def judge(block: Mapping[str, Any]) -> Judged:
     each = [times.mean(member.quantiles) for member in members]
     chosen, temperatures, who = [], [], []
     for seed in range(validation.shape[1]):
-        scales, one = chosen_on(labels, validation[:, seed], each, block)
+        scales = [temperature(labels, one) for one in validation[:, seed]]
+        right = validation[:, seed].argmax(-1) == labels
+        one = choose(_confidences(validation[:, seed], scales), right, each, block["max_drop"], READINGS[block["bound"]])
         chosen.append(one)
         temperatures.append(scales)
         who.append(route(_confidences(test[:, seed], scales), one.thresholds))
@@ -81,16 +83,6 @@ def judge(block: Mapping[str, Any]) -> Judged:
     shares = np.stack([(answers == member).mean(1) for member in range(len(members))], axis=1)
     values = values_of(judged_by, gold, logits)
     return Judged(members, found[block["teacher"]], chosen, temperatures, shares, values)
-
-
-def chosen_on(
-    labels: np.ndarray, validation: np.ndarray, times: Sequence[float], block: Mapping[str, Any]
-) -> tuple[list[float], Chosen]:
-    """The temperature of each member, and the thresholds, of one seed. labels: (N,). validation: logits (M, N, K). times: of each member, for a
-    text. block: `max_drop` and `bound`."""
-    scales = [temperature(labels, one) for one in validation]
-    right = validation.argmax(-1) == labels
-    return scales, choose(_confidences(validation, scales), right, times, block["max_drop"], READINGS[block["bound"]])
 
 
 def _member(judged_by: Judge, row: Mapping[str, Any]) -> Member:

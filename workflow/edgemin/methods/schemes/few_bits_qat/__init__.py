@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from edgemin.methods.schemes.few_bits import FewBits, check_width, details_of
-from edgemin.study.base import Name, refuses
-from edgemin.study.phases import Phase
-from edgemin.study.quantizing import Quantizing
+from edgemin.study.base import refuses
 from edgemin.study.structure import Shape
 from edgemin.study.term import Term
+from edgemin.study.trained import QuantizingTrained
 
 if TYPE_CHECKING:
     from edgemin.methods.quantize.inputs import QuantizeInputs
@@ -23,20 +22,13 @@ class LearnedScalesTerm(Term):
     objective: Literal["learned_scales"] = "learned_scales"
 
 
-class FewBitsQat(Quantizing):
+class FewBitsQat(QuantizingTrained):
     """The weights of `few_bits` after training with the rounding in place and learned scales (LSQ: Esser et al. 2020, arXiv 1902.08153).
     It begins from what `few_bits` finds. Activations stay floats."""
 
-    trains: ClassVar[bool] = True
     scheme: Literal["few_bits_qat"]
     backend: Literal["onnxruntime"]
     """The runtime of the result."""
-    learn: Phase
-    """The training; its terms as for distillation."""
-    teacher: Literal["root", "parent"] = "parent"
-    """Whose outputs the phase follows; `parent` is the model before quantization."""
-    transfer: Name | None = None
-    """Train on this transfer set in place of the training split."""
     bits: Literal[8, 4, 3, 2] = 4
     """Bits of a linear layer's weights, as in `few_bits`."""
     group: Literal[16, 32, 64, 128] = 32
@@ -54,10 +46,6 @@ class FewBitsQat(Quantizing):
     def batch_invariant(self) -> bool:
         """The result is what `few_bits` writes."""
         return True
-
-    @property
-    def phases(self) -> list[Phase]:
-        return [self.learn]
 
     @property
     def rounding(self) -> FewBits:

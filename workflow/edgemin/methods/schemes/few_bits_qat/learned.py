@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from edgemin.encoders.blocks import Classifier
+from edgemin.methods.quantize.aware import Rounding
 from edgemin.methods.schemes.few_bits.groups import fit
 from edgemin.methods.schemes.few_bits.in_onnxruntime import table_group
 from edgemin.methods.schemes.few_bits_qat import FewBitsQat
@@ -74,13 +75,12 @@ class _Matrix(nn.Module):
         return rounded(grouped, scales[..., None], zeros[..., None], self.bits).flatten(-2)[..., :width]
 
 
-class LearnedScales(nn.Module):
+class LearnedScales(Rounding):
     """A term that rounds the student's weights during a phase. Its loss is 0."""
 
     def __init__(self, student: Classifier, config: FewBitsQat) -> None:
-        super().__init__()
+        super().__init__(dict(_chosen(student, config)))
         unit = config.scale_learning_rate / config.learn.learning_rate
-        self._modules_of: dict[str, Any] = dict(_chosen(student, config))
         self.matrices = nn.ModuleList()
         for name, module in self._modules_of.items():
             table = isinstance(module, nn.Embedding)
@@ -96,14 +96,6 @@ class LearnedScales(nn.Module):
         with torch.no_grad():
             pairs = [(one.scales().cpu().numpy(), one.zeros.cpu().numpy()) for one in self.matrices]  # type: ignore[operator]
         return dict(zip(self._modules_of, pairs, strict=True))
-
-    def forward(self, logits: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor, teacher: Any) -> torch.Tensor:
-        return logits.new_zeros(())
-
-    def remove(self) -> None:
-        """The student computes in floats again."""
-        for module in self._modules_of.values():
-            del module.forward
 
 
 def _chosen(student: Classifier, config: FewBitsQat) -> Iterator[tuple[str, nn.Module]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from edgemin.study.base import AsBefore, Name
-from edgemin.study.phases import Phase
-from edgemin.study.quantizing import Quantizing
+from edgemin.study.base import AsBefore
 from edgemin.study.term import Term
+from edgemin.study.trained import QuantizingTrained
 
 if TYPE_CHECKING:
     from edgemin.methods.quantize.inputs import QuantizeInputs
@@ -21,20 +20,13 @@ class FakeQuantTerm(Term):
     objective: Literal["fake_quant"] = "fake_quant"
 
 
-class Int8Qat(Quantizing):
+class Int8Qat(QuantizingTrained):
     """Quantization-aware training: the parent trains on with weights and activations rounded as in INT8. The gradient ignores
     the rounding (Zafrir et al. 2019, arXiv 1910.06188). The result is written as static INT8, with the head in fp32 as trained."""
 
-    trains: ClassVar[bool] = True
     scheme: Literal["int8_qat"]
     backend: Literal["onnxruntime"]
     """The runtime of the result."""
-    learn: Phase
-    """The training; its terms as for distillation."""
-    teacher: Literal["root", "parent"] = "parent"
-    """Whose outputs the phase follows; `parent` is the model before quantization."""
-    transfer: Name | None = None
-    """Train on this transfer set in place of the training split."""
     ranges: Literal["ema", "learned"] = "ema"
     """Ranges of activations: a moving average of the observed ranges, or learned with the weights."""
     range_learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
@@ -54,10 +46,6 @@ class Int8Qat(Quantizing):
     def batch_invariant(self) -> bool:
         """The result is static INT8."""
         return True
-
-    @property
-    def phases(self) -> list[Phase]:
-        return [self.learn]
 
     @property
     def details(self) -> str:

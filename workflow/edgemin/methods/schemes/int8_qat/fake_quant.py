@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from edgemin.encoders.blocks import Classifier
+from edgemin.methods.quantize.aware import Rounding
 from edgemin.methods.quantize.ranges import Range
 from edgemin.methods.schemes.int8_qat import Int8Qat
 from edgemin.methods.schemes.int8_static.in_onnxruntime import FULL, REDUCED
@@ -41,22 +42,23 @@ def fake_quant_activation(x: torch.Tensor, low: torch.Tensor, high: torch.Tensor
     return straight_through_round(clipped / scale) * scale
 
 
-class FakeQuant(nn.Module):
+class FakeQuant(Rounding):
     """A term that quantizes the linear layers of the student's encoder during a phase. Its loss is 0.
 
     ranges: what each linear layer reads at first, by its dotted name.
     """
 
     def __init__(self, student: Classifier, config: Int8Qat, ranges: Mapping[str, Range]) -> None:
-        super().__init__()
-        self.config = config
         base = family_of(student.config).base
-        self._modules_of: dict[str, Any] = {  # all but the head
-            name: module
-            for name, module in student.named_modules()
-            if isinstance(module, nn.Linear) and name.startswith(f"{base}.") and ".pooler." not in name
-            if not skips(config.skip, name)
-        }
+        super().__init__(
+            {  # all but the head
+                name: module
+                for name, module in student.named_modules()
+                if isinstance(module, nn.Linear) and name.startswith(f"{base}.") and ".pooler." not in name
+                if not skips(config.skip, name)
+            }
+        )
+        self.config = config
         learned = config.ranges == "learned"
         self.scale = config.range_learning_rate / config.learn.learning_rate if learned else 1.0
         ends = torch.tensor([ranges[name] for name in self._modules_of], dtype=torch.float32).reshape(-1, 2)
@@ -96,11 +98,9 @@ class FakeQuant(nn.Module):
             for name, (low, high) in zip(self._modules_of, (self.ends * self.scale).tolist(), strict=True)
         }
 
-    def forward(self, logits: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor, teacher: Any) -> torch.Tensor:
-        return logits.new_zeros(())
+    def told(self) -> dict[str, Any]:
+        return {"ranges": self.ranges()}
 
     def remove(self) -> None:
-        """The student computes in floats again."""
         self._handle.remove()
-        for module in self._modules_of.values():
-            del module.forward
+        super().remove()
