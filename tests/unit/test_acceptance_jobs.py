@@ -60,6 +60,16 @@ def test_the_last_job_reads_the_ladder_after_every_table_and_plot(jobs):
     assert set(last.before(None)) == {file for job in found.reports() for file in listed(job.outputs)}
 
 
+def test_candidates_of_a_recommendation_are_no_ladder(jobs):
+    """They are judged and marked; the run does not end for one of them. Rows that the study names are a ladder all the same."""
+    wanted = {"recommend": {"max_accuracy_drop": 0.01}}
+    found = jobs({**wanted, "tables.stagewise": {}})
+    assert found.accept_cell.cells == ["edgemin", "edgemin_torch"]
+    assert found.last == {}
+    assert list(jobs(wanted).last) == ["check_acceptance"]
+    assert list(jobs({"tables.stagewise": {}}).last) == ["check_acceptance"]
+
+
 def test_switched_off_there_is_no_job_and_tables_are_as_before(jobs):
     for off in (None, dict.fromkeys(LIMITS)):
         found = jobs({"acceptance": off})

@@ -100,8 +100,11 @@ class CheckAcceptance(Job):
 
     @property
     def files(self) -> list[str]:
-        """Verdicts on the cells of the stage-wise table, if that is made by default."""
-        ladder = self.study.blocks("stagewise").values() if "stagewise" in self.study.default_tables() else ()
+        """Verdicts on the cells of the stage-wise table, if that is made by default. A study that recommends and names no rows of it has candidates,
+        and no ladder."""
+        candidates = self.study.recommend is not None and not self.study.tables.stagewise
+        made = "stagewise" in self.study.default_tables() and not candidates
+        ladder = self.study.blocks("stagewise").values() if made else ()
         cells = dict.fromkeys(cell for cells in ladder for cell in cells if self.plan.accepted_against(cell))
         return [self.paths.verdict(task, cell) for task in self.study.tasks for cell in cells]
 
