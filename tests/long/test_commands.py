@@ -25,6 +25,7 @@ TEMPLATES = {
     "pip install --no-deps -e {}": "tests/unit/test_environment.py",
     "snakemake --cores all": "what a caller that knows no study says",
     "snakemake --cores all {}/model.onnx": "the same; the card has the study too: `test_what_a_study_prints_runs`",
+    "snakemake --cores all {}/bundle.json": "the same of a cascade: tests/long/test_bundle.py",
     "snakemake --cores all --configfile config/mine.yaml --": "how a command begins: tests/unit/test_calls.py",
     "snakemake --cores all --configfile {} --force -- {}": "`test_what_verify_prints_mends`",
 }
@@ -51,6 +52,10 @@ NEVER_HERE = {
     "edgemin compress": "run with a data file: tests/long/test_compress.py",
     "edgemin compress --data data.csv --text text --label label --max-mb 10 --max-drop 1": "likewise",
     "python bench.py": "of a bundle: tests/unit/test_deploy_bundle.py",
+    "python bench.py --file texts.txt --against ../../teacher/seed0": "of a cascade's bundle: tests/unit/test_deploy_cascade.py",
+    "edgemin across": "needs a bundle, and emulators: tests/unit/test_deploy_across.py, tests/long/test_across.py",
+    "edgemin across results/quick/deploy/best/seed0 --texts texts.txt": "likewise",
+    "edgemin across results/quick/deploy/best/seed0 --texts texts.txt --aarch64 aarch64": "likewise",
     "edgemin measured add": "run with a study: tests/unit/test_cli_measured.py",
     "edgemin measured add config/quick.yaml bench.json": "likewise",
     "snakemake --configfile study.yaml": "in the folder that it leaves",
