@@ -138,7 +138,7 @@ def test_a_line_for_each_runtime_and_none_across_two(tmp_path, pareto):
     assert [line.get_xdata().tolist() for line in lines] == [[2, 8], [1, 16]]
     assert [line.get_color() for line in lines] == [registry.RUNTIMES[name].color for name in ("onnxruntime", "torch")]
     assert len({str(line._dash_pattern) for line in lines}) == 2  # in grey, too, they can be told apart
-    said = "Cells that no other of the same runtime beats in both: 2 of 3 in ONNX Runtime, 2 of 2 in PyTorch."
+    said = "Pareto-optimal cells: 2 of 3 in ONNX Runtime, 2 of 2 in PyTorch."
     assert figure.get_suptitle() == said
 
 
@@ -176,7 +176,7 @@ def test_a_figure_describes_itself(tmp_path):
     plot_size(cells_in(tmp_path, TWO), tmp_path / "plot.svg")
     described = re.search(r"<dc:description>([^<]*)<", (tmp_path / "plot.svg").read_text(encoding="utf-8"))
     assert described is not None
-    assert described[1] == "Cells that no other of the same runtime beats in both: 2 of 3 in ONNX Runtime, 2 of 2 in PyTorch."
+    assert described[1] == "Pareto-optimal cells: 2 of 3 in ONNX Runtime, 2 of 2 in PyTorch."
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_quality_ends_where_its_metric_does(told):
 
 @pytest.mark.parametrize("seeds", [1, 2, 3])
 def test_few_seeds_speak_of_checkpoints(told, seeds):
-    """Intervals over examples, no p, no smallest effect, and the words that say so."""
+    """Intervals over examples, no p, no minimum detectable effect, and the words that say so."""
     table = table_of(told(seeds))
     assert table["quality_change"].tolist()[1:] == [-0.25, -0.5]
     half = t.ppf(0.975, 39) * np.sqrt(0.25 * 0.75 / 39)
@@ -139,7 +139,7 @@ def test_few_seeds_speak_of_checkpoints(told, seeds):
     assert "With fewer than 4 seeds there is no interval and no p over methods." in said
     assert "they speak of these checkpoints, and other seeds may fall outside." in said
     assert "Holm" not in said
-    assert "Smallest effect" not in said
+    assert "Minimum detectable effect" not in said
 
 
 def test_four_seeds_speak_of_methods(told):
@@ -150,7 +150,7 @@ def test_four_seeds_speak_of_methods(told):
         "4 seeds. Intervals: two-way analysis of seeds and test examples, which are both samples; they speak of the "
     )
     assert "corrected by Holm for the 2 comparisons of this table." in said
-    assert "Smallest effect that it could show" in said
+    assert "Minimum detectable effect" in said
     assert "fewer than" not in said
 
 
@@ -180,12 +180,10 @@ def test_a_metric_that_is_constant_has_no_p(metric, seeds, draw):
     assert blocks.cautions(judge, labels)["caution"].startswith("the test split has one ")
     names = {"task": "t", "chain": "a", "against": "b", "metric": metric, "seeds": seeds, **blocks.cautions(judge, labels)}
     said = adjust.correction_note(adjust.adjusted(pd.DataFrame([{**names, **row} for row in rows])))
-    told = (
-        f"Where {metric} is the same whichever example is left out, whatever the answers, there is no p and no smallest effect."
-    )
+    told = f"Where {metric} is the same whichever example is left out, whatever the answers, there is no p and no minimum detectable effect."
     assert told in said
     assert "Caution: the test split has one " in said
-    assert "Smallest effect" not in said
+    assert "Minimum detectable effect" not in said
 
 
 def test_a_metric_that_varies_keeps_its_p_and_a_difference_without_width_has_no_smallest_effect():

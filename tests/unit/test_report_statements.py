@@ -185,7 +185,7 @@ def test_a_statement_holds_if_all_of_it_does(made):
 def test_below_four_seeds_a_verdict_on_quality_is_of_these_checkpoints(made, seeds, verdict):
     table = made({"cell": "edgemin", "than": ["kd"]}, {"cell": "edgemin", "than": ["kd"], "by": "smaller"}, seeds=seeds)
     text = texts(columns_of(table))
-    assert list(text["this line"]) == [verdict, "holds"]
+    assert list(text["this comparison"]) == [verdict, "holds"]
     assert list(text["statement holds"]) == ["does not hold", ""]
     assert [cell.text for cell in cells(columns_of(table))["statement holds"]] == ["does not hold"] * 2
     quality, smaller = cells(columns_of(table))["measured"]

@@ -88,7 +88,7 @@ def _predictions(cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]]) -> tu
 def change_columns(change: Values) -> dict[str, Any]:
     """A paired difference, and how sure it is: `change_over` says what its interval and p are over (`Estimate.over`).
 
-    Below four seeds there is no p and no smallest effect. Where both metrics are constant there is nothing at all: the
+    Below four seeds there is no p and no minimum detectable effect. Where both metrics are constant there is nothing at all: the
     answers may differ, but the metric does not tell.
     """
     found = change.estimate()

@@ -126,4 +126,4 @@ def _finding(panels: list[pd.DataFrame], lines: list[dict[str, np.ndarray]]) -> 
         counts = [f"{len(edge)} of {(rows['runtime'] == name).sum()} in {look_of(name).label}" for name, edge in edges.items()]
         task = f"{rows['task'].iloc[0]}: " if len(panels) > 1 else ""
         said.append(f"{task}{', '.join(counts)}")
-    return f"Cells that no other of the same runtime beats in both: {'; '.join(said)}."
+    return f"Pareto-optimal cells: {'; '.join(said)}."

@@ -20,7 +20,7 @@ from edgemin.study import registry
 from edgemin.study.chains import Chain
 from edgemin.study.runtime import label_of
 
-NOT_SHOWN = "not shown beyond the interval, which contains 0"
+NOT_SHOWN = "not significant (the interval contains 0)"
 _STAGES = {"distill": "Distillation", "prune": "Pruning", "quantize": "Quantization"}
 
 
@@ -118,8 +118,10 @@ def _bytes(above: pd.Series, row: pd.Series) -> Markup:
 
 
 def _speed(above: pd.Series, row: pd.Series, chain: Chain) -> Markup:
-    """Paired with the row before where that is the chain's parent or the teacher; else there is nothing to pair."""
+    """Paired with the row before where that is the chain's parent or the teacher; else both times, without a ratio."""
     name = {str(chain.parent): "speedup_over_parent", "teacher": "speedup_over_reference"}.get(above["chain"])
+    if name is None and _told(above, "p50") and _told(row, "p50"):
+        return Markup("p50 goes from {:.2f} to {:.2f} ms; the two were not timed as a pair.").format(above["p50"], row["p50"])
     if name is None or not _told(row, name):
         return Markup("")
     times = _interval(row, name)
@@ -127,7 +129,7 @@ def _speed(above: pd.Series, row: pd.Series, chain: Chain) -> Markup:
     if pd.isna(times.low):
         return Markup("It is {} as fast, by one round: without an interval.").format(text)
     if times.low <= 1 <= times.high:
-        return Markup("A change of speed is <em>not shown beyond the interval</em>, which contains 1: {}.").format(text)
+        return Markup("A change of speed is <em>not significant (the interval contains 1)</em>: {}.").format(text)
     if times.low > 1:
         return Markup("It is {} as fast.").format(text)
     return Markup("It is slower: {} as fast.").format(text)
@@ -143,7 +145,7 @@ def _verdict(rows: list[pd.Series]) -> Markup:
         Markup("A {} of quality is shown for {}.").format(sign, _listed(named[sign])) for sign in ("loss", "gain") if named[sign]
     ]
     if named[None]:
-        text = Markup("For {} no change of quality is shown beyond the interval, which does not mean that there is none.")
+        text = Markup("For {} no significant change of quality is shown, which does not mean that there is none.")
         parts.append(text.format(_listed(named[None])))
     return Markup(" ").join(parts)
 

@@ -55,7 +55,7 @@ def cautioned(table: pd.DataFrame) -> str:
         untold = table["quality_change"].notna() & table["change_over"].isna()
         if untold.any():
             metrics = ", ".join(table.loc[untold, "metric"].unique())
-            text += f" Where {metrics} is the same whichever example is left out, whatever the answers, there is no p and no smallest effect."
+            text += f" Where {metrics} is the same whichever example is left out, whatever the answers, there is no p and no minimum detectable effect."
     return text
 
 
@@ -65,4 +65,4 @@ def _smallest(table: pd.DataFrame) -> str:
     if effects.isna().all():
         return ""
     smallest = [scale.size.text(effects.agg(end)) for end in ("min", "max")]
-    return f" Smallest effect that it could show (80 % power, before correction): {' to '.join(dict.fromkeys(smallest))}{scale.points}."
+    return f" Minimum detectable effect (80 % power, before correction): {' to '.join(dict.fromkeys(smallest))}{scale.points}."

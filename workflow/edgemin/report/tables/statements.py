@@ -200,11 +200,11 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
     measured = columns.intervals("measured", found.assign(**_ends(found)), "value", columns.TIMES)
     return [
         columns.text("statement", found["says"]),
-        columns.text("said by", found["source"]),
+        columns.text("source", found["source"]),
         *columns.task(found),
         replace(measured, format=forms, before=before, after=after),
         columns.numbers("seeds", found["seeds"], columns.WHOLE),
-        columns.text("this line", verdicts),
+        columns.text("this comparison", verdicts),
         columns.text("statement holds", found["overall"], columns.repeats(found, "says", "task")),
     ]
 
