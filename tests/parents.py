@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -160,6 +160,19 @@ def answers(texts: Texts, file: Path, alone: bool) -> np.ndarray:
 def calibration(texts: Texts, count: int = 256) -> list[dict[str, Any]]:
     """Batches of training texts."""
     return as_batches(texts.tokens[texts.train][:count])
+
+
+def narrow_calibrations(texts: Texts, task: str, count: int = 256) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """What was chosen, and batches of training texts of one class alone, for each; of a value, of one side of its median; and of the least and the
+    greatest length that `count` texts have."""
+    tokens, labels = texts.tokens[texts.train], texts.labels(task)[texts.train]
+    classes = labels > np.median(labels) if task == "value" else labels
+    for one in np.unique(classes):
+        yield f"class {int(one)}", as_batches(tokens[classes == one][:count])
+    lengths = (tokens != PAD).sum(1)
+    often = [length for length, found in zip(*np.unique(lengths, return_counts=True), strict=True) if found >= count]
+    for length in (often[0], often[-1]):
+        yield f"length {length}", as_batches(tokens[lengths == length][:count])
 
 
 def as_batches(tokens: np.ndarray) -> list[dict[str, Any]]:

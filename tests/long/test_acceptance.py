@@ -161,7 +161,7 @@ def test_sound_models_are_accepted(texts: parents.Texts, made: list[Parent], tmp
 
 
 def test_planted_faults_are_caught(texts: parents.Texts, made: list[Parent], tmp_path: Path) -> None:
-    """On every parent that is not pruned, each scheme has a share of the faults, drawn by its seed; and wrong calibrations."""
+    """On every parent that is not pruned, each scheme has a share of the faults, drawn by its seed."""
     rows = []
     for parent in (one for one in made if not one.pruned):
         for name in BROKEN:
@@ -187,3 +187,26 @@ def test_planted_faults_are_caught(texts: parents.Texts, made: list[Parent], tmp
     assert costly["cost"].lt(3).sum() >= 15
     assert costly[costly["cost"] >= 3]["caught"].all()
     assert costly[costly["cost"] < 3]["caught"].mean() >= 0.85  # other processors train other parents, of which one may be unsure
+
+
+def test_calibrations_on_one_class_or_one_length(texts: parents.Texts, made: list[Parent], tmp_path: Path) -> None:
+    """On every parent, static INT8 whose ranges are of training texts of one class alone (of a value: on one side of its median), or of one length
+    alone. Those that cost less than a point are no faults, and are accepted; what costs three is caught, as among the planted ones."""
+    rows = []
+    for parent in made:
+        for name in ("int8_static", "int8_percentile"):
+            for what, batches in parents.narrow_calibrations(texts, parent.task):
+                variant = VARIANTS[name]
+                quantize_static(parent.file, tmp_path / "q.onnx", variant, input_ranges(parent.model, batches, variant))
+                ours = parents.answers(texts, tmp_path / "q.onnx", alone=False)
+                rows.append({"scheme": name, "read": what, **judged(texts, parent, ours)})
+    found = pd.DataFrame(rows)
+    found["caught"] = found["why"] != ""
+    print(found.sort_values("cost").to_string())
+    for least, most in ((-np.inf, 1), (1, 3), (3, np.inf)):
+        those = found[(found["cost"] >= least) & (found["cost"] < most)]
+        print(f"calibrations that cost {least} to {most} points: {those['caught'].sum()} of {len(those)} caught")
+    assert len(found) == 2 * (2 + 4 + 2 + 3 * 2) * 4
+    assert found["divergence"].gt(0).all()
+    assert not found[found["cost"] < 1]["caught"].any()
+    assert found[found["cost"] >= 3]["caught"].all()

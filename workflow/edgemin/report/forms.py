@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edgemin.core.files import whole_file
+from edgemin.report import kernels
 from edgemin.report.acceptance.marks import failed_of, marked, note_of, noted
 from edgemin.report.columns import rows_of
 from edgemin.report.markup import latex, markdown
@@ -25,13 +26,17 @@ def write_table(
 
     spec: of its job, with `study`, and with `runtime` where that is the same for all rows. found: unrounded numbers, for CSV; `cell`, `runtime`
     and `task` say what each row is about. columns: what is read, of the same rows. note: below the table. Cells that are not accepted, by the
-    files `acceptance` of the spec, are marked; where some are judged CSV has a last column, `accepted`.
+    files `acceptance` of the spec, are marked; where some are judged CSV has a last column, `accepted`. So are those that ask for
+    kernels of sparse weights and were timed without; then CSV has `sparse_kernel`.
     """
-    failed = failed_of(spec.get("acceptance", ()))
+    failed, asked = failed_of(spec.get("acceptance", ())), kernels.kernels_of(spec)
     rows = noted(rows_of(found, spec.get("runtime")), failed)
     if "cell" in found and any(Path(file).exists() for file in spec.get("acceptance", ())):
         found = found.assign(accepted=[row.accepted for row in rows])
-    shown, below = marked(columns, rows, failed), note_of(note, failed)
+    if "cell" in found and asked:
+        found = found.assign(**{kernels.COLUMN: kernels.column_of(rows, asked)})
+    shown = marked(marked(columns, rows, failed), rows, kernels.dense(asked), kernels.MARK)
+    below = kernels.note_of(note_of(note, failed), asked)
     write_forms(folder, found, Sheet(table.name, table.title, spec["study"], shown, rows, below, read_first(found)), table.forms)
 
 

@@ -24,6 +24,7 @@ _TEX = {
     "≥": r"$\ge$",
     "→": r"$\to$",
     "†": r"$\dagger$",
+    "‡": r"$\ddagger$",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
 }

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 
 def seed_row(plan: Plan, task: str, cell: str, runtime: str, seed: int) -> dict[str, Any]:
-    """The measurements of a cell with one seed. `timed` is there, and False, if its latency is not measured."""
-    return _measured_row(plan, task, cell, str(plan.study.chain(cell)), runtime, seed)
+    """The measurements of a cell with one seed. `timed` is there, and False, if its latency is not measured; `sparse`, and True, if it asks for
+    kernels that use zeros."""
+    chain = plan.study.chain(cell)
+    sparse = chain.quantized and getattr(plan.study.variant(chain), "sparse", False)
+    return {**_measured_row(plan, task, cell, str(chain), runtime, seed), **({"sparse": True} if sparse else {})}
 
 
 def _measured_row(plan: Plan, task: str, cell: str, chain: str, runtime: str, seed: int) -> dict[str, Any]:

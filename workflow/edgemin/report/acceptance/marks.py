@@ -12,6 +12,7 @@ import pandas as pd
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
+from edgemin.report import kernels
 from edgemin.report.sheet import Column, Row
 
 MARK = "†"
@@ -58,28 +59,33 @@ def accepted_in(table: pd.DataFrame) -> pd.Series:
 
 
 def names_in(table: pd.DataFrame) -> pd.Series:
-    """Names of its cells as plots show them, with the mark behind those that failed."""
-    return table["cell"].where(accepted_in(table), table["cell"] + MARK)
+    """Names of its cells as plots show them, with the mark behind those that failed, and that of dense kernels."""
+    names = table["cell"].where(accepted_in(table), table["cell"] + MARK)
+    return names.where(~kernels.dense_in(table), names + kernels.MARK)
 
 
 def not_accepted(table: pd.DataFrame) -> str:
-    """A sentence behind a plot's finding on what the mark means, where there is one."""
-    return "" if accepted_in(table).all() else f" {MARK}: not accepted, too far from its float parent."
+    """What the marks mean, behind a plot's finding, where there are some."""
+    failed = "" if accepted_in(table).all() else f" {MARK}: not accepted, too far from its float parent."
+    return failed + (
+        f" {kernels.MARK}: dense kernels ran, this CPU has none for sparse weights." if kernels.dense_in(table).any() else ""
+    )
 
 
-def marked(columns: Sequence[Column], rows: Sequence[Row], failed: Failed) -> list[Column]:
+def marked(columns: Sequence[Column], rows: Sequence[Row], failed: Failed, mark: str = MARK) -> list[Column]:
     """The columns of a table with a mark behind the name of each cell that is not accepted."""
-    return [_marked(column, rows, failed) for column in columns] if failed else list(columns)
+    return [_marked(column, rows, failed, mark) for column in columns] if failed else list(columns)
 
 
-def _marked(column: Column, rows: Sequence[Row], failed: Failed) -> Column:
+def _marked(column: Column, rows: Sequence[Row], failed: Failed, mark: str) -> Column:
     names = [_names(row, failed) for row in rows]
     if column.heading == "cell":
         values = [
-            _mark(value, those) if isinstance(value, str) else value for value, those in zip(column.values, names, strict=True)
+            _mark(value, those, mark) if isinstance(value, str) else value
+            for value, those in zip(column.values, names, strict=True)
         ]
         return replace(column, values=values)
-    return replace(column, before=[_mark(text, those) for text, those in zip(column.before, names, strict=False)])
+    return replace(column, before=[_mark(text, those, mark) for text, those in zip(column.before, names, strict=False)])
 
 
 def _names(row: Row, failed: Failed) -> list[str]:
@@ -87,9 +93,9 @@ def _names(row: Row, failed: Failed) -> list[str]:
     return [cell for task, cell in failed if row.task in (None, task)]
 
 
-def _mark(text: str, names: Iterable[str]) -> str:
+def _mark(text: str, names: Iterable[str], mark: str) -> str:
     for name in names:
-        text = re.sub(rf"(?<![\w/-]){re.escape(name)}(?![\w/-])", f"{name}{MARK}", text)
+        text = re.sub(rf"(?<![\w/-]){re.escape(name)}(?![\w/-])", f"{name}{mark}", text)
     return text
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
+from edgemin.runtimes.openvino import sparse
 from edgemin.runtimes.openvino.package import openvino
 
 if TYPE_CHECKING:
@@ -39,12 +40,12 @@ def read(file: Path) -> Any:
 
 def open_folder(folder: Path, threads: int) -> Run:
     """Compute in float32 if the graph is not quantized. By default OpenVINO uses bfloat16 on CPUs that support it."""
-    return compiled(read(graph_of(folder)), threads)
+    return compiled(read(graph_of(folder)), threads, sparse.wanted(folder))
 
 
-def compiled(model: Any, threads: int) -> Run:
-    """Compile a model in memory, with exactly `threads` threads."""
-    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+def compiled(model: Any, threads: int, sparse_from: float = 1.0) -> Run:
+    """Compile a model in memory, with exactly `threads` threads. sparse_from: share of zeros from which weights are stored without them."""
+    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32", sparse.SHARE: sparse_from}
     with own_signal_stack():
         program = openvino().Core().compile_model(model, "CPU", settings)
     names = {name for port in program.inputs for name in port.get_names()}
@@ -52,7 +53,7 @@ def compiled(model: Any, threads: int) -> Run:
     def run(inputs: dict[str, np.ndarray]) -> np.ndarray:
         return np.array(program({name: inputs[name] for name in names})[0])
 
-    return run
+    return sparse.checked(run, program) if sparse_from < 1 else run
 
 
 @contextmanager

@@ -29,7 +29,8 @@ class Int8Dynamic(Quantizing):
     that is no linear layer, nor holds one, is an error."""
     reduce_range: Annotated[bool, AsBefore(False)] = False
     """`onnxruntime`: weights of 7 bits. With 8 bits, processors with AVX2 or AVX-512 but without VNNI saturate sums of two products,
-    so answers differ between processors; with 7 bits all give the same integers."""
+    so answers differ between processors; with 7 bits the products of the same integers are the same on all. Answers still differ a little, since
+    activations are floats before they are rounded."""
 
     @model_validator(mode="after")
     def _torch_keeps_embeddings(self) -> Int8Dynamic:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from edgemin.study.base import AsBefore
 from edgemin.study.quantizing import Quantizing
 
 if TYPE_CHECKING:
@@ -21,11 +22,19 @@ class Int8Nncf(Quantizing):
     """The runtime of the result."""
     sentences: Annotated[int, Field(ge=8)] = 300
     """Number of training sentences to read. If there are fewer, all are read, with a line in the log. 300 is NNCF's own default."""
+    sparse_from: Annotated[float, AsBefore(1.0), Field(gt=0, le=1)] = 1.0
+    """Share of zeros from which OpenVINO stores a linear layer's weights without them, on CPUs with AMX; elsewhere dense kernels run, and
+    tables mark the cell. 1: in no layer. Of a chain with `structure: weights`; a share that no layer reaches is an error."""
 
     @property
     def batch_invariant(self) -> bool:
         """All scales are fixed ahead."""
         return True
+
+    @property
+    def sparse(self) -> bool:
+        """Whether it asks for kernels that use zeros among single weights."""
+        return self.sparse_from < 1
 
     def quantize(self, given: QuantizeInputs) -> None:
         from . import in_openvino
