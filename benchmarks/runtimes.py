@@ -5,6 +5,7 @@ Runtimes take turns in blocks, as in the workflow's own measurements, and every 
 beside, so that nobody is fast by being wrong. What is not installed here is left out.
 
 runtimes.py config/config.yaml kd kd_quant
+runtimes.py config/quick.yaml kd_prune edgemin --scheme int8_fused --lengths 8 16 27 64 128
 """
 
 from __future__ import annotations
@@ -34,10 +35,14 @@ from edgemin.study.kind import Kind
 from edgemin.study.measuring import Latency
 from edgemin.study.read import read_study
 from edgemin.study.runtime import Runtime, check_installed
-from runtimes_peers import Nncf, TorchAo, TorchDotAo
+from runtimes_peers import Made, TorchAo, TorchDotAo
 
 if TYPE_CHECKING:
     from edgemin.study.runtime import Run
+
+
+Inputs = dict[str, np.ndarray]
+"""Of one text: name -> (1, L)."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,12 @@ class Case:
                 f"missing: {len(missing)} of {len(self.files)} files, the first {missing[0]}; let snakemake make what --files names"
             )
 
-    def contenders(self, scratch: Path) -> dict[str, tuple[Runtime, Path]]:
-        """Name -> runtime, and the folder that it opens; ours first. scratch: for what is made here."""
-        peers = (Nncf(self.train, scratch), TorchAo(), TorchDotAo())
+    def contenders(self, scratch: Path, scheme: str | None = None) -> dict[str, tuple[Runtime, Path]]:
+        """Name -> runtime, and the folder that it opens; ours first. scratch: for what is made here. scheme: ours, made here too, before the cell."""
+        peers = (Made("int8_nncf", "OpenVINO static INT8", self.train, scratch), TorchAo(), TorchDotAo())
+        made = [Made(scheme, f"ours, {self.runtime.label} {scheme}", self.train, scratch)] if scheme else []
         return {
+            **{one.label: (one, self.floats) for one in made},
             self.ours: (self.runtime, self.quantized),
             **{f"{runtime.label} fp32": (runtime, self.floats) for runtime in registry.RUNTIMES.all().values()},
             **{peer.label: (peer, self.floats) for peer in peers},
@@ -132,10 +139,28 @@ def enter(
     return entered
 
 
-def compare(entered: Mapping[str, tuple[Run, float]], tokens: Tokens, metric: str, protocol: Latency) -> pd.DataFrame:
-    """A row for each, the quickest first. ours_faster: how many times quicker the first of `entered` is, with its interval."""
-    order = np.random.default_rng(protocol.seed).permutation(len(tokens)).tolist()
-    ones = [tokens.batch([index]) for index in order]
+def in_order(tokens: Tokens, seed: int) -> list[Inputs]:
+    """Each text alone, in an order that the seed says."""
+    return [tokens.batch([index]) for index in np.random.default_rng(seed).permutation(len(tokens)).tolist()]
+
+
+def of_length(tokens: Tokens, length: int) -> list[Inputs]:
+    """All texts one after the other, cut into texts of so many tokens: the first and the last are those of every text. Raises EdgeminError if
+    there is less, or the model was not asked for so many."""
+    first, last = tokens[0]["input_ids"][[0, -1]]
+    words = np.concatenate([tokens[index]["input_ids"][1:-1] for index in range(len(tokens))])
+    count = len(words) // max(1, length - 2)
+    if not 3 <= length <= (most := int(tokens.facts["max_length"])) or not count:
+        raise EdgeminError(f"--lengths: {length} is none of 3 to {most}, the tokens of a text, or the texts have fewer in all")
+    rows = words[: count * (length - 2)].reshape(count, -1)
+    ends = [np.full((count, 1), end) for end in (first, last)]
+    ids = np.hstack([ends[0], rows, ends[1]]).astype(np.int64)
+    flat = {"attention_mask": np.ones_like(ids[:1]), "token_type_ids": np.zeros_like(ids[:1])}
+    return [{"input_ids": row[None], **flat} for row in ids]
+
+
+def compare(entered: Mapping[str, tuple[Run, float]], ones: Sequence[Inputs], metric: str, protocol: Latency) -> pd.DataFrame:
+    """A row for each, the quickest first. ones: texts. ours_faster: how many times quicker the first of `entered` is, with its interval."""
     calls = {name: lambda index, run=run: run(ones[index]) for name, (run, _) in entered.items()}
     timings = take_turns(calls, range(len(ones)), protocol)
     ours, rows = next(iter(timings.values())), []
@@ -159,6 +184,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, help="default: the study's threads.inference")
     parser.add_argument("--sentences", type=int, default=2000, help="of the test split")
     parser.add_argument("--seconds", type=float, default=10, help="per runtime")
+    parser.add_argument(
+        "--scheme", help="quantize the float cell by this scheme that reads sentences too, and compare all with it: int8_fused"
+    )
+    parser.add_argument(
+        "--lengths", type=int, nargs="+", help="time texts of so many tokens, one length after the other; default: as they are"
+    )
     parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     arguments = parser.parse_args(argv)
     case = Case.of(arguments.study, arguments.floats, arguments.quantized, arguments.task, arguments.seed)
@@ -171,8 +202,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     hosts.pin(threads)
     tokens = Tokens.read(case.test, case.floats).head(arguments.sentences)
     with tempfile.TemporaryDirectory() as scratch:
-        entered = enter(case.contenders(Path(scratch)), tokens, case, threads)
-        table = compare(entered, tokens, case.metric, Latency(seconds=arguments.seconds, calls=1000))
+        entered = enter(case.contenders(Path(scratch), arguments.scheme), tokens, case, threads)
+        protocol = Latency(seconds=arguments.seconds, calls=1000)
+        texts = {length: of_length(tokens, length) for length in arguments.lengths or []}
+        tables = [compare(entered, ones, case.metric, protocol).assign(tokens=length) for length, ones in texts.items()]
+        table = pd.concat(tables) if tables else compare(entered, in_order(tokens, protocol.seed), case.metric, protocol)
     print(table.to_string(index=False, float_format="{:.3f}".format))
     machine = hosts.host(threads)
     print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n")

@@ -11,29 +11,32 @@ import torch
 from edgemin import load
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.schemes.int8_dynamic.in_torch import pack
-from edgemin.methods.schemes.int8_nncf import Int8Nncf
 from edgemin.study import registry
 from edgemin.study.family import family_of
 from edgemin.study.runtime import Runtime
+from edgemin.study.variants import quantize_variant
 
 if TYPE_CHECKING:
     from edgemin.study.runtime import Run
 
 
-class Nncf(Runtime):
-    """The scheme int8_nncf with its defaults. train: file of tokens to calibrate on. scratch: a folder that stays while it runs."""
+class Made(Runtime):
+    """A scheme that reads sentences, with its defaults, quantized as it is opened. train: file of tokens to calibrate on. scratch: a folder that
+    stays while it runs."""
 
-    name = "nncf"
-    label = "OpenVINO static INT8"
-    packages = ("openvino", "nncf")
+    name = "made"
 
-    def __init__(self, train: Path, scratch: Path) -> None:
-        self.train, self.scratch = train, scratch
+    def __init__(self, scheme: str, label: str, train: Path, scratch: Path) -> None:
+        backend = {} if scheme == "int8_nncf" else {"backend": "onnxruntime"}
+        self.variant = quantize_variant({"scheme": scheme, **backend})
+        self.label, self.train, self.scratch = label, train, scratch / scheme
+        if scheme == "int8_nncf":
+            self.packages = ("openvino", "nncf")
 
     def open(self, folder: Path, threads: int) -> Run:
-        variant = Int8Nncf(scheme="int8_nncf")
-        variant.quantize(QuantizeInputs(folder, self.scratch, {"variant": variant.model_dump(), "seed": 0}, self.train))
-        return registry.RUNTIMES[variant.backend].open(self.scratch, threads)
+        spec = {"variant": self.variant.model_dump(), "seed": 0}
+        self.variant.quantize(QuantizeInputs(folder, self.scratch, spec, self.train))
+        return registry.RUNTIMES[self.variant.backend].open(self.scratch, threads)
 
 
 class TorchAo(Runtime):

@@ -95,6 +95,34 @@ def test_all_contenders_answer_as_the_float_model(runtimes, monkeypatch, capsys)
     assert (table.loc["ours, ONNX Runtime int8_dynamic", ["ours_faster", "low", "high"]] == 1).all()
 
 
+@pytest.mark.usefixtures("finished")
+def test_a_scheme_that_is_made_here_is_timed_at_each_length(runtimes, monkeypatch):
+    monkeypatch.setattr(host, "pin", lambda threads: [])
+    monkeypatch.setattr(runtimes, "TorchAo", Broken)
+    monkeypatch.setattr(runtimes, "TorchDotAo", Broken)
+    monkeypatch.setattr(Broken, "label", "broken", raising=False)
+    runtimes.main([*CELLS, "--seconds", "0.02", "--scheme", "int8_fused", "--lengths", "3", "9", "--out", "table.csv"])
+    table = pd.read_csv("table.csv").set_index(["tokens", "runtime"])
+    ours = "ours, ONNX Runtime int8_fused"
+    assert sorted(table.index) == sorted((length, name) for length in (3, 9) for name in (ours, *FLOATS, *INT8[:2]))
+    assert (table.loc[[(3, ours), (9, ours)], ["ours_faster", "low", "high"]] == 1).all(axis=None)
+    assert (table["accuracy"] >= 0.9).all()
+
+
+def test_texts_of_a_length_are_those_that_there_are(runtimes, tokens):
+    test = Tokens.read(tokens / "test.arrow")
+    ones = runtimes.of_length(test, 6)
+    first, *words, last = test[0]["input_ids"].tolist()
+    assert {one["input_ids"].shape for one in ones} == {(1, 6)}
+    assert {(int(one["input_ids"][0, 0]), int(one["input_ids"][0, -1])) for one in ones} == {(first, last)}
+    joined = np.concatenate([one["input_ids"][0, 1:-1] for one in ones]).tolist()
+    assert joined[: len(words)] == words
+    assert len(joined) == sum(test.lengths - 2) // 4 * 4
+    assert all((one["attention_mask"] == 1).all() and (one["token_type_ids"] == 0).all() for one in ones)
+    with pytest.raises(EdgeminError, match="--lengths: 17 is none of 3 to 16"):
+        runtimes.of_length(test, 17)
+
+
 def test_the_plan_says_which_files_are_read(runtimes, plan, capsys):
     """By the names that snakemake makes them under; and without them nothing is run."""
     runtimes.main([*CELLS, "--files", "--seed", "4"])

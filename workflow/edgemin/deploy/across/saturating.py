@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-PRODUCTS = ("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
+PRODUCTS = ("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QAttention")
 """Operators whose second input is a matrix of int8 weights."""
 SAFE = 64
 """2 · 255 · 64 = 32,640 is below 32,767: docs/methods.md, Reduced range."""
@@ -19,5 +19,7 @@ def saturates(file: Path) -> bool:
 
     graph = onnx.load(file).graph
     weights = {node.input[1] for node in graph.node if node.op_type in PRODUCTS}
+    # of QAttention, matrices that are put together first
+    weights |= {name for node in graph.node if node.op_type == "Concat" and node.output[0] in weights for name in node.input}
     matrices = (numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.name in weights)
     return any(int(np.abs(matrix.astype(np.int16)).max()) > SAFE for matrix in matrices)
