@@ -55,9 +55,10 @@ def calls(monkeypatch):
         tables = folder / "results/out/tables"
         tables.mkdir(parents=True, exist_ok=True)
         rows = "".join(
-            f"texts,{cell},{cell == fake['recommended']},{cell == fake['recommended']}\n" for cell in ("teacher", "half_int8")
+            f"texts,{cell},teacher,True,{cell == fake['recommended']},{cell == fake['recommended']}\n"
+            for cell in ("teacher", "half_int8")
         )
-        (tables / "recommendation.csv").write_text(f"task,cell,recommended,shipped\n{rows}", encoding="utf-8")
+        (tables / "recommendation.csv").write_text(f"task,cell,chain,accepted,recommended,shipped\n{rows}", encoding="utf-8")
         head = f"Ship `{fake['recommended']}`" if fake["recommended"] else "No cell is within all limits"
         (tables / "recommendation.md").write_text(RECOMMENDATION.format(head=head), encoding="utf-8")
 
@@ -102,7 +103,7 @@ def test_what_is_written_and_said(options, calls, capsys, tmp_path):
     assert list(study["cells"])[:3] == ["teacher", "teacher_int8", "teacher_int4"]
     said = capsys.readouterr().out
     assert "180 rows to train on, 60 to choose on, 60 to report on" in said
-    assert "16 cells from 4 trainings, about " in said
+    assert "18 cells from 5 trainings, about " in said
     assert "Ship `half_int8`\n\n2 of 3 measured cells." in said
     assert "What each reading of the limit on drops would choose\n\n- By the drop itself: `half`." in said
     assert f"bundle: {out}/results/out/deploy/half_int8/seed0\npage: {out}/results/out/report/index.html\n" in said
@@ -147,6 +148,14 @@ def test_other_limits_write_the_study_anew_and_keep_what_is_finished(options, ca
     assert estimated not in json.loads((tmp_path / "out" / REQUEST).read_text(encoding="utf-8"))["seconds"]
 
 
+def test_other_cores_train_nothing_again(options, calls, tmp_path):
+    """Threads of a training are part of what it was made by."""
+    command(options, "--cores", "2")
+    command({**options, "max_mb": 20}, "--cores", "1")
+    study = yaml.safe_load((tmp_path / "out" / STUDY).read_text(encoding="utf-8"))
+    assert (study["threads"]["training"], study["recommend"]["max_bytes"]) == (2, 20_000_000)
+
+
 def test_an_edited_study_is_kept(options, calls, tmp_path, capsys):
     command(options)
     file = tmp_path / "out" / STUDY
@@ -189,9 +198,9 @@ def test_a_folder_where_another_command_is_at_work(options, calls, tmp_path, cap
 
 
 def test_limits_that_no_cell_can_meet(options, calls, tmp_path, capsys):
-    """The smallest has half of the neurons and heads of three layers: 2.65 million weights, a pooler of floats, and 2,024 tokens of four bits."""
+    """The smallest is the static student: 30,522 tokens of 64 values in four bits."""
     assert command({**options, "max_mb": 1}) == 2
-    assert capsys.readouterr().err == "error: --max-mb 1: the smallest cell that is tried has about 3.9 MB; give at least that\n"
+    assert capsys.readouterr().err == "error: --max-mb 1: the smallest cell that is tried has about 1.9 MB; give at least that\n"
     assert command({**options, "minutes": 0.1}) == 2
     assert capsys.readouterr().err.startswith("error: --minutes 0.1: one training and its measurements take about ")
     assert not (tmp_path / "out").exists()

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from compress_by_hand import BASE, PACE, START, inputs, paces, works
 from compressing import bert_folder, classes_csv, pairs_csv
 
 from edgemin.compressing import space as spaces
-from edgemin.compressing.encoder import CONFIG, Encoder, packaged
+from edgemin.compressing.encoder import CONFIG, packaged
 from edgemin.compressing.estimate import (
     LIGHT,
     MODELS,
@@ -25,33 +26,19 @@ from edgemin.compressing.estimate import (
     seconds_of,
     thinned,
     total,
-    works_of,
 )
-from edgemin.compressing.inputs import Inputs, look
+from edgemin.compressing.inputs import look
 from edgemin.compressing.request import Request
-from edgemin.compressing.sizes import Sizes
-from edgemin.compressing.space import Branch, epochs, fewer, space, steps, within_bytes
+from edgemin.compressing.sizes import Sizes, StaticSizes
+from edgemin.compressing.space import epochs, fewer, space, steps, within_bytes
 from edgemin.compressing.study_file import study_of, text_of
-from edgemin.compressing.timing import Pace, Paces, random_model, repeated
+from edgemin.compressing.timing import random_model, repeated
 from edgemin.core.errors import EdgeminError
 from edgemin.plan.checks import check_chains
-from edgemin.plan.paths import Paths
 from edgemin.plan.plan import Plan
 from edgemin.study.read import parse_study
 
 SMALL = packaged().sizes
-BASE = Encoder(
-    "base",
-    {"path": "base"},
-    {**CONFIG, "num_hidden_layers": 12, "hidden_size": 768, "intermediate_size": 3072},
-    finetuned=True,
-    wordpiece=True,
-)
-
-
-def inputs(teacher: Encoder | None = None, train: int = 3200, pieces: int = 8000) -> Inputs:
-    rows = {"train": train, "validation": 320, "test": 320}
-    return Inputs({}, rows, 3, 30.0, pieces, teacher or packaged(), packaged())
 
 
 # -- sizes ---------------------------------------------------------------------------------------------------------------
@@ -65,6 +52,8 @@ def inputs(teacher: Encoder | None = None, train: int = 3200, pieces: int = 8000
         (SMALL.subset([1, 3, 5]).halved(), "float", 59.66),
         (SMALL.subset([1, 3, 5]).halved(), "int8", 15.99),
         (SMALL.subset([1, 3, 5]).halved(), "int4", 11.52),
+        (StaticSizes(30522, 64), "float", 8.53),
+        (StaticSizes(30522, 64), "int4", 1.93),
     ],
 )
 def test_bytes_are_those_that_were_measured(sizes, form, measured):
@@ -98,8 +87,8 @@ def test_epochs_give_as_many_updates():
 
 def test_the_space_of_the_packaged_teacher():
     found = {branch.name: branch for branch in space(inputs())}
-    assert list(found) == ["teacher", "half", "teacher_cut", "half_cut"]
-    assert sum(len(branch.cells) for branch in found.values()) == 16
+    assert list(found) == ["teacher", "static", "half", "teacher_cut", "half_cut"]
+    assert sum(len(branch.cells) for branch in found.values()) == 18
     assert [cell.chain for cell in found["half_cut"].cells] == [
         "teacher/distill-half/prune-neurons50/prune-heads50",
         "teacher/distill-half/prune-neurons50/prune-heads50/quantize-int8",
@@ -115,12 +104,13 @@ def test_the_space_of_the_packaged_teacher():
     }
     assert found["half"].trainings == (spaces.Training(SMALL.subset([1, 3, 5]), 1000, 10, 2),)
     assert found["half_cut"].trainings == (spaces.Training(SMALL.subset([1, 3, 5]).halved(), 1400, 14),)
-    assert [branch.parent for branch in found.values()] == [None, "teacher", "teacher", "half"]
+    assert [branch.parent for branch in found.values()] == [None, "teacher", "teacher", "teacher", "half"]
 
 
 def test_a_large_teacher_has_the_packaged_student_too():
     found = {branch.name: branch for branch in space(inputs(BASE))}
-    assert list(found) == ["teacher", "half", "quarter", "small", "small_half", "quarter_cut", "small_cut", "small_half_cut"]
+    others = ["half", "quarter", "small", "small_half", "quarter_cut", "small_cut", "small_half_cut"]
+    assert list(found) == ["teacher", "static", *others]
     assert found["teacher"].trainings == ()
     assert found["quarter"].links["distill"]["quarter"]["student"] == {"layers": [3, 7, 11]}
     assert found["small_half"].links["distill"]["small_half"]["student"]["layers"] == [1, 3, 5]
@@ -133,18 +123,19 @@ def test_a_large_teacher_has_the_packaged_student_too():
 def test_at_ten_megabytes_only_what_may_have_them_is_trained():
     """Half a BERT-base has 42 million weights in its layers alone; `small` itself has 13 MB, but its cut half of that."""
     kept, left_out = within_bytes(space(inputs(BASE)), 10)
-    assert [branch.name for branch in kept] == ["teacher", "small", "small_half", "small_cut", "small_half_cut"]
+    assert [branch.name for branch in kept] == ["teacher", "static", "small", "small_half", "small_cut", "small_half_cut"]
     assert left_out == ["half", "quarter", "quarter_cut"]
     assert within_bytes(kept, None) == (kept, [])
 
 
 def test_a_large_space_is_thinned_and_the_teacher_stays():
-    """Five branches of four cells are 20; without the floats of students 16. Eight are 32; without four bits beside a whole vocabulary, too, 17."""
+    """Five branches of four cells are 20; without the floats of students 16. Eight are 32; without four bits beside a whole vocabulary, too, 17. And the
+    static student's two, always."""
     kept, names = fewer(within_bytes(space(inputs(BASE)), 10)[0])
-    assert sum(len(branch.cells) for branch in kept) == 16
+    assert sum(len(branch.cells) for branch in kept) == 16 + 2
     assert names == ["small", "small_half", "small_cut", "small_half_cut"]
     every, names = fewer(space(inputs(BASE)))
-    assert sum(len(branch.cells) for branch in every) == 8 * 2 + 1
+    assert sum(len(branch.cells) for branch in every) == 8 * 2 + 1 + 2
     assert every[0].cells[0].name == "teacher"
     assert fewer(space(inputs()))[1] == []
     assert thinned(kept) == (kept, [])
@@ -153,10 +144,10 @@ def test_a_large_space_is_thinned_and_the_teacher_stays():
 def test_tails_that_an_encoder_does_not_allow():
     """Four bits need a width of 16 or a multiple; a vocabulary of word pieces, and more of them than texts use."""
     teacher = packaged()
-    assert [len(branch.cells) for branch in space(inputs(replace(teacher, wordpiece=False)))] == [3, 3, 3, 3]
-    assert [len(branch.cells) for branch in space(inputs(pieces=40_000))] == [3, 3, 3, 3]
+    assert [len(branch.cells) for branch in space(inputs(replace(teacher, wordpiece=False)))] == [3, 2, 3, 3, 3]
+    assert [len(branch.cells) for branch in space(inputs(pieces=40_000))] == [3, 2, 3, 3, 3]
     narrow = replace(teacher, config={**CONFIG, "hidden_size": 24, "num_attention_heads": 2})
-    assert {len(branch.cells) for branch in space(inputs(narrow)) if branch.encoder is narrow} == {2}
+    assert [len(branch.cells) for branch in space(inputs(narrow)) if branch.encoder is narrow] == [2, 1, 2, 2, 2]
 
 
 def test_an_odd_number_of_layers_learns_predictions_alone():
@@ -168,21 +159,10 @@ def test_an_odd_number_of_layers_learns_predictions_alone():
         "phases": [{"epochs": 9, "learning_rate": 1e-4, "terms": [{"objective": "logits"}]}],
     }
     one = replace(packaged(), config={**CONFIG, "num_hidden_layers": 1})
-    assert [branch.name for branch in space(inputs(one))] == ["teacher", "teacher_cut"]
+    assert [branch.name for branch in space(inputs(one))] == ["teacher", "static", "teacher_cut"]
 
 
 # -- estimates -----------------------------------------------------------------------------------------------------------
-
-PACE, START = Pace(step=0.5, batch=0.1, text=0.01), 4.0
-PATHS = Paths("s")
-
-
-def paces(branches: list[Branch]) -> Paces:
-    return Paces(START, {branch.sizes: PACE for branch in branches})
-
-
-def works(branches: list[Branch], given: Inputs) -> dict[str, list[Work]]:
-    return {branch.name: works_of(branch, given, paces(branches), PATHS, "t") for branch in branches}
 
 
 def test_a_training_takes_its_updates_and_its_validation():
@@ -238,15 +218,16 @@ def test_the_cheapest_branches_that_fit_are_kept():
     assert (whole.left_out, whole.seconds) == ([], pytest.approx(fixed + sum(cost.values())))
     limit = (whole.seconds - 1) / 60
     found = estimate(every, ["before"], jobs, 2, fixed, limit)
-    assert [branch.name for branch in found.branches] == ["teacher", "half", "teacher_cut"]
+    assert [branch.name for branch in found.branches] == ["teacher", "static", "half", "teacher_cut"]
     assert found.left_out[0] == "before"
     assert (
         found.left_out[1]
         == f"half_cut: would take about {round(cost['half_cut'] / 60)} min, more than is left of --minutes {limit:g}"
     )
     assert found.seconds <= 60 * limit
-    alone = estimate(every, [], jobs, 2, fixed, (fixed + cost["teacher"] + cost["half"] - 1) / 60)
-    assert [branch.name for branch in alone.branches] == ["teacher"], "without `half` no cut of it"
+    first = cost["teacher"] + cost["static"]
+    alone = estimate(every, [], jobs, 2, fixed, (fixed + first + cost["half"] - 1) / 60)
+    assert [branch.name for branch in alone.branches] == ["teacher", "static"], "without `half` no cut of it"
 
 
 def test_fewer_minutes_than_one_training_are_refused():
@@ -264,7 +245,7 @@ def test_fewer_minutes_than_one_training_are_refused():
 def test_a_fine_tuned_teacher_needs_the_cheapest_student_too():
     every = space(inputs(BASE))
     jobs = works(every, inputs(BASE))
-    student = min(total(jobs[name], 2) for name in ("half", "quarter", "small", "small_half"))
+    student = min(total(jobs[name], 2) for name in ("static", "half", "quarter", "small", "small_half"))
     enough = (total(jobs["teacher"], 2) + student) / 60
     assert len(estimate(every, [], jobs, 2, 0, enough + 0.01).branches) == 2
     with pytest.raises(EdgeminError, match=r"^--minutes"):
@@ -272,9 +253,11 @@ def test_a_fine_tuned_teacher_needs_the_cheapest_student_too():
 
 
 def test_minutes_that_leave_nothing_small_enough_are_refused():
-    """At 10 MB `half` with the smaller vocabulary is enough, and it is cheaper than any cut; the teacher has 13 MB at least."""
-    every = space(inputs())
-    jobs = works(every, inputs())
+    """At 10 MB `half` with the smaller vocabulary is enough, and it is cheaper than any cut; the teacher has 13 MB at least. Of pairs, which have no
+    static student."""
+    given = replace(inputs(), task={"text": ["one", "two"]})
+    every = space(given)
+    jobs = works(every, given)
     cost = {name: total(one, 2) for name, one in jobs.items()}
     found = estimate(every, [], jobs, 2, 7, (7 + cost["teacher"] + 1) / 60)
     assert [branch.name for branch in found.branches] == ["teacher"]
@@ -293,7 +276,7 @@ def test_minutes_that_leave_nothing_small_enough_are_refused():
 def test_what_is_there_costs_nothing():
     """As after a stop: with the jobs that are left, no minute is too few."""
     every = space(inputs())
-    assert len(estimate(every, [], {branch.name: [] for branch in every}, 2, 0, 0.1).branches) == 4
+    assert len(estimate(every, [], {branch.name: [] for branch in every}, 2, 0, 0.1).branches) == 5
 
 
 def test_models_are_timed_in_the_sizes_that_they_will_have():
@@ -327,7 +310,7 @@ def test_the_study_of_each_kind_is_one(kind, tmp_path):
         options["model"] = bert_folder(tmp_path / "bert", labels, layers=8)
     asked = Request(data=data, label="label", out=str(tmp_path / "out"), **options)
     given = look(asked)
-    text = text_of(study_of(asked, given, space(given)), ["A line.", "Another."])
+    text = text_of(study_of(asked, given, space(given), 2), ["A line.", "Another."])
     assert text.startswith("# A line.\n# Another.\n\nstudy: out\n")
     study = parse_study(yaml.safe_load(text))
     check_chains(Plan(study), "texts")

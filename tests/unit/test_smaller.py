@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -203,6 +204,19 @@ def test_what_fits_no_number_of_layers_is_refused(tmp_path: Path, monkeypatch: p
     with pytest.raises(EdgeminError, match=r"smoke\.yaml: with .* layers: .*layer 99 does not exist"):
         write_small(parse_study(study), "x.yaml")
     assert not (tmp_path / "results/smoke_of_smoke/smoke.yaml").exists()
+
+
+def test_its_last_lines_say_what_was_covered(smalls: dict, tmp_path: Path) -> None:
+    """Each variant of the small study by its name; jobs by logs that were written since, but for Snakemake's own."""
+    said = list(smoke.variants(smalls["smoke.yaml"][1].study))
+    assert said[0] == "distill       4: minilmv2, labels, static, everything"
+    assert said[-1] == "runtimes      2: onnxruntime, torch"
+    logs = tmp_path / "logs"
+    (logs / "data").mkdir(parents=True)
+    for name in ("data/old.log", "data/new.log", "report.log", "study.log"):
+        (logs / name).touch()
+    os.utime(logs / "data/old.log", (1000, 1000))
+    assert smoke.jobs_since(2000, tmp_path) == 2
 
 
 def test_it_runs_from_any_folder_and_makes_every_cell_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

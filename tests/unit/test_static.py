@@ -221,6 +221,7 @@ def test_a_cut_of_the_vocabulary_stands_before_it(plan):
             {},
             r"distill\.minilmv2: stands after the static student .* the last distill link",
         ),
+        ("teacher/distill-static/quantize-int8_static", {}, r"quantize\.int8_static: stands after .* training or calibration"),
         ("teacher/distill-static/quantize-int8_dynamic_torch", {}, r"quantize\.int8_dynamic_torch: stands after .* onnxruntime"),
         (
             "teacher/distill-static",

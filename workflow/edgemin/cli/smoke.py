@@ -21,6 +21,7 @@ from edgemin.plan import checks
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
 from edgemin.study.read import read_study
+from edgemin.study.study import Study
 
 WORDS = "run a small copy of a study, everything in it, offline and in minutes: a check of variants of your own"
 
@@ -46,7 +47,7 @@ def answer(asked: argparse.Namespace) -> int:
     plan = Plan(small.study)
     checks.check_machine(plan)
     print(introduction(small), flush=True)
-    started, before = time.monotonic(), _cpu()
+    began, started, before = time.time(), time.monotonic(), _cpu()
     arguments = ["--cores", asked.cores, *where, "--configfile", str(small.file), "--keep-going"]
     cells = [f"cell_{cell}" for cell in small.study.cells]  # whole, also where no table reads all that is measured
     arguments += [*(["-n"] if asked.dry_run else []), "--", "everything", *cells]
@@ -56,7 +57,7 @@ def answer(asked: argparse.Namespace) -> int:
     lines = list(summary(plan))
     wall, processors = time.monotonic() - started, _cpu() - before
     failed = sum(not line.startswith("done") for line in lines)
-    print("\n".join(lines))
+    print("\n".join([*lines, *variants(small.study)]))
     how = (
         "all done"
         if not (code or failed)
@@ -64,7 +65,9 @@ def answer(asked: argparse.Namespace) -> int:
         if failed
         else "cells are done, but not all tables; see above"
     )
-    print(f"{len(lines)} cells, {how}; {wall:.0f} s, {processors:.0f} s of processors")
+    print(
+        f"{len(lines)} cells, {how}; {jobs_since(began, Path(plan.paths.root))} jobs in {wall:.0f} s with --cores {asked.cores}, {processors:.0f} s of processors"
+    )
     return int(bool(code or failed))
 
 
@@ -109,6 +112,20 @@ def _measured(plan: Plan, cell: str) -> Iterator[str]:
         folder = Path(plan.paths.measured(name, plan.study.seeds[0], chain, plan.study.runtimes_of(chain)[0]))
         value = read_json(folder / "quality.json")["splits"]["test"][task.metric]
         yield f"{name} {task.metric} {value:.3f}, {read_json(folder / 'size.json')['bytes']:,} bytes"
+
+
+def variants(study: Study) -> Iterator[str]:
+    """A line for each stage, and for what else is in the small study."""
+    named = {**{stage: list(found) for stage, found in study.variants().items()}, "baselines": list(study.baselines)}
+    named |= {"cascades": list(study.cascades), "runtimes": list(study.runtimes)}
+    for kind, names in named.items():
+        if names:
+            yield f"{kind:<12}{len(names):>3}: {', '.join(names)}"
+
+
+def jobs_since(moment: float, root: Path) -> int:
+    """How many jobs have run: those of the folder of a study whose log is from `moment` (seconds since the epoch) or later."""
+    return sum(file.stat().st_mtime >= moment for file in (root / "logs").rglob("*.log") if file.name != "study.log")
 
 
 def _cpu() -> float:

@@ -6,7 +6,9 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgemin.compressing.folder import STUDY, TASK
+import yaml
+
+from edgemin.compressing.folder import STUDY, TASK, clone
 from edgemin.core.errors import EdgeminError
 from edgemin.plan.paths import Paths
 
@@ -24,6 +26,8 @@ class Answer:
     page: Path
     recommendation: Path
     study: Path
+    cascade: str = ""
+    """What the study has beside the recommendation, in words."""
 
     @property
     def text(self) -> str:
@@ -32,6 +36,7 @@ class Answer:
         sections = [f"## {one}".strip() for one in pages.split("\n## ")[1:]]
         lines = [one.removeprefix("## ") for one in sections if one.startswith(WANTED)]
         places = {"bundle": self.bundle, "page": self.page, "all of it": self.recommendation, "study": self.study}
+        lines += [self.cascade.removeprefix("## ")] if self.cascade else []
         return "\n\n".join([*lines, "\n".join(f"{name}: {path}" for name, path in places.items() if path)])
 
 
@@ -53,6 +58,10 @@ def chosen(folder: Path, study: str) -> str | None:
 
 
 def answer(folder: Path, study: str) -> Answer:
+    from edgemin.compressing.cascade import words_of
+
+    content = yaml.safe_load((folder / STUDY).read_text(encoding="utf-8"))
+    words = words_of(folder, clone(), content)
     paths, cell = Paths(study), chosen(folder, study)
     bundle = folder / paths.bundle(TASK, cell, 0, several=False) if cell else None
-    return Answer(cell, bundle, folder / paths.page, folder / paths.table("recommendation", "md"), folder / STUDY)
+    return Answer(cell, bundle, folder / paths.page, folder / paths.table("recommendation", "md"), folder / STUDY, words)

@@ -15,7 +15,7 @@ import yaml
 
 from edgemin.compressing.answer import Answer, chosen
 from edgemin.compressing.answer import answer as answer_of
-from edgemin.compressing.folder import TASK, Folder, clone
+from edgemin.compressing.folder import STUDY, TASK, Folder, clone
 from edgemin.compressing.request import BY, PREFER, Request, threads_of
 from edgemin.core.environment import settled
 from edgemin.core.errors import EdgeminError
@@ -96,11 +96,25 @@ def _run(root: Path, request: Request, folder: Folder, say: Say) -> Answer:
 
     seconds, name = folder.seconds(), folder.study_name
     snakemake(root, folder.path, request.processors, seconds)
+    if _cascade_added(request, folder):
+        snakemake(root, folder.path, request.processors, seconds)
     if chosen(folder.path, name) is not None:
         snakemake(root, folder.path, request.processors, seconds, "deploy")
     found = answer_of(folder.path, name)
     say(f"\n{found.text}")
     return found
+
+
+def _cascade_added(request: Request, folder: Folder) -> bool:
+    """Whether the study has another cascade now that its cells are measured. One that was edited stays as it is."""
+    from edgemin.compressing.cascade import wanted
+    from edgemin.compressing.study_file import with_cascades
+
+    study = folder.study()
+    if folder.edited or (found := wanted(folder.path, request, study)) == study.get("cascades", {}):
+        return False
+    folder.write(request, with_cascades((folder.path / STUDY).read_text(encoding="utf-8"), found), folder.seconds())
+    return True
 
 
 def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str, float]]:
@@ -123,11 +137,12 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
         )
     branches, thin = thinned(branches)
     left_out = [*([f"{', '.join(large)}: no cell of them has at most {request.max_mb:g} MB"] if large else []), *thin]
-    _check(study_file.text_of(study_file.study_of(request, inputs, branches), []))
+    threads = folder.threads or threads_of(request)
+    _check(study_file.text_of(study_file.study_of(request, inputs, branches, threads), []))
     rows = "{train} rows to train on, {validation} to choose on, {test} to report on".format(**inputs.rows)
     say(f"{request.data}: {rows}, about {inputs.tokens:.0f} tokens each; teacher: {inputs.teacher.title}")
     paths, task = Paths(request.name), TASK
-    paces = measure(branches, inputs.tokens, threads_of(request))
+    paces = measure(branches, inputs.tokens, threads)
     works = {
         branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not (folder.path / work.file).exists()]
         for branch in branches
@@ -136,7 +151,7 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
     if request.max_mb is not None and request.minutes is not None:
         check_bytes(found, branches, works, request.max_mb, request.minutes)
     say(overview(found))
-    text = study_file.text_of(study_file.study_of(request, inputs, found.branches), _head(request))
+    text = study_file.text_of(study_file.study_of(request, inputs, found.branches, threads), _head(request))
     return text, {work.file: round(work.seconds, 1) for one in found.works.values() for work in one}
 
 
@@ -160,7 +175,7 @@ def overview(found: Any) -> str:
     trainings = sum(len(branch.trainings) for branch in found.branches)
     lines = [f"{cells} cells from {trainings} trainings, about {in_minutes(found.seconds)}:"]
     lines += [
-        f"  {branch.name:<16}{in_minutes(found.of(branch)):>7}   {', '.join(f'{cell.name} {cell.bytes / 1e6:.1f} MB' for cell in branch.cells)}"
+        f"  {branch.name:<16}{in_minutes(found.of(branch)) if found.works[branch.name] else 'done':>7}   {', '.join(f'{cell.name} {cell.bytes / 1e6:.1f} MB' for cell in branch.cells)}"
         for branch in found.branches
     ]
     return "\n".join([*lines, *(f"left out: {line}" for line in found.left_out)])

@@ -21,6 +21,8 @@ WARM_UP = 60
 """Calls of each before its time counts."""
 SENTENCES = 512
 """That the effect of neurons, and then of heads, on the loss is read from, by a forward and a backward pass each."""
+ALONE = 3
+"""Tokens of a text that is one token between the special ones."""
 FIXED = 20
 """Light jobs that every study has: data, tokens, tables, plots, page, bundle, and Snakemake's own start."""
 
@@ -56,6 +58,7 @@ def _models(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: st
     for training in branch.trainings:
         teacher = paces.start + paces.of[inputs.teacher.sizes].batch * steps(inputs.rows["train"])
         seconds = paces.start + seconds_of(training, paces.of[training.sizes], inputs) + training.signals * teacher
+        seconds += training.alone / BATCH * ALONE / inputs.tokens * paces.of[inputs.teacher.sizes].batch
         yield Work(f"{model}/model.safetensors", seconds, alone=True)
     if "prune" in branch.links:
         cut = paths.model(task, 0, branch.chain.rpartition("/")[0])
@@ -70,7 +73,8 @@ def _links(branch: Branch, cell: Cell, paces: Paces, paths: Paths, task: str) ->
     floats = model if cell.form == "float" else model.rpartition("/")[0]
     if not floats.endswith(branch.chain):
         yield Work(f"{floats}/model.safetensors", paces.start)
-    yield Work(f"{floats}/model.onnx", 2 * paces.start)
+    if not branch.static:
+        yield Work(f"{floats}/model.onnx", 2 * paces.start)
     if cell.form != "float":
         yield Work(f"{model}/model.onnx", paces.start)
 

@@ -71,8 +71,16 @@ class Folder:
 
     @property
     def study_name(self) -> str:
-        study = yaml.safe_load((self.path / STUDY).read_text(encoding="utf-8"))
-        return str(study["study"])
+        return str(self.study()["study"])
+
+    @property
+    def threads(self) -> int | None:
+        """Of a training, in the study that is there: with another number every model would be trained again. None where there is no study yet."""
+        return None if self.before is None else int(self.study()["threads"]["training"])
+
+    def study(self) -> Any:
+        """As it is there now."""
+        return yaml.safe_load((self.path / STUDY).read_text(encoding="utf-8"))
 
     def write(self, request: Request, text: str, seconds: Mapping[str, float]) -> None:
         """The study, and then what it was made for. seconds: of each job, by a file that it makes."""

@@ -1,4 +1,4 @@
-"""Parameters and bytes of an encoder that is not made yet: arithmetic of its config."""
+"""Parameters and bytes of an encoder or a static student that is not made yet: arithmetic of its config."""
 
 from __future__ import annotations
 
@@ -93,3 +93,18 @@ class Sizes:
         """Of model and tokenizer. form: a key of EMBEDDINGS."""
         weights = self.linear * LINEAR[form] + self.tables * EMBEDDINGS[form] + 4 * (self.head + self.vectors)
         return weights + TOKENIZER * self.vocabulary
+
+
+@dataclass(frozen=True)
+class StaticSizes:
+    """Of a static student: a vector for each token. Its head, of the task's size, is not counted."""
+
+    vocabulary: int
+    width: int
+
+    def bytes(self, form: str = "float") -> float:
+        """As of an encoder."""
+        return self.vocabulary * (self.width * EMBEDDINGS[form] + TOKENIZER)
+
+
+AnySizes = Sizes | StaticSizes

@@ -1,7 +1,7 @@
-"""What is tried by default: some 15 cells of few trainings, by the recipes that won on validation (docs/results.md).
+"""What is tried by default: some 18 cells of few trainings, by the recipes that won on validation (docs/results.md).
 
-A branch is a float model that a training made; its tails cost no training. A further kind of model (a static student, a cascade) is one more function in
-BRANCHES. It yields branches with the links that their chains name.
+A branch is a float model that a training made; its tails cost no training. A further kind of model is one more function in BRANCHES. It yields branches with
+the links that their chains name.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from typing import Any
 
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.inputs import Inputs
-from edgemin.compressing.sizes import Sizes
+from edgemin.compressing.sizes import AnySizes, Sizes, StaticSizes
 
 BATCH = 32
 TEACHER, STATES, PREDICTIONS, RECOVERY = 663, 221, 663, 1326
 """Updates of each training where the recipes were chosen: on fewer rows there are as many, by more epochs."""
-MOST_CELLS = 16
+MOST_CELLS = 18
+WIDTH = 64
+"""Of the vectors of a static student."""
+GROUP = 16
+"""In four bits: neighbours that share a scale, at least."""
 SPARE = 1.15
 """Estimates of bytes are a few per cent off; the number of tokens that texts use is a guess where there is no tokenizer yet."""
 
@@ -27,19 +31,21 @@ SPARE = 1.15
 class Training:
     """What a branch trains."""
 
-    sizes: Sizes
+    sizes: AnySizes
     updates: int
     epochs: int
     """After each of which validation is answered, too."""
     signals: int = 0
     """Files of teacher's outputs that are made for it alone."""
+    alone: int = 0
+    """Tokens that the teacher reads one by one, for their vectors."""
 
 
 @dataclass(frozen=True)
 class Cell:
     name: str
     chain: str
-    sizes: Sizes
+    sizes: AnySizes
     form: str
     """float, int8 or int4."""
     question: str
@@ -56,7 +62,8 @@ class Branch:
     name: str
     chain: str
     encoder: Encoder
-    sizes: Sizes
+    """Whose tokenizer and family it has."""
+    sizes: AnySizes
     question: str
     links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Stage -> variants that its chain names and the branch that it starts from does not."""
@@ -64,6 +71,11 @@ class Branch:
     parent: str | None = None
     """Branch whose model it is made from."""
     cells: tuple[Cell, ...] = ()
+
+    @property
+    def static(self) -> bool:
+        """Without layers: nothing can be cut, and the training writes the graph."""
+        return isinstance(self.sizes, StaticSizes)
 
 
 def epochs(rows: int, updates: int, least: int = 1, most: int = 40) -> int:
@@ -140,6 +152,20 @@ def _student(
     return Branch(name, f"teacher/distill-{name}", encoder, sizes, question, links, (training,), "teacher")
 
 
+def _static(inputs: Inputs) -> Iterator[Branch]:
+    """Vectors of tokens, averaged. Of a pair the mean does not tell one text from the other."""
+    if isinstance(inputs.task.get("text"), list):
+        return
+    teacher, count = inputs.teacher, epochs(inputs.rows["train"], PREDICTIONS, 2)
+    width = min(WIDTH, teacher.sizes.hidden)
+    sizes = StaticSizes(teacher.sizes.vocabulary, width)
+    phases = [{**_phase(count, "logits", temperature=2), "learning_rate": 3.0e-3}]
+    links = {"distill": {"static": {"student": {"static": {"width": width}}, "phases": phases}}}
+    training = replace(_training(sizes, inputs, count, signals=1), alone=sizes.vocabulary)
+    words = "No transformer at all, a table of token vectors: what do single words say?"
+    yield Branch("static", "teacher/distill-static", teacher, sizes, words, links, (training,), "teacher")
+
+
 def _cuts(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
     """Half of the neurons and of the heads, by their effect on the loss, and a long recovery: of every branch but very large ones' halves."""
     count = epochs(inputs.rows["train"], RECOVERY)
@@ -149,7 +175,7 @@ def _cuts(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
         "prune": {"neurons50": {"structure": "ffn", **half}, "heads50": {"structure": "heads", **half, "recovery": recovery}}
     }
     for branch in found:
-        if min(branch.sizes.heads) < 2 or min(branch.sizes.neurons) < 16:
+        if not isinstance(branch.sizes, Sizes) or min(branch.sizes.heads) < 2 or min(branch.sizes.neurons) < 16:
             continue
         sizes = branch.sizes.halved()
         training = _training(sizes, inputs, count)
@@ -162,13 +188,13 @@ def _phase(count: int, objective: str, **settings: Any) -> dict[str, Any]:
     return {"epochs": count, "learning_rate": 1.0e-4, "terms": [{"objective": objective, **settings}]}
 
 
-def _training(sizes: Sizes, inputs: Inputs, count: int, signals: int = 0) -> Training:
+def _training(sizes: AnySizes, inputs: Inputs, count: int, signals: int = 0) -> Training:
     """count: epochs."""
     return Training(sizes, steps(inputs.rows["train"]) * count, count, signals)
 
 
-BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _own_layers, _packaged_layers)
-"""Models that are trained from the teacher, each as it is and cut to half. Add static students and cascades here."""
+BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _static, _own_layers, _packaged_layers)
+"""Models that are trained from the teacher, each as it is and, if it has layers, cut to half."""
 
 
 # -- tails ---------------------------------------------------------------------------------------------------------------
@@ -176,8 +202,9 @@ BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _own_lay
 QUANTIZE: Mapping[str, Mapping[str, Any]] = {
     "int8": {"scheme": "int8_static", "backend": "onnxruntime"},
     "int4": {"scheme": "int4_static", "backend": "onnxruntime"},
+    "vectors": {"scheme": "int4", "backend": "onnxruntime", "linear": 32},
 }
-"""Static: answers do not depend on what else is in the batch."""
+"""Static, or of tables alone: answers do not depend on what else is in the batch."""
 VOCABULARY: Mapping[str, Any] = {"structure": "vocabulary"}
 TAILS = {
     "": ("", "float", ""),
@@ -190,14 +217,18 @@ TAILS = {
     ),
 }
 """Name -> links, form of the weights, words."""
+STATIC_TAILS = {"": TAILS[""], "int4": ("/quantize-vectors", "int4", "vectors of four bits")}
+"""Of static students. Their head is dynamic in INT8, and small: it stays floats."""
 _FEWER = (("",), ("int4",), ("", "int4"))
-"""What is left out of a space that is too large, as little as is enough; the teacher itself is always there."""
+"""What is left out of a space that is too large, as little as is enough; the teacher itself and static students are always there."""
 
 
 def tails_of(branch: Branch, pieces: int) -> list[str]:
     """Those that the encoder allows."""
+    if not isinstance(branch.sizes, Sizes):
+        return ["", *(["int4"] if branch.sizes.width % GROUP == 0 else [])]
     found = ["", "int8"]
-    if branch.sizes.embedding % 16 == 0:  # four bits: the smallest group of neighbours with a scale
+    if branch.sizes.embedding % GROUP == 0:
         found += ["int4", *(["vocabulary"] if branch.encoder.wordpiece and pieces < branch.sizes.vocabulary else [])]
     return found
 
@@ -205,8 +236,8 @@ def tails_of(branch: Branch, pieces: int) -> list[str]:
 def _with_cells(branch: Branch, tails: list[str], pieces: int) -> Branch:
     cells = []
     for tail in tails:
-        links, form, words = TAILS[tail]
-        sizes = branch.sizes.with_vocabulary(pieces) if tail == "vocabulary" else branch.sizes
+        links, form, words = (STATIC_TAILS if branch.static else TAILS)[tail]
+        sizes = branch.sizes.with_vocabulary(pieces) if tail == "vocabulary" and isinstance(branch.sizes, Sizes) else branch.sizes
         question = f"`{branch.name}` in {words}" if tail else branch.question
         cells.append(Cell("_".join(filter(None, (branch.name, tail))), branch.chain + links, sizes, form, question))
     return replace(branch, cells=tuple(cells))
@@ -249,7 +280,7 @@ def fewer(branches: list[Branch]) -> tuple[list[Branch], list[str]]:
 
 def _stays(branch: Branch, cell: Cell, left_out: tuple[str, ...]) -> bool:
     tail = cell.name.removeprefix(branch.name).removeprefix("_")
-    return cell.name == "teacher" or tail not in left_out
+    return cell.name == "teacher" or branch.static or tail not in left_out
 
 
 def _many(count: int, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import yaml
@@ -11,11 +12,11 @@ from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.estimate import ROUNDS, SECONDS
 from edgemin.compressing.folder import TASK
 from edgemin.compressing.inputs import Inputs
-from edgemin.compressing.request import Request, recommend, threads_of
+from edgemin.compressing.request import Request, recommend
 from edgemin.compressing.space import QUANTIZE, VOCABULARY, Branch, teacher_phases
 
 WIDTH = 130
-BLOCKS = ("tasks", "teacher", "distill", "prune", "quantize", "cells")
+BLOCKS = ("tasks", "teacher", "distill", "prune", "quantize", "cells", "cascades")
 """Keys with a line, or several, for each of what they name."""
 BASELINES: Mapping[str, Mapping[str, Any]] = {"majority": {}, "tfidf": {"min_rows": 1}}
 """Of texts in which no word occurs twice there is something to count, too."""
@@ -25,10 +26,11 @@ WHY = {
     "tasks": "The data. Validation and test are drawn from the file, stratified; choices are made on validation, test is only reported.",
     "teacher": None,
     "baselines": "Do you need a transformer at all? The most frequent answer, and word counts with a linear model.",
-    "distill": "Students: the teacher's hidden states and attention scores where the layers are its own, then its predictions.",
+    "distill": "Students: the teacher's hidden states and attention scores where the layers are its own, then its predictions; a static one has no layers.",
     "prune": "Half of the neurons and of the heads of every layer, by their effect on the loss, then a long recovery; word pieces that no training text uses.",
     "quantize": "Ranges of activations are fixed ahead, by training texts: an answer does not depend on what else is in the batch.",
     "cells": CELLS,
+    "cascades": "Members answer one after another, until one is sure enough. Chosen when the cells were measured; no candidate of the recommendation.",
     "acceptance": "A quantized cell that answers too differently from its float parent is never shipped. Probabilities may move, though: on hard texts they do.",
     "recommend": "What may be shipped. Change a limit and run again: only the recommendation is made again.",
     "page": None,
@@ -39,8 +41,8 @@ WHY = {
 }
 
 
-def study_of(request: Request, inputs: Inputs, branches: Sequence[Branch]) -> dict[str, Any]:
-    """The study as YAML reads it."""
+def study_of(request: Request, inputs: Inputs, branches: Sequence[Branch], threads: int) -> dict[str, Any]:
+    """The study as YAML reads it. threads: of a training."""
     links: dict[str, dict[str, Any]] = {"distill": {}, "prune": {}, "quantize": {}}
     for branch in branches:
         for stage, variants in branch.links.items():
@@ -61,9 +63,19 @@ def study_of(request: Request, inputs: Inputs, branches: Sequence[Branch]) -> di
         "page": ["recommendation", "stagewise"],
         "seeds": [0],
         "runtimes": ["onnxruntime"],
-        "threads": {"training": threads_of(request), "inference": 1},
+        "threads": {"training": threads, "inference": 1},
         "latency": {"rounds": ROUNDS, "seconds": SECONDS, "calls": 300, "batches": 0},
     }
+
+
+def with_cascades(text: str, cascades: Mapping[str, Any]) -> str:
+    """The text of a study that nobody edited, with this key after its cells."""
+    head = [line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), text.splitlines())]
+    study, found = yaml.safe_load(text), dict[str, Any]()
+    for key, value in study.items():
+        found |= {key: value} if key != "cascades" else {}
+        found |= {"cascades": dict(cascades)} if key == "cells" and cascades else {}
+    return text_of(found, head)
 
 
 def _source(encoder: Encoder) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from edgemin.compressing.encoder import Encoder
-from edgemin.compressing.sizes import Sizes
+from edgemin.compressing.sizes import AnySizes, StaticSizes
 from edgemin.compressing.space import BATCH, Branch
 from edgemin.encoders.checkpoint import NOT_OURS, build, quiet_transformers
 from edgemin.study.family import family_of
@@ -41,7 +41,7 @@ class Pace:
 class Paces:
     start: float
     """A process that loads PyTorch."""
-    of: Mapping[Sizes, Pace]
+    of: Mapping[AnySizes, Pace]
 
 
 def measure(branches: list[Branch], length: float, threads: int) -> Paces:
@@ -58,10 +58,14 @@ def _start() -> float:
     return time.perf_counter() - started
 
 
-def random_model(encoder: Encoder, sizes: Sizes) -> Any:
-    """A sequence classifier of the encoder's family with these sizes."""
+def random_model(encoder: Encoder, sizes: AnySizes) -> Any:
+    """A sequence classifier of the encoder's family with these sizes, or a static student."""
     from transformers import AutoConfig
 
+    from edgemin.encoders.families.static.model import StaticClassifier, StaticConfig
+
+    if isinstance(sizes, StaticSizes):
+        return StaticClassifier(StaticConfig(vocab_size=sizes.vocabulary, hidden_size=sizes.width))
     family = family_of(encoder.config)
     values = {
         name: value for name, value in encoder.config.items() if name not in (*NOT_OURS, "id2label", "label2id", "num_labels")

@@ -55,6 +55,6 @@ def _after(variant: Any) -> str | None:
         )
     if not hasattr(variant, "scheme"):
         return "it has no layers to prune; cut the vocabulary before it: teacher/prune-<vocabulary>/distill-<static>"
-    if not registry.RUNTIMES[variant.backend].graph or variant.trains:
-        return "it is quantized as a graph, without training: use int8_dynamic or int4 in onnxruntime"
+    if not registry.RUNTIMES[variant.backend].graph or variant.trains or variant.reads_data:
+        return "it is quantized as a graph, without training or calibration: use int8_dynamic or int4 in onnxruntime"
     return None
