@@ -200,8 +200,8 @@ BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _static,
 # -- tails ---------------------------------------------------------------------------------------------------------------
 
 QUANTIZE: Mapping[str, Mapping[str, Any]] = {
-    "int8": {"scheme": "int8_static", "backend": "onnxruntime"},
-    "int4": {"scheme": "int4_static", "backend": "onnxruntime"},
+    "int8": {"scheme": "int8_fused", "backend": "onnxruntime"},
+    "int4": {"scheme": "int8_fused", "backend": "onnxruntime", "embeddings": 4},
     "vectors": {"scheme": "int4", "backend": "onnxruntime", "linear": 32},
 }
 """Static, or of tables alone: answers do not depend on what else is in the batch."""
