@@ -226,7 +226,7 @@ def test_others_are_refused_in_one_line(keys, said):
 
 def test_all_schemes_that_can_are_named():
     able = [name for name in registry.SCHEMES.names() if registry.SCHEMES.has(name, "reverting")]
-    assert able == ["int4", "int4_static", "int8_dynamic", "int8_static"]
+    assert able == ["int4", "int4_static", "int8_dynamic", "int8_fused", "int8_static"]
     assert all(registry.SCHEMES.half(name, "reverting").partly for name in able)
 
 
