@@ -51,6 +51,8 @@ NEVER_HERE = {
     'edgemin diff before results/quick --fail-if "drop > 0.5" --fail-if "larger > 1.01"': "likewise",
     "edgemin compress": "run with a data file: tests/long/test_compress.py",
     "edgemin compress --data data.csv --text text --label label --max-mb 10 --max-drop 1": "likewise",
+    ".venv-bench/bin/python benchmarks/runtimes.py config/quick.yaml kd_prune edgemin --scheme int8_fused --lengths 8 16 27 64 128": "of a study that has run; "
+    "tests/unit/test_bench_runtimes.py",
     "python bench.py": "of a bundle: tests/unit/test_deploy_bundle.py",
     "python bench.py --file texts.txt --against ../../teacher/seed0": "of a cascade's bundle: tests/unit/test_deploy_cascade.py",
     "edgemin across": "needs a bundle, and emulators: tests/unit/test_deploy_across.py, tests/long/test_across.py",
