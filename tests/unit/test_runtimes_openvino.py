@@ -151,6 +151,7 @@ def quantized(exported, tmp_path):
     folder = tmp_path / "quantized"
     folder.mkdir()
     openvino().save_model(run.read(exported / "model.onnx"), folder / "model.xml", compress_to_fp16=False)
+    shutil.copy(exported / "config.json", folder)
     write_provenance(folder, spec={})
     return folder
 

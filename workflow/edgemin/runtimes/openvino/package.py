@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -19,5 +20,5 @@ def nncf() -> Any:
     openvino()
     import nncf
 
-    nncf.set_log_level(40)
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
