@@ -14,6 +14,7 @@ from typing import Any
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.sizes import AnySizes, Sizes, StaticSizes
+from edgemin.methods.schemes.int4 import SMALLEST
 
 BATCH = 32
 TEACHER, STATES, PREDICTIONS, RECOVERY = 663, 221, 663, 1326
@@ -21,8 +22,6 @@ TEACHER, STATES, PREDICTIONS, RECOVERY = 663, 221, 663, 1326
 MOST_CELLS = 18
 WIDTH = 64
 """Of the vectors of a static student."""
-GROUP = 16
-"""In four bits: neighbours that share a scale, at least."""
 SPARE = 1.15
 """Estimates of bytes are a few per cent off; the number of tokens that texts use is a guess where there is no tokenizer yet."""
 
@@ -226,9 +225,9 @@ _FEWER = (("",), ("int4",), ("", "int4"))
 def tails_of(branch: Branch, pieces: int) -> list[str]:
     """Those that the encoder allows."""
     if not isinstance(branch.sizes, Sizes):
-        return ["", *(["int4"] if branch.sizes.width % GROUP == 0 else [])]
+        return ["", *(["int4"] if branch.sizes.width % SMALLEST == 0 else [])]
     found = ["", "int8"]
-    if branch.sizes.embedding % GROUP == 0:
+    if branch.sizes.embedding % SMALLEST == 0:
         found += ["int4", *(["vocabulary"] if branch.encoder.wordpiece and pieces < branch.sizes.vocabulary else [])]
     return found
 

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Literal
 
 from edgemin.core.errors import EdgeminError
+from edgemin.methods.schemes.calibrated import Calibrated
 from edgemin.methods.schemes.int4 import SMALLEST, Int4
 from edgemin.methods.schemes.int8_static import Int8Static
 from edgemin.study.base import refuses
-from edgemin.study.quantizing import Quantizing
 from edgemin.study.structure import Shape
 
 if TYPE_CHECKING:
     from edgemin.methods.quantize.inputs import QuantizeInputs
 
 
-class Int4Static(Quantizing):
+class Int4Static(Calibrated):
     """Linear layers as of `int8_static`, embedding tables of four bits as of `int4`. The smallest form whose answers do not depend on
     what else is in the batch."""
 
-    reads_data: ClassVar[bool] = True
     scheme: Literal["int4_static"]
-    backend: Literal["onnxruntime"]
-    """The runtime of the result."""
-    calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
-    """How wide the range of an activation is, as in `int8_static`."""
-    percentile: Annotated[float, Field(gt=50, lt=100)] = 99.99
-    """The share of the values that `percentile` holds."""
-    sentences: Annotated[int, Field(ge=8)] = 256
-    """Number of training sentences to read. If there are fewer, all are read, with a line in the log."""
-    per_channel: bool = True
-    """One scale per output channel of a weight matrix, else one per matrix."""
     block_size: Literal[16, 32, 64, 128] = 32
     """Neighbours in an embedding that share a scale."""
-    skip: list[str] = []
-    """Modules whose linear layers stay in fp32, as in `int8_dynamic`."""
-    reduce_range: bool = False
-    """Weights of 7 bits in linear layers, as in `int8_dynamic`."""
 
     @property
     def linear(self) -> Int8Static:
@@ -50,11 +33,6 @@ class Int4Static(Quantizing):
     def tables(self) -> Int4:
         """What is done to embedding tables."""
         return Int4(scheme="int4", backend=self.backend, linear=32, embeddings=4, block_size=self.block_size)
-
-    @property
-    def batch_invariant(self) -> bool:
-        """All scales are fixed ahead."""
-        return True
 
     @refuses
     def check(self, shape: Shape) -> None:

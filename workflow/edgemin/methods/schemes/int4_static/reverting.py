@@ -7,10 +7,9 @@ from pathlib import Path
 
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.reverting import Partly
-from edgemin.methods.schemes.int4 import in_onnxruntime as int4
 from edgemin.methods.schemes.int4_static import Int4Static
-from edgemin.methods.schemes.int8_static.in_onnxruntime import quantize
-from edgemin.methods.schemes.int8_static.reverting import calibrated, skipping
+from edgemin.methods.schemes.int4_static.in_onnxruntime import quantize
+from edgemin.methods.schemes.int8_static.reverting import calibrated
 
 
 def partly(config: Int4Static, given: QuantizeInputs) -> Partly:
@@ -18,9 +17,6 @@ def partly(config: Int4Static, given: QuantizeInputs) -> Partly:
     layers, ranges = calibrated(config.linear, given)
 
     def write(floats: Sequence[str], target: Path) -> None:
-        tables = target.with_name("tables.onnx")
-        int4.quantize(given.parent / "model.onnx", tables, config.tables)
-        quantize(tables, target, skipping(config.linear, floats), ranges)
-        tables.unlink()
+        quantize(given.parent / "model.onnx", target, config.skipping(floats), ranges)
 
     return Partly(layers, write)

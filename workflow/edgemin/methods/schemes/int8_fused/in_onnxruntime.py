@@ -15,8 +15,8 @@ from edgemin.methods.quantize.calibration import sentences
 from edgemin.methods.quantize.graphs import quantizing, read_graph, skipped
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.ranges import Range, input_ranges
-from edgemin.methods.schemes.int4 import in_onnxruntime as int4
 from edgemin.methods.schemes.int4_static import Int4Static
+from edgemin.methods.schemes.int4_static import in_onnxruntime as int4_static
 from edgemin.methods.schemes.int8_fused import Int8Fused, attention, first_token, padding
 from edgemin.methods.schemes.int8_static import in_onnxruntime as int8_static
 
@@ -43,9 +43,11 @@ def quantize(floats: Any, target: Path, config: Int8Fused, ranges: Mapping[str, 
 
     source = target.with_name("floats.onnx")
     onnx.save(floats, source)
-    if isinstance(config.plain, Int4Static):
-        int4.quantize(source, source, config.plain.tables)
-    int8_static.quantize(source, target, config.linear, ranges)
+    plain = config.plain
+    if isinstance(plain, Int4Static):
+        int4_static.quantize(source, target, plain, ranges)
+    else:
+        int8_static.quantize(source, target, plain, ranges)
     source.unlink()
     model = read_graph(target)
     logging.info("%d attentions are one node each", attention.fuse(model))

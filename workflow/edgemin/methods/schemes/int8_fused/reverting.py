@@ -19,6 +19,6 @@ def partly(config: Int8Fused, given: QuantizeInputs) -> Partly:
     floats = rewritten(read_graph(given.parent / "model.onnx"))
 
     def write(kept: Sequence[str], target: Path) -> None:
-        quantize(floats, target, config.model_copy(update={"skip": [*config.skip, *kept]}), ranges)
+        quantize(floats, target, config.skipping(kept), ranges)
 
     return Partly(layers, write)
