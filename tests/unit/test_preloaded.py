@@ -1,4 +1,4 @@
-"""Jobs that are forks of one process: what they see, how they end, who ends them. Nothing heavy is loaded here."""
+"""Jobs that are forks of one process: what they see, how they end, who ends them. Nothing heavy is loaded here but by the first test."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from edgemin.cli.preloaded.running import LAUNCHER
 
 SERVER = "import sys; from edgemin.cli.preloaded import server; server.preload = lambda: None; server.main(sys.argv[1])"
 Launch = Callable[..., "subprocess.Popen[str]"]
+
+
+def test_every_module_of_the_package_can_be_loaded_ahead() -> None:
+    words = [sys.executable, "-c", "from edgemin.cli.preloaded.server import preload; preload()"]
+    loaded = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (loaded.returncode, loaded.stderr) == (0, "")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ import numpy as np
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
 
-from predict import BundleError, Model, read_texts, split  # noqa: E402 - a neighbour of this file
+from predict import BundleError, Model, read  # noqa: E402 - a neighbour of this file
 
 WARM_UP, STARTS, CALLS = 30, 3, 500
 
@@ -62,7 +62,7 @@ def calls_of(model: Any, file: str | None) -> tuple[list[Callable[[], Any]], str
 
 def rows_in(file: str, model: Any) -> list[tuple[str, str | None]]:
     """The rows of a file of texts, without empty lines."""
-    return [row for line in read_texts(argparse.Namespace(text=[], file=file)) if (row := split(line, model.pair))]
+    return [row for row in read(argparse.Namespace(text=[], file=file, format="lines"), model.pair) if row]
 
 
 def times(calls: Sequence[Callable[[], Any]], count: int, others: Sequence[Callable[[], Any]] = ()) -> list[list[float]]:
