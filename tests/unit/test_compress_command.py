@@ -253,6 +253,13 @@ def test_a_run_that_stops_is_an_error(tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().out == "3 of 9 steps (33%) done\n3 of 9 jobs, about 2 min left\njob failed\n"
 
 
+def test_the_lock_of_a_killed_run_is_explained(tmp_path, monkeypatch):
+    program = "import sys; print('LockException:'); sys.exit(1)"
+    monkeypatch.setattr(running, "command", lambda *_: [sys.executable, "-c", program])
+    with pytest.raises(EdgeminError, match="left its lock; if none goes on: .* --unlock$"):
+        running.snakemake(ROOT, tmp_path, 2, {})
+
+
 @pytest.mark.parametrize("background", [False, True])
 def test_who_ends_the_command_ends_its_jobs(tmp_path, background):
     """By a signal that only the command gets, as from a scheduler; Snakemake is interrupted and has time to end. Also where a shell has started the

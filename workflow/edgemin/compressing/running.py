@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from edgemin.core.errors import EdgeminError
 
 STEPS = re.compile(r"^(\d+) of (\d+) steps \(")
 """A line of Snakemake's, after each job."""
+LOCKED = "LockException"
+"""What it says of a folder in which another run goes on, or was killed."""
 ENOUGH = 60.0
 """Estimated seconds of finished jobs, from which on the run itself says how far estimates are off."""
 
@@ -67,7 +70,7 @@ def command(root: Path, folder: Path, cores: int, *targets: str) -> list[str]:
 
 
 def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float], *targets: str) -> None:
-    """Raises EdgeminError if it fails; its own lines say why."""
+    """Raises EdgeminError if it fails; its own lines say why, and how to remove the lock that a killed run has left is said here."""
     path = os.pathsep.join(filter(None, (str(root / "workflow"), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     left = Left(folder, seconds)
@@ -84,10 +87,12 @@ def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float]
             errors="replace",
         )
     assert started.stdout is not None
+    locked = False
     with _handling({signal.SIGTERM: _end}):
         try:
             for line in started.stdout:
                 print(line, end="", flush=True)
+                locked |= line.startswith(LOCKED)
                 if (steps := STEPS.match(line)) and steps[1] != steps[2]:
                     print(f"{steps[1]} of {steps[2]} jobs, about {max(1, round(left.minutes()))} min left", flush=True)
         except KeyboardInterrupt as interruption:
@@ -95,7 +100,12 @@ def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float]
                 started.send_signal(signal.SIGINT)
             started.wait()  # it ends its jobs
             raise
-    if started.wait():
+    if started.wait() and locked:
+        unlock = shlex.join([*command(root, folder, cores), "--unlock"])
+        raise EdgeminError(
+            f"{folder}: another run of Snakemake goes on there, or was killed and left its lock; if none goes on: {unlock}"
+        )
+    if started.returncode:
         raise EdgeminError(
             f"{folder}: the run has stopped (see the lines above); what is finished stays, and the same command goes on"
         )
