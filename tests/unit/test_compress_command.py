@@ -256,7 +256,7 @@ def test_a_run_that_stops_is_an_error(tmp_path, monkeypatch, capfd):
 def test_the_lock_of_a_killed_run_is_explained(tmp_path, monkeypatch):
     program = "import sys; print('LockException:'); sys.exit(1)"
     monkeypatch.setattr(running, "command", lambda *_: [sys.executable, "-c", program])
-    with pytest.raises(EdgeminError, match="left its lock; if none goes on: .* --unlock$"):
+    with pytest.raises(EdgeminError, match=r"left its lock; if none goes on: .* --unlock$"):
         running.snakemake(ROOT, tmp_path, 2, {})
 
 
