@@ -36,7 +36,7 @@ Limits (onnxruntime): at most 10 MB.
 
 ## What relaxing a limit would give
 
-- Without at most 10 MB: the same cell.
+- Without the limit of at most 10 MB: the same cell.
 
 ## The Pareto set
 

@@ -172,8 +172,8 @@ def test_what_the_page_says_of_a_choice(block):
     assert "loss against the teacher on test: 5.00 [" in page
     assert "does not show that the limit holds" in page  # 2 of 40 examples: the interval is wide
     assert "With fewer than 4 seeds there is no interval and no p over methods." in page
-    assert "- Without at most 10 points of accuracy below the teacher: `small`" in page
-    assert "- Without at most 30 MB: the same cell." in page
+    assert "- Without the limit of at most 10 points of accuracy below the teacher: `small`" in page
+    assert "- Without the limit of at most 30 MB: the same cell." in page
     assert "`slow`" not in page.split("The Pareto set")[1]
 
 
@@ -199,12 +199,12 @@ def test_where_no_cell_fits_what_binds_and_what_is_nearest(block):
     page = text(block, candidates(block, wanted), wanted, {})
     assert "## No cell is within all limits" in page
     assert (
-        "What binds: at most 1 points of accuracy below the teacher and at most 10 MB; without one of them some cell would do."
+        "What binds: at most 1 point of accuracy below the teacher and at most 10 MB; without one of them some cell would do."
         in page
     )
     nearest = [line.split("`")[1] for line in page.splitlines() if line.startswith("- `")]
     assert nearest == ["teacher", "kd", "small"]  # excesses 7, 7.0 + 1 and 13.1
-    assert "- Without at most 10 MB: `teacher`" in page
+    assert "- Without the limit of at most 10 MB: `teacher`" in page
     hopeless = limits(drop=0.01, size=1_000_000, p90=0.1)
     assert "No single limit is to blame" in text(block, candidates(block, hopeless), hopeless, {})
 

@@ -15,8 +15,7 @@ def number(value: float | None, decimals: int, signed: bool = False) -> str:
     """Ties go to the even digit, as in Python. None and NaN: `MISSING`."""
     if value is None or pd.isna(value):
         return MISSING
-    text = f"{value:{'+' if signed else ''}.{decimals}f}"
-    return text.replace("-", "−") if signed else text
+    return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
 
 
 @dataclass(frozen=True)

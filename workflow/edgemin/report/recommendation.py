@@ -148,7 +148,9 @@ def pareto_set(table: pd.DataFrame, study: str, failed: Failed = NONE) -> Sheet:
 def _limit(key: str, limits: Mapping[str, Any], scale: Scale) -> str:
     value = limits[key]
     if key == "max_accuracy_drop":
-        return f"at most {value * scale.size.factor:g}{scale.points} of {scale.label.removesuffix(' %')} below the teacher"
+        shown = f"{value * scale.size.factor:g}"
+        points = scale.points.removesuffix("s") if shown == "1" else scale.points
+        return f"at most {shown}{points} of {scale.label.removesuffix(' %')} below the teacher"
     return f"at most {value / 1e6:g} MB" if key == "max_bytes" else f"a p90 of at most {value:g} ms"
 
 
@@ -180,11 +182,11 @@ def text(
     for key in keys:
         other = choose(table, limits, without=key)
         if other is None:
-            lines.append(f"- Without {_limit(key, limits, scale)}: still none.")
+            lines.append(f"- Without the limit of {_limit(key, limits, scale)}: still none.")
         elif chosen is not None and other["cell"] == chosen["cell"]:
-            lines.append(f"- Without {_limit(key, limits, scale)}: the same cell.")
+            lines.append(f"- Without the limit of {_limit(key, limits, scale)}: the same cell.")
         else:
-            lines.append(f"- Without {_limit(key, limits, scale)}: `{other['cell']}`, {_figures(other, scale)}.")
+            lines.append(f"- Without the limit of {_limit(key, limits, scale)}: `{other['cell']}`, {_figures(other, scale)}.")
     lines += [] if keys else ["- There is no limit to relax."]
     lines += [
         "",
