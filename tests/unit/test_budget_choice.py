@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from edgemin.methods.structures.budget.choice import Option, alike, choose
-from edgemin.methods.structures.budget.cut import counts, options_of
+from edgemin.methods.structures.budget.choice import Option, alike, choose, choose_reading
+from edgemin.methods.structures.budget.cut import counts, losses, options_of
 
 
 def blocks_of(random: np.random.Generator, times) -> list[list[Option]]:
@@ -123,3 +123,35 @@ def test_the_loss_of_a_block_is_the_sum_of_the_lowest_scores():
     three, none = options_of([[0, 1, 2, 3], [0]], [[5.0, 1.0, 3.0], []], ((1, 2.0), (3, 6.0)))
     assert three == [Option(0, 9.0, 0.0), Option(1, 4.0, 2.0), Option(2, 1.0, 4.0), Option(3, 0.0, 6.0)]
     assert none == [Option(0, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_some_attention_stays_and_the_choice_is_the_best_of_those(seed):
+    """Two blocks of attention and two others, against every choice in which one of the first two keeps a unit."""
+    random = np.random.default_rng(seed)
+    blocks = blocks_of(random, lambda size: np.sort(random.integers(0, 10, size)))
+    budget = int(random.integers(1, 20))
+    choices = [choice for choice in product(*blocks) if choice[0].kept or choice[1].kept]
+    wanted = [sum(option.loss for option in one) for one in choices if sum(option.time for option in one) <= budget]
+    chosen = choose_reading(blocks, 2, budget, ticks=budget)
+    if not wanted:
+        assert chosen is None or not any(option.kept for option in chosen[:2])
+        return
+    assert any(option.kept for option in chosen[:2])
+    assert sum(option.time for option in chosen) <= budget
+    assert sum(option.loss for option in chosen) == pytest.approx(min(wanted), abs=1e-12)
+
+
+def test_attention_that_costs_too_much_for_its_loss_stays_all_the_same():
+    attention = [Option(0, 0.1, 0.0), Option(1, 0.0, 4.0)]
+    neurons = [Option(0, 9.0, 0.0), Option(8, 5.0, 2.0), Option(16, 0.0, 6.0)]
+    assert [option.kept for option in choose([attention, neurons], 6.1)] == [0, 16]
+    assert [option.kept for option in choose_reading([attention, neurons], 1, 6.1)] == [1, 8]
+    assert choose_reading([attention, neurons], 1, 3.0) is None
+
+
+def test_slopes_count_by_their_squares_and_rises_as_they_are():
+    """By sizes 100 neurons of 0.01 weigh as much as a head of 1; by squares a hundredth of it."""
+    assert losses("michel", [[1.0], [0.01] * 100]) == [[1.0], [pytest.approx(1e-4)] * 100]
+    assert losses("taylor", [[0.5, 2.0]]) == [[0.25, 4.0]]
+    assert losses("oracle", [[0.5, -0.1]]) == [[0.5, -0.1]]

@@ -54,6 +54,19 @@ def choose(blocks: Sequence[Sequence[Option]], budget: float, ticks: int = TICKS
     return chosen[::-1]
 
 
+def choose_reading(blocks: Sequence[Sequence[Option]], attention: int, budget: float, ticks: int = TICKS) -> list[Option] | None:
+    """As `choose`, and one of the first `attention` blocks keeps a unit: without attention the token that is classified reads no other."""
+    chosen = choose(blocks, budget, ticks)
+    if chosen is None or any(option.kept for option in chosen[:attention]):
+        return chosen
+    others = []
+    for layer in range(attention):
+        reading = [option for option in blocks[layer] if option.kept]
+        if reading and (other := choose([*blocks[:layer], reading, *blocks[layer + 1 :]], budget, ticks)) is not None:
+            others.append(other)
+    return min(others, key=lambda one: sum(option.loss for option in one), default=None)
+
+
 def alike(blocks: Sequence[Sequence[Option]], budget: float) -> list[Option] | None:
     """For each block the option that is nearest to one share of its units: the largest share with a sum of times of at most `budget`; None if
     even a share of 0 takes longer. The most units of a block are all that it has."""

@@ -14,7 +14,7 @@ from edgemin.methods.prune.cuts import scores_of
 from edgemin.methods.prune.inputs import Cut, PruneInputs
 from edgemin.methods.prune.times import Curve, Times, at
 from edgemin.methods.structures.budget import Budget
-from edgemin.methods.structures.budget.choice import Option, alike, choose
+from edgemin.methods.structures.budget.choice import Option, alike, choose_reading
 from edgemin.methods.structures.ffn import Ffn
 from edgemin.methods.structures.heads import Heads
 from edgemin.study.structure import Structure
@@ -39,15 +39,19 @@ def cut_to_time(variant: Budget, given: PruneInputs, times: Times) -> Cut:
         for layers, curve in ((heads, times.attention), (neurons, times.ffn))
         for numbers in layers
     )
+    fastest += _one_that_reads(heads, times.attention)
     _check(variant.target.speedup, times.teacher / times.predict(structure), times.teacher / fastest)
     of_heads, of_neurons = _scores(variant, given)
     blocks = [
-        *options_of(heads, of_heads, times.attention),
-        *options_of(neurons, of_neurons, times.ffn),
+        *options_of(heads, losses(variant.criterion, of_heads), times.attention),
+        *options_of(neurons, losses(variant.criterion, of_neurons), times.ffn),
     ]
     left = max(0.0, budget - times.rest) + 1e-9 * budget  # of the fastest shape the last digits may be too many
-    chosen = alike(blocks, left) if variant.layers == "alike" else choose(blocks, left)
-    assert chosen is not None
+    chosen = alike(blocks, left) if variant.layers == "alike" else choose_reading(blocks, len(heads), left)
+    if chosen is None or not any(option.kept for option in chosen[: len(heads)]):
+        raise EdgeminError(
+            f"target.speedup: {variant.target.speedup:g} leaves no attention, so the text would not be read; lower it"
+        )
     kept = [option.kept for option in chosen]
     keep_best(given.model, of_heads, kept[: len(heads)], of_neurons, kept[len(heads) :])
     after = times.predict(Structure.of(given.model.config))
@@ -74,6 +78,13 @@ def _check(wanted: float, now: float, most: float) -> None:
         log.warning("target.speedup: %g, and the model is %.3g times as fast as the teacher before the cut", wanted, now)
 
 
+def _one_that_reads(heads: Counts, curve: Curve) -> float:
+    """Milliseconds of the least attention that some layer keeps; 0 where one cannot lose all of it."""
+    if any(min(numbers) for numbers in heads):
+        return 0.0
+    return min((at(curve, number) for numbers in heads for number in numbers if number), default=0.0)
+
+
 def counts(units: int, floor: float, multiple: int = 1) -> list[int]:
     """The numbers of units that a block may keep: all that it has, and multiples from the floor, a share, on."""
     least = ceil(round(floor * units, 9))
@@ -89,12 +100,22 @@ def _scores(variant: Budget, given: PruneInputs) -> tuple[list[list[float]], lis
     return heads, neurons
 
 
+_RISES = ("oracle",)
+"""Criteria whose score is the rise of the loss itself. Those of the others are slopes by a gate."""
+
+
+def losses(criterion: str, scores: Scores) -> Scores:
+    """What the loss rises by without each unit, up to one factor. Of a slope that is its square (Kwon et al. 2022, arXiv 2204.09656, equation 5): slopes of
+    many units point both ways and cancel, so their sizes do not add up."""
+    return scores if criterion in _RISES else [[score**2 for score in layer] for layer in scores]
+
+
 _VIEWS = (("heads", Heads), ("ffn", Ffn))
 """What a criterion asks of a cut. The ratio does not matter to it."""
 
 
 def options_of(kept: Counts, scores: Scores, curve: Curve) -> list[list[Option]]:
-    """Per layer. The loss of a block that keeps k units is the sum of all scores but the k highest."""
+    """Per layer. The loss of a block that keeps k units is the sum of all but the k highest. scores: what each unit adds to the loss."""
     blocks = []
     for numbers, layer in zip(kept, scores, strict=True):
         lost = [0.0, *accumulate(sorted(layer))]
