@@ -181,6 +181,6 @@ def test_the_cut_model_is_the_whole_one_with_outputs_of_what_goes_at_zero(tiny, 
 def test_layers_alike_without_a_head_are_refused(parent, tokens, tmp_path):
     """1.9 ms leave room for one head of one layer, and not for one of each."""
     with pytest.raises(
-        EdgeminError, match="out: target.speedup: 5.25 leaves no attention, so the text would not be read; lower it"
+        EdgeminError, match=r"out: target.speedup: 5\.25 leaves no attention, so the text would not be read; lower it"
     ):
         cut_into(tmp_path / "out", parent, tokens, 5.25, layers="alike")
