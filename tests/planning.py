@@ -57,6 +57,7 @@ def every_job(plan: Plan) -> Iterator[tuple[Job, At]]:
             *_of_data(jobs, plan, task),
             *_of_chains(jobs, plan),
             *_of_baselines(jobs, plan),
+            *_of_cascades(jobs),
             *_of_reports(jobs, plan),
         ):
             where = At(task=task, seed=str(seed), **wildcards)
@@ -109,6 +110,14 @@ def _of_baselines(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:
         yield from ((job, {"baseline": name}) for job in (jobs.fit_baseline, jobs.measure_baseline, jobs.pool_baseline))
         rounds = range(1, plan.study.latency.rounds + 1)
         yield from ((jobs.time_baseline, {"baseline": name, "round": str(number)}) for number in rounds)
+
+
+def _of_cascades(jobs: Jobs) -> Iterator[tuple[Job, dict]]:
+    for one in jobs.tables["cascades"].beside():
+        where = {"cascade": one["cascade"], "runtime": one["runtime"]}
+        yield jobs.pool_cascade, where
+        rounds = range(1, jobs.pool_cascade.study.latency.rounds + 1)
+        yield from ((jobs.time_cascade, {**where, "round": str(number)}) for number in rounds)
 
 
 def _of_reports(jobs: Jobs, plan: Plan) -> Iterator[tuple[Job, dict]]:

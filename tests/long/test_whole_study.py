@@ -40,6 +40,7 @@ COVERED_UNUSED["bundle_cascade_fast"] = {
     "edgemin.methods.baselines.tfidf": "its program is copied as text",
     "edgemin.methods.baselines.tfidf.answer": "likewise",
 }
+COVERED_UNUSED["time_cascade"] = {"edgemin.methods.baselines.tfidf.answer": "its program is run as text"}
 """Rule -> what its digest covers although no job of it has loaded it -> why that is meant."""
 
 

@@ -61,6 +61,27 @@ def test_the_overview_counts_by_hand(changed):
     )
 
 
+CASCADES = {"baselines": {"tfidf": {}}, "cascades": {"fast": ["tfidf", "edgemin", "teacher"]}}
+
+
+def test_a_cascade_has_a_line_of_its_own(changed, tmp_path, monkeypatch):
+    """Its rounds and what pools them, of both seeds; its members are cells and baselines."""
+    monkeypatch.chdir(tmp_path)
+    plan = Plan(parse_study(changed({"seeds": [0, 1], "tables": {}, **CASCADES})))
+    jobs = Jobs(plan)
+    steps = status.cascades_of(jobs, plan)["fast"]
+    assert [step.kind for step in steps] == [*["cascade round"] * 2, "cascade"] * 2
+    folder = "results/smoke/measurements/snippets/seed1/cascade-fast/onnxruntime"
+    assert steps[-1].outputs == (f"{folder}/latency.json",)
+    assert steps[3].outputs[0] == f"{folder}/rounds/1/latency.json"
+    head, *lines = str(status.standing(plan)).splitlines()
+    assert head.startswith("study smoke: 5 cells, 1 cascade: 6 waiting; ")
+    assert sum(line.startswith("waiting     fast ") for line in lines) == 1
+    for step in steps:
+        _finish(step)
+    assert "done        fast                        6 of 6 jobs" in str(status.standing(plan))
+
+
 def test_a_cut_without_recovery_is_no_training(changed):
     study = parse_study(changed({"prune.heads25": {"ratio": 0.25}}))
     assert overview.count(study)["trainings"] == 2

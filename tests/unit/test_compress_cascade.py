@@ -144,7 +144,7 @@ def test_what_is_said_of_it(tmp_path):
     file.parent.mkdir(parents=True)
     intervals = {"quality": 0.65, "quality_low": 0.62, "quality_high": 0.68}
     intervals |= {"change_to_teacher": -0.01, "change_to_teacher_low": -0.03, "change_to_teacher_high": 0.01}
-    times = {"bytes": 21e6, "mean_ms": 1.0, "p90_ms": 3.0, "faster": 9.0}
+    times = {"bytes": 21e6, "mean_ms": 1.0, "p90_ms": 3.0, "faster": 9.0, "times": "composed", "faster_composed": 9.0}
     row = {"task": "texts", "metric": "accuracy", "members": "tfidf last", "answered": "0.4 0.6", **intervals, **times}
     pd.DataFrame([{**row, "name": "last", "members": None}, {**row, "name": "cascade"}]).to_csv(file)
     said = words_of(tmp_path, tmp_path / "clone", {"study": "s", "cascades": {"cascade": {}}})
@@ -159,4 +159,9 @@ def test_what_is_said_of_it(tmp_path):
         in said
     )
     assert "`last`" not in said
+    assert "9.0 times as fast as the teacher, from text to answer, composed of the members' own times" in said
+    pd.DataFrame([{**row, "name": "cascade", "times": "measured", "faster": 4.0}]).to_csv(file)
+    said = words_of(tmp_path, tmp_path / "clone", {"study": "s", "cascades": {"cascade": {}}})
+    assert "4.0 times as fast as the teacher, from text to answer, measured in turn with it" in said
+    assert "(composed of the members' own times: 9.0)" in said
     assert words_of(tmp_path, tmp_path, {"study": "s"}) == "", "of a table from before"

@@ -17,8 +17,13 @@ from pages import study_of
 from edgemin.core.files import read_json, sha256, write_json
 from edgemin.data import store
 from edgemin.data.tokens import Tokens
+from edgemin.deploy.cascade import opened
+from edgemin.deploy.cascade import round as cascade_round
 from edgemin.deploy.cascade.bundle import bundle_cascade
+from edgemin.deploy.cascade.model import Model
+from edgemin.deploy.cascade.opened import labelling
 from edgemin.measure import baseline, quality
+from edgemin.measure import host as hosts
 from edgemin.measure.host import host
 from edgemin.methods.baselines.tfidf import Tfidf
 from edgemin.methods.baselines.tfidf.fit import features, fitted_vectorizer, linear
@@ -26,9 +31,12 @@ from edgemin.methods.floor import Rows, fit_folder
 from edgemin.plan.cascade_files import bundle_files
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
+from edgemin.report.cascades.chosen import Selection
 from edgemin.report.cascades.confidence import confidence
-from edgemin.report.cascades.thresholds import route
+from edgemin.report.cascades.thresholds import Chosen, route
 from edgemin.study import registry
+from edgemin.study.base import spec_of
+from edgemin.study.measuring import Latency
 from edgemin.study.read import parse_study
 from edgemin.study.runtime import open_model
 
@@ -60,8 +68,8 @@ def measure(folder: Path, cell: str, table: pd.DataFrame) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(exported, data, tokens, tmp_path_factory) -> tuple[Path, dict[str, pd.DataFrame]]:
-    """A bundle of TF-IDF and a random BERT, and what each answers."""
+def specified(exported, data, tokens, tmp_path_factory) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """The spec of a cascade of TF-IDF and a random BERT, and what each answers."""
     folder = tmp_path_factory.mktemp("cascade")
     splits = {split: data / f"{split}.arrow" for split in ("train", "validation", "test")}
     labels = store.label_names(data)
@@ -93,8 +101,16 @@ def made(exported, data, tokens, tmp_path_factory) -> tuple[Path, dict[str, pd.D
         "sources": ["data of task words: local files of whoever ran the study"],
         "command": "snakemake --cores all results/small/deploy/fast/seed3/bundle.json",
     }
-    bundle_cascade(data, folder / "bundle", spec)
-    return folder / "bundle", found
+    return spec, found
+
+
+@pytest.fixture(scope="module")
+def made(specified, data, tmp_path_factory) -> tuple[Path, dict[str, pd.DataFrame]]:
+    """Its bundle, and what each member answers."""
+    spec, found = specified
+    bundle = tmp_path_factory.mktemp("bundles") / "bundle"
+    bundle_cascade(data, bundle, spec)
+    return bundle, found
 
 
 @pytest.fixture
@@ -142,6 +158,36 @@ def test_answers_and_members_are_those_of_the_table(split_bundle, data) -> None:
     assert ours == pytest.approx(chosen / np.array(scales)[who][:, None], abs=1e-5)  # float32 of another batch
     many = model.predict_of([(text, None) for text in texts])
     assert [(one["label"], one["answered_by"]) for one in many] == [(one["label"], one["answered_by"]) for one in answers]
+
+
+def test_a_round_runs_what_the_bundle_runs(split_bundle, specified, exported, data, monkeypatch) -> None:
+    """Of each text the same member, and the same label, from the models' own folders: nothing of them is copied. 4 blocks of 3 texts."""
+    bundle, _, facts = split_bundle
+    spec, _ = specified
+    chosen = Selection(
+        [Chosen((facts["members"][0]["threshold"],), 1.0, 0.0)], [[one["temperature"] for one in facts["members"]]]
+    )
+    monkeypatch.setattr(opened, "select", lambda block: chosen)
+    monkeypatch.setattr(hosts, "pin", lambda threads: [0])
+    linked, said = [], []
+    monkeypatch.setattr(opened, "_link", lambda source, to: (linked.append(to.name), to.symlink_to(source.resolve())))
+    monkeypatch.setattr(cascade_round, "labelling", lambda model: lambda row: said.append((model, row, labelling(model)(row))))
+    protocol = spec_of(Latency(calls=10, minimum_calls=2, blocks=4, warmup=0, seed=5))
+    asked = {**spec, "protocol": protocol, "threads": 1, "runtime": "onnxruntime"}
+    told, table = cascade_round.time_round(data, exported, asked, 2)
+    assert sorted(linked) == sorted(
+        {GRAPH, TOKENIZER, "words.terms.json", "words.numbers.safetensors", "model.onnx", "tokenizer.json"}
+    )
+    texts, model = list(store.read_split(data, "test")["text"]), module(bundle).Model(bundle)
+    places = np.random.default_rng(5).permutation(24)[12:].tolist()
+    assert table["text"].tolist() == places, "the second half of the split, in the seeded order"
+    expected = [model.predict(texts[place]) for place in places]
+    assert table["answered_by"].tolist() == [one["answered_by"] for one in expected]
+    assert told["answered"] == {name: table["answered_by"].tolist().count(name) / 12 for name in ("words", "tiny")}
+    answers = {text: label for opened_as, (text, _), label in said if isinstance(opened_as, Model)}
+    assert [answers[texts[place]] for place in places] == [one["label"] for one in expected]
+    assert (told["texts"], len(told["faster_by_block"]), told["runtime"]) == (12, 4, "onnxruntime")
+    assert told["faster"] == pytest.approx(table["teacher"].mean() / table["cascade"].mean())
 
 
 def test_words_are_weighed_as_scikit_learn_does(split_bundle, data) -> None:

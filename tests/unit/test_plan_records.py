@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import write_json
+from edgemin.core.files import read_json, write_json
 from edgemin.core.machine import machine_class
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.lineage import listed
@@ -185,3 +185,57 @@ def test_what_is_no_record_is_told_by_name(jobs, content):
 def test_a_folder_with_braces_is_refused(jobs):
     with pytest.raises(EdgeminError, match=r"record: '.*' has '\{' in it"):
         jobs({"record": "kept/{here}"})
+
+
+WITH_CASCADE = {"cascades": {"fast": ["tfidf", "edgemin", "teacher"]}}
+OWN = "measurements/snippets/seed{}/cascade-fast/onnxruntime/latency.json"
+
+
+def own_times(jobs: Jobs) -> list[str]:
+    """Where the table of cascades reads their own times."""
+    return jobs.tables["cascades"].inputs(None).get("extras", [])
+
+
+def forget(seed: int, machine: str) -> None:
+    """The record is from before cascades were timed."""
+    file = Path(f"kept/smoke/{machine}/seed{seed}.json")
+    told = read_json(file)
+    del told["made_by"][OWN.format(seed)]
+    write_json(file, told)
+
+
+def test_the_time_of_a_cascade_goes_on_record_and_is_taken_from_there(jobs):
+    found = jobs(WITH_CASCADE)
+    assert own_times(found) == [f"results/smoke/{OWN.format(seed)}" for seed in (0, 1)]
+    assert f"results/smoke/{OWN.format(1)}" in found.record_seeds[1].inputs(None)["measured"]
+    for seed in (0, 1):
+        keep(found, seed, ELSEWHERE)
+    found = jobs(WITH_CASCADE)
+    assert own_times(found) == [f"results/smoke/record/{ELSEWHERE}/{OWN.format(seed)}" for seed in (0, 1)]
+    assert set(own_times(found)[1:]) < set(found.take_seeds[1].outputs)
+    folders = [one["folder"] for one in found.tables["cascades"].about(None)["extras"]]
+    assert folders == [str(Path(file).parent) for file in own_times(found)]
+
+
+@pytest.mark.parametrize("machine", [HERE, ELSEWHERE])
+def test_a_record_from_before_is_as_good_as_it_was(jobs, machine):
+    """Nothing is trained for the time of a cascade: the table composes it. Of this class of machine one that was asked for by name is read, and recorded."""
+    first = jobs(WITH_CASCADE)
+    for seed in (0, 1):
+        keep(first, seed, machine)
+        forget(seed, machine)
+    found = jobs(WITH_CASCADE)
+    assert (list(found.take_seeds), found.record_seeds, own_times(found)) == ([0, 1], {}, [])
+    assert "extras" not in found.tables["cascades"].about(None)
+    assert any(f"/record/{machine}/" in file for file in listed(found.tables["cascades"].inputs(None)))
+    make([f"results/smoke/{OWN.format(1)}"])
+    found = jobs(WITH_CASCADE)
+    assert own_times(found) == ([f"results/smoke/{OWN.format(1)}"] if machine == HERE else [])
+    assert list(found.record_seeds) == ([1] if machine == HERE else [])
+
+
+def test_a_new_seed_beside_records_times_no_cascade(jobs):
+    """Thresholds are chosen by the times of all seeds, so it would ask for the models of those on record."""
+    keep(jobs(WITH_CASCADE), 1, HERE)
+    forget(1, HERE)
+    assert own_times(jobs(WITH_CASCADE)) == []

@@ -16,8 +16,10 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
+from edgemin.report.cascades.measured import measured_times
 from edgemin.report.page.tables import read_table
 from edgemin.study import registry
+from edgemin.study.cascade_rows import timed_cascades
 from edgemin.study.read import parse_study
 
 TABLE = registry.TABLES["cascades"]
@@ -50,14 +52,14 @@ def measure(folder: Path, cell: str) -> None:
     write_json(folder / "latency.json", {**told, "host": {"cpu": "CPU", "flags": []}})
 
 
-def write(folder: Path, study: dict[str, Any]) -> pd.DataFrame:
+def write(folder: Path, study: dict[str, Any], **more: Any) -> pd.DataFrame:
     with chdir(folder):
         spec = TABLE.spec(Plan(parse_study(study)))
         for place, cell in {
             seed["folder"]: seed["cell"] for block in spec["blocks"] for row in block["rows"] for seed in row["seeds"]
         }.items():
             measure(Path(place), cell)
-        TABLE.write(spec, Path("tables"))
+        TABLE.write({**spec, **more}, Path("tables"))
     return pd.read_csv(folder / "tables/cascades.csv").set_index("name")
 
 
@@ -87,20 +89,80 @@ def test_a_loss_buys_time(tmp_path: Path) -> None:
     shown = read_table(tmp_path / "tables", "cascades")
     headings = [column["heading"] for column in shown["columns"]]
     texts = [[cell["text"] for cell in row["cells"]] for row in shown["rows"]]
-    assert "composed, not measured" in shown["note"]
+    assert texts[1][headings.index("times")] == "composed"
+    assert "faster, composed" not in headings
     assert texts[1][headings.index("answered by, %")] == "tfidf 50.0, kd 50.0, teacher 0.0"
     assert texts[1][headings.index("allowed on validation")] == "25 points, by the drop itself"
     assert texts[3][headings.index("change to teacher")].startswith("−25.00 [")
 
 
+def pooled(folder: Path, faster: float, spread: float | None, cpu: str = "CPU") -> None:
+    """What `deploy.cascade.pool` writes: the ends of each interval are `spread` times as much, and as little."""
+    times = {"mean_ms": 10 / faster, "p90_ms": 20.0, "p99_ms": 30.0, "faster": faster}
+    ends = {name: {"value": one, "low": spread and one / spread, "high": spread and one * spread} for name, one in times.items()}
+    folder.mkdir(parents=True)
+    write_json(folder / "latency.json", {**ends, "host": {"cpu": cpu, "flags": []}})
+
+
+def test_a_measured_time_stands_before_the_composed_one(tmp_path: Path) -> None:
+    """Of two cascades one is measured: 4 times as fast in turn with the teacher, where its members' times make 10 / 3.6."""
+    fast = {"members": ["tfidf", "kd", "teacher"], "max_drop": 0, "bound": "point"}
+    study = a_study(fast=fast, other={**fast, "members": ["tfidf", "teacher"]})
+    job = Jobs(Plan(parse_study(study))).tables["cascades"]
+    folders = {one["cascade"]: one["folder"] for one in job.beside()}
+    assert folders["fast"] == "results/smoke/measurements/snippets/seed0/cascade-fast/onnxruntime"
+    assert job.inputs(None)["extras"] == [f"{folder}/latency.json" for folder in folders.values()]
+    pooled(tmp_path / folders["fast"], 4.0, 2.0)
+    table = write(tmp_path, study, extras=job.beside())
+    assert table["times"].tolist() == ["its own", "measured", "composed"]
+    ends = ["faster", "faster_low", "faster_high", "mean_ms", "p90_ms", "p99_ms"]
+    assert table.loc["fast", ends].tolist() == pytest.approx([4, 2, 8, 2.5, 20, 30])
+    assert table.loc["fast", "faster_composed"] == pytest.approx(10 / 3.6)
+    assert table.loc["other", "faster"] == table.loc["other", "faster_composed"]
+    shown = read_table(tmp_path / "tables", "cascades")
+    headings = [column["heading"] for column in shown["columns"]]
+    texts = [[cell["text"] for cell in row["cells"]] for row in shown["rows"]]
+    assert texts[1][headings.index("faster than teacher")] == "4.00× [2.00, 8.00]"
+    assert [row[headings.index("faster, composed")] for row in texts] == [
+        "–",
+        "2.78×",
+        texts[2][headings.index("faster than teacher")],
+    ]
+
+
+def test_seeds_are_averaged_on_one_machine(tmp_path: Path) -> None:
+    """Ratios of 2 and 8 are 4; a seed of another CPU does not count, nor one that is not measured yet. One round has no interval."""
+    entries = [
+        {"seed": seed, "folder": str(tmp_path / str(seed)), "file": str(tmp_path / f"{seed}/latency.json")} for seed in range(4)
+    ]
+    assert measured_times(entries) is None
+    pooled(tmp_path / "0", 2.0, 2.0)
+    pooled(tmp_path / "1", 8.0, 2.0)
+    pooled(tmp_path / "2", 100.0, 2.0, cpu="another")
+    found = measured_times(entries)
+    assert [found[name] for name in ("faster", "faster_low", "faster_high", "seeds_measured")] == pytest.approx([4, 2, 8, 2])
+    pooled(tmp_path / "3", 4.0, None)
+    assert "faster_low" not in measured_times([entries[3]])
+
+
+def test_what_no_bundle_runs_has_no_time_of_its_own() -> None:
+    """The table compares in the first runtime, and PyTorch is no bundle's; of the seeds those are timed that cells are."""
+    study = a_study(fast=["tfidf", "kd"]) | {"seeds": [0, 1, 2], "latency": {"seeds": 2}}
+    assert [one["seed"] for one in timed_cascades(Plan(parse_study(study)))] == [0, 1]
+    assert timed_cascades(Plan(parse_study(study | {"runtimes": ["torch", "onnxruntime"]}))) == []
+
+
 def test_it_joins_the_page_and_needs_what_its_members_have() -> None:
-    """Without cascades nothing is otherwise; with them the table is on the page, and no file is needed but those of cells and baselines."""
+    """Without cascades nothing is otherwise; with them the table is on the page, and no file is needed but those of cells and baselines: of the
+    cascade's own time it can do without."""
     plain, study = a_study(), a_study(fast=["tfidf", "kd", "teacher"])
     without, found = Plan(parse_study(plain)), Plan(parse_study(study))
     assert "cascades" not in without.study.page_tables()
     assert found.study.page_tables() == [*without.study.page_tables(), "cascades"]
-    needed = [set(Jobs(plan).tables["cells"].records.files[0]) for plan in (without, found)]
-    assert needed[0] == needed[1]
+    records = [Jobs(plan).tables["cells"].records for plan in (without, found)]
+    assert set(records[0].needed[0]) == set(records[1].needed[0])
+    own = "results/smoke/measurements/snippets/seed0/cascade-fast/onnxruntime/latency.json"
+    assert set(records[1].files[0]) == {*records[0].files[0], own}
 
 
 def test_a_cascade_without_a_member_is_none(tmp_path: Path) -> None:

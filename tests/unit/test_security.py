@@ -100,10 +100,8 @@ def test_rules_run_scripts_and_nothing_else():
     rules = {
         file.name: file.read_text(encoding="utf-8") for file in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
     }
-    assert set(rules) == {
-        "Snakefile",
-        *(f"{name}.smk" for name in ("study", "data", "baselines", "train", "quantize", "measure", "report", "record")),
-    }
+    names = ("study", "data", "baselines", "cascades", "train", "quantize", "measure", "report", "record")
+    assert set(rules) == {"Snakefile", *(f"{name}.smk" for name in names)}
     for name, text in rules.items():
         assert not re.search(r"^\s*(shell|run|wrapper|notebook|cwl)\s*:|shell\(|subprocess|os\.system", text, re.MULTILINE), name
     called = re.findall(r"^\s*script:\s*\n?\s*(.+)$", "\n".join(rules.values()), re.MULTILINE)

@@ -40,6 +40,7 @@ def test_a_shared_prefix_is_trained_once(planned: Planned) -> None:
     assert (jobs["train_teacher"], jobs["distill_student"], jobs["prune_structured"]) == (1, 1, 1)
     assert (jobs["quantize_model_onnxruntime"], jobs["quantize_model_torch"], jobs["distill_static"]) == (2, 1, 1)
     assert (jobs["fit_baseline"], jobs["measure_baseline"], jobs["time_baseline"], jobs["pool_baseline"]) == (2, 2, 4, 2)
+    assert (jobs["time_cascade"], jobs["pool_cascade"]) == (2, 1)
     assert jobs["cache_teacher"] == 2  # logits, and Q, K, V of the last layer
     assert jobs["measure_latency"] == 3 * 2 + 3  # three float chains in two runtimes, three quantized ones in their own
     assert jobs["measure_round"] == 2 * jobs["measure_latency"]

@@ -87,11 +87,17 @@ def test_a_cascade_is_between_its_members(finished: Copy) -> None:
     assert found["bytes"] == cells.loc[["tfidf", "edgemin", "teacher"], "bytes"].sum()
     assert cascades.loc["teacher", "quality"] == cells.loc["teacher", "quality"]
     assert found["change_to_last"] == pytest.approx(found["quality"] - cells.loc["teacher", "quality"])
+    told = json.loads(
+        (finished.folder / RESULTS / "measurements/snippets/seed0/cascade-fast/onnxruntime/latency.json").read_text()
+    )
+    assert (told["rounds"], told["texts"], cascades["times"].tolist()) == (2, 2 * 16, ["its own", "measured"])
+    assert found["faster"] == pytest.approx(told["faster"]["value"])
+    assert sum(told["answered"].values()) == pytest.approx(1)
 
 
 def test_rounds_are_pooled_and_no_row_contradicts_itself(finished: Copy) -> None:
     folder = finished.folder / RESULTS / "measurements/snippets/seed0"
-    files = sorted(folder.rglob("onnxruntime/latency.json"))
+    files = [file for file in sorted(folder.rglob("onnxruntime/latency.json")) if "cascade-" not in str(file)]
     pooled = {file.parent: json.loads(file.read_text()) for file in files}
     teacher = pooled[folder / "teacher/onnxruntime"]["single_stream"]["p50_ms"]["value"]
     for place, told in pooled.items():
@@ -216,6 +222,7 @@ REPORT = {
     "write_study",
 }
 MEASURE = {"measure_quality", "measure_size", "measure_round", "measure_latency"}
+CASCADE = {"time_cascade", "pool_cascade"}
 JUDGE = {"accept_cell", "check_acceptance"}
 """A verdict is of answers: what changes none needs none."""
 
@@ -239,10 +246,10 @@ def _change_latency(study: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "again"),
     [
-        (_change_ratio, PRUNE_AND_AFTER | MEASURE | JUDGE | REPORT),
+        (_change_ratio, PRUNE_AND_AFTER | MEASURE | CASCADE | JUDGE | REPORT),
         (_change_question, {"write_study", "page", "table_recommendation", "tables"}),
         (_add_cell, {"quantize_model_onnxruntime"} | MEASURE | JUDGE | REPORT - {"table_stagewise", "plot_stagewise"}),
-        (_change_latency, {"measure_round", "measure_latency", "time_baseline", "pool_baseline"} | REPORT),
+        (_change_latency, {"measure_round", "measure_latency", "time_baseline", "pool_baseline"} | CASCADE | REPORT),
     ],
 )
 def test_a_change_re_runs_what_depends_on_it(finished: Copy, change: Callable[[dict], None], again: set[str]) -> None:

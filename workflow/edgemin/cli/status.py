@@ -104,6 +104,20 @@ def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
                     yield from _latency(jobs, plan, {**at, "chain": chain, "runtime": runtime})
 
 
+def cascades_of(jobs: Jobs, plan: Plan) -> dict[str, list[Step]]:
+    """Cascade -> its rounds; its members are cells and baselines. Nothing of one whose time is composed of theirs."""
+    steps: dict[str, list[Step]] = {}
+    for one in jobs.tables["cascades"].beside():
+        found, at = steps.setdefault(one["cascade"], []), {name: one[name] for name in ("task", "seed", "cascade", "runtime")}
+        if one["seed"] in jobs.take_seeds:
+            found.append(Step.of("record", jobs.take_seeds[one["seed"]]))
+            continue
+        rounds = range(1, plan.study.latency.rounds + 1)
+        found += [Step.of("cascade round", jobs.time_cascade, **at, round=number) for number in rounds]
+        found.append(Step.of("cascade", jobs.pool_cascade, **at))
+    return steps
+
+
 def _latency(jobs: Jobs, plan: Plan, at: Mapping[str, Any]) -> Iterator[Step]:
     for number in range(1, plan.study.latency.rounds + 1):
         yield Step.of("round", jobs.measure_round, **at, round=number)
@@ -155,7 +169,7 @@ class Standing:
     study: str
     head: str
     lines: tuple[Line, ...]
-    """Of each cell, by state."""
+    """Of each cell and cascade, by state."""
     states: Mapping[Step, tuple[str, str]]
     """Job -> its state, and the last line of its log."""
     ended: bool
@@ -168,11 +182,13 @@ class Standing:
 def standing(plan: Plan, working: Path = Path(), jobs: Jobs | None = None) -> Standing:
     """working: the folder in which Snakemake runs, with its .snakemake folder. jobs: of the plan, where they are at hand."""
     locks = [lock.stat().st_mtime for lock in (working / ".snakemake" / "locks").glob("*")]
-    cells = steps_of(jobs or Jobs(plan), plan, plan.study.cells)
-    states = {step: step.state(max(locks, default=math.inf)) for steps in cells.values() for step in steps}
+    jobs = jobs or Jobs(plan)
+    cells, cascades = steps_of(jobs, plan, plan.study.cells), cascades_of(jobs, plan)
+    every = {**cells, **cascades}
+    states = {step: step.state(max(locks, default=math.inf)) for steps in every.values() for step in steps}
     seconds = _expected(states)
     lines = []
-    for cell, steps in cells.items():
+    for cell, steps in every.items():
         state = min((states[step][0] for step in steps), key=STATES.index)
         count = sum(states[step][0] == "done" for step in steps)
         reasons = tuple(f"{step.kind}: {states[step][1]}" for step in steps if states[step][1])
@@ -180,9 +196,10 @@ def standing(plan: Plan, working: Path = Path(), jobs: Jobs | None = None) -> St
     lines.sort(key=lambda line: STATES.index(line.state))
     found = Counter(line.state for line in lines)
     counts = ", ".join(f"{found[state]} {state}" for state in reversed(STATES) if found[state])
-    default = {step for cell in plan.study.default_cells() for step in cells[cell]}
+    default = {step for name in [*plan.study.default_cells(), *cascades] for step in every[name]}
     left = f"about {_duration(default, states, seconds)} left by default, {_duration(states, states, seconds)} for all cells"
-    head = f"study {plan.study.study}: {len(cells)} cells: {counts}; {left}"
+    several = f", {len(cascades)} cascade{'s' if len(cascades) > 1 else ''}" if cascades else ""
+    head = f"study {plan.study.study}: {len(cells)} cells{several}: {counts}; {left}"
     over = {step for step in states if step in default or locks}
     return Standing(plan.study.study, head, tuple(lines), states, all(states[step][0] == "done" for step in over))
 

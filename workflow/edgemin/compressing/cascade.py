@@ -84,11 +84,17 @@ def words_of(folder: Path, root: Path, study: Mapping[str, Any]) -> str:
         bundle = f"{paths.bundle(TASK, row['name'], 0, several=False)}/bundle.json"
         lines += [
             f"`{row['name']}`: {quality} on test ({scale.label}), {change} to the teacher; {row['bytes'] / 1e6:.2f} MB; mean {row['mean_ms']:.2f} ms, "
-            f"p90 {row['p90_ms']:.2f} ms, {row['faster']:.1f} times as fast as the teacher, from text to answer.",
+            f"p90 {row['p90_ms']:.2f} ms, {row['faster']:.1f} times as fast as the teacher, from text to answer, {_how(row)}.",
             "",
             f"- Of the test texts answer: {answered}.",
-            "- These times are composed of the members' own. Members in turn are slower; bench.py of its bundle measures it.",
             f"- Its bundle, to be made in {folder}: `{call([folder / 'study.yaml'], (), root / 'Snakefile', folder)} {bundle}`",
         ]
     head = "## Beside it: a cascade, no candidate, since its thresholds are chosen on the validation texts that limits are checked on"
     return "\n".join([head, "", *lines])
+
+
+def _how(row: Mapping[str, Any]) -> str:
+    """How its times were found."""
+    if row["times"] == "measured":
+        return f"measured in turn with it (composed of the members' own times: {row['faster_composed']:.1f})"
+    return "composed of the members' own times (members in turn are slower)"

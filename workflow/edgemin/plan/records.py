@@ -8,7 +8,7 @@ from another class is taken as a whole or not at all. From this class it is take
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,21 +27,51 @@ KEPT = (".json", ".parquet")
 
 class Records:
     """Of one study. needed: every file that its page reads, and tables and plots that are made by default. lineage: asked for once, and only
-    if the study has a record."""
+    if the study has a record. extras: what those read beside it, and can do without."""
 
-    def __init__(self, plan: Plan, needed: Callable[[], Iterable[str]], lineage: Callable[[], Lineage]) -> None:
-        self.plan, self._needed, self._lineage = plan, needed, lineage
+    def __init__(
+        self,
+        plan: Plan,
+        needed: Callable[[], Iterable[str]],
+        lineage: Callable[[], Lineage],
+        extras: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        self.plan, self._needed, self._lineage, self._extras = plan, needed, lineage, extras
         self._of_seed = re.compile(rf"{re.escape(plan.root)}/\w+/[^/]+/seed(\d+)/")
         """The seed of a file or folder below the study's folder."""
 
     @cached_property
     def files(self) -> dict[int, list[str]]:
+        """Seed -> what is read of it, in the order of paths."""
+        return {
+            seed: sorted([*files, *filter(self.reads, self.extras[seed])]) if self.extras[seed] else files
+            for seed, files in self.needed.items()
+        }
+
+    @cached_property
+    def needed(self) -> dict[int, list[str]]:
         """Seed -> what the study needs of it, in the order of paths."""
-        files: dict[int, list[str]] = {seed: [] for seed in self.plan.study.seeds}
-        for file in sorted(set(self._needed())):
+        return self._by_seed(self._needed())
+
+    @cached_property
+    def extras(self) -> dict[int, list[str]]:
+        """Seed -> what can be read of it."""
+        return self._by_seed(self._extras())
+
+    def reads(self, extra: str) -> bool:
+        """Whether a file is read that tables can do without. A study that takes nothing from a record makes it. Otherwise it is read if it is there: a
+        record from before it was measured has no models to measure it with, and is as good as it was."""
+        seed = self._seed(extra)
+        if not self.taken or seed is None or str(Path(extra).parent) in self.taken:
+            return True
+        return self.machine_of(seed) in (None, machine_class()) and Path(extra).is_file()
+
+    def _by_seed(self, files: Iterable[str]) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {seed: [] for seed in self.plan.study.seeds}
+        for file in sorted(set(files)):
             if (seed := self._seed(file)) is not None:
-                files[seed].append(file)
-        return files
+                found[seed].append(file)
+        return found
 
     @cached_property
     def lineage(self) -> Lineage:
@@ -49,12 +79,15 @@ class Records:
 
     def made_by(self, seed: int) -> dict[str, str]:
         """Name of each file of a seed -> digest of its lineage. Raises EdgeminError if the study needs what no record holds."""
-        for file in self.files[seed]:
+        return self._digests_of(self.files[seed])
+
+    def _digests_of(self, files: Sequence[str]) -> dict[str, str]:
+        for file in files:
             if not file.endswith(KEPT):
                 raise EdgeminError(
                     f"record: {file} is no measurement, so a record cannot hold it; leave `record` out of this study"
                 )
-        return {self.plan.paths.below(file): self.lineage.digest(file) for file in self.files[seed]}
+        return {self.plan.paths.below(file): self.lineage.digest(file) for file in files}
 
     @cached_property
     def taken(self) -> dict[str, str]:
@@ -64,19 +97,22 @@ class Records:
 
     def _from_records(self, seed: int) -> Iterator[tuple[str, str]]:
         """This class of machine first."""
-        files = self._folders(seed)
+        files = _folders(self.needed[seed])
         missing = {folder for folder, those in files.items() if not all(Path(file).exists() for file in those)}
         kept = Path(self.folder).glob(f"*/seed{seed}.json") if missing else []
         for record in sorted(kept, key=lambda file: (file.parent.name != machine_class(), file)):
-            machine, known, wanted = record.parent.name, _digests(record), self.made_by(seed)
-            held = {
-                folder
-                for folder, those in files.items()
-                if all(known.get(self.plan.paths.below(file)) == wanted[self.plan.paths.below(file)] for file in those)
-            }
+            machine, known = record.parent.name, _digests(record)
+            held = self._held_by(known, files)
             if usable := held & missing if machine == machine_class() else held if held == set(files) else set():
-                yield from ((folder, machine) for folder in sorted(usable))
+                beside = [file for file in self.extras[seed] if machine != machine_class() or not Path(file).exists()]
+                yield from ((folder, machine) for folder in sorted(usable | self._held_by(known, _folders(beside))))
                 return
+
+    def _held_by(self, known: Mapping[str, str], folders: Mapping[str, list[str]]) -> set[str]:
+        """Folders of which a record has all files. known: its digests, by their names."""
+        wanted = self._digests_of([file for files in folders.values() for file in files])
+        below = self.plan.paths.below
+        return {folder for folder, files in folders.items() if all(known.get(below(one)) == wanted[below(one)] for one in files)}
 
     @property
     def folder(self) -> str:
@@ -89,18 +125,11 @@ class Records:
 
     def machine_of(self, seed: int) -> str | None:
         """The class of machine whose record a seed uses; None if it uses none."""
-        return next((self.taken[folder] for folder in self._folders(seed) if folder in self.taken), None)
+        return next((self.taken[folder] for folder in _folders(self.needed[seed]) if folder in self.taken), None)
 
     def whole(self, seed: int) -> bool:
         """Whether all folders of the seed are taken from a record."""
-        return all(folder in self.taken for folder in self._folders(seed))
-
-    def _folders(self, seed: int) -> dict[str, list[str]]:
-        """Folder -> what is needed of it."""
-        folders: dict[str, list[str]] = {}
-        for file in self.files[seed]:
-            folders.setdefault(str(Path(file).parent), []).append(file)
-        return folders
+        return all(folder in self.taken for folder in _folders(self.files[seed]))
 
     def for_reading(self, value: Any, files: Any) -> Any:
         """`placed`, for who reads these groups of files; unchanged if one of them is on no record, since results of one seed must come from one place."""
@@ -129,6 +158,14 @@ class Records:
         return int(match[1]) if match else None
 
 
+def _folders(files: Iterable[str]) -> dict[str, list[str]]:
+    """Folder -> its files."""
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        folders.setdefault(str(Path(file).parent), []).append(file)
+    return folders
+
+
 def _digests(record: Path) -> dict[str, str]:
     remedy = "restore it from version control, or delete it and the files beside it"
     record_contents = read_json(record, remedy)
@@ -141,3 +178,8 @@ def _digests(record: Path) -> dict[str, str]:
 def needed_of(jobs: Iterable[Any]) -> list[str]:
     """The inputs of jobs, before any is replaced by a file of a record."""
     return [file for job in jobs for file in listed(job.read())]
+
+
+def extras_of(jobs: Iterable[Any]) -> list[str]:
+    """Likewise, what they read where it is there."""
+    return [file for job in jobs for file in listed(job.extras())]

@@ -28,6 +28,7 @@ def constraints(plan: Plan) -> dict[str, str]:
         "parent": chains.float_chain_regex(study.variants()),
         "chain": chains.any_chain_regex(study.variants()),
         "baseline": chains.one_of(study.baselines),
+        "cascade": chains.one_of(study.cascades),
         "need": "[a-z0-9_]+",
         "texts": chains.one_of(texts_of(plan)),
         "transfer": chains.one_of(study.transfer),

@@ -93,6 +93,10 @@ class Table:
         """The files that its job reads for one seed of a row."""
         return measured_files(row)
 
+    def extras(self, plan: Plan) -> list[dict[str, Any]]:
+        """What it reads beside its rows, and can do without: `file` of each, and what that is of. Those that are there are `extras` of its job's spec."""
+        return []
+
     def without(self, spec: Mapping[str, Any], cells: Container[str]) -> dict[str, Any]:
         """A spec without these cells. A block whose first cell is among them goes altogether, since the others are compared with it."""
         if "blocks" not in spec:

@@ -9,6 +9,7 @@ from edgemin.plan.jobs.base import Job
 from edgemin.plan.jobs.baselines import FitBaseline, MeasureBaseline, PoolBaseline, TimeBaseline
 from edgemin.plan.jobs.bundle import ChooseCell, MakeBundle
 from edgemin.plan.jobs.cascade import cascade_jobs
+from edgemin.plan.jobs.cascade_rounds import PoolCascade, TimeCascade
 from edgemin.plan.jobs.data import (
     CutTokenizer,
     DownloadSource,
@@ -41,7 +42,7 @@ from edgemin.plan.jobs.reverting import RevertLayers
 from edgemin.plan.jobs.timed import PruneToTime, TimeShapes
 from edgemin.plan.lineage import Lineage
 from edgemin.plan.plan import Plan
-from edgemin.plan.records import Records, needed_of
+from edgemin.plan.records import Records, extras_of, needed_of
 from edgemin.study import registry
 from edgemin.study.quantizing import Quantizing
 
@@ -79,8 +80,12 @@ class Jobs:
         self.measure_baseline = MeasureBaseline(plan)
         self.time_baseline = TimeBaseline(plan)
         self.pool_baseline = PoolBaseline(plan)
+        self.time_cascade = TimeCascade(plan)
+        self.pool_cascade = PoolCascade(plan)
         self.write_study = WriteStudy(plan)
-        records = Records(plan, lambda: needed_of(self.reports()), lambda: Lineage(plan, self.all()))
+        records = Records(
+            plan, lambda: needed_of(self.reports()), lambda: Lineage(plan, self.all()), lambda: extras_of(self.reports())
+        )
         self.collect_results = CollectResults(plan, records)
         self.tables = {name: WriteTable(plan, records, table) for name, table in registry.TABLES.all().items()}
         self.plots = {name: DrawPlot(plan, records, plot) for name, plot in registry.PLOTS.all().items()}

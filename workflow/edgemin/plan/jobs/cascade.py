@@ -11,7 +11,7 @@ from edgemin.plan.jobs.bundle import MakeBundle
 from edgemin.plan.paths import inside
 from edgemin.plan.plan import Plan
 from edgemin.study import registry
-from edgemin.study.cascade_rows import cascade_block
+from edgemin.study.cascade_rows import bundling, cascade_block
 from edgemin.study.floor import chain_of
 from edgemin.study.table import LATENCY, measured_of
 
@@ -47,7 +47,7 @@ class BundleCascade(MakeBundle):
 
     def inputs(self, at: Any) -> Inputs:
         """What is measured of this seed, and of other seeds the times: thresholds are chosen by the mean time of each member."""
-        task, block = self.task(at), self._block(at)
+        task, block = self.task(at), self.block(at)
         cells = [cell for cell in self.members if cell in self.study.cells]
         verdicts = [self.paths.verdict(task, cell) for cell in cells if self.plan.accepted_against(cell)]
         own = [f"{seed['folder']}/{file}" for row in block["rows"] for seed in row["seeds"] for file in measured_of(timed=False)]
@@ -60,23 +60,27 @@ class BundleCascade(MakeBundle):
         }
 
     def about(self, at: Any) -> dict[str, Any]:
-        study, task, files = self.study, self.task(at), member_files(self.plan, self.cascade)
+        study, task = self.study, self.task(at)
         cells = [cell for cell in self.members if cell in study.cells]
         found = [self.sources(task, cell) for cell in cells]
-        members = [
-            {"name": name, "folder": self.model(task, at.seed, name)[0], "files": files[name], **self._made(name)}
-            for name in self.members
-        ]
         return {
             "study": study.study,
             "seed": int(at.seed),
-            "block": self._block(at),
-            "members": members,
+            "block": self.block(at),
+            "members": self.opened(at),
             "max_length": study.tasks[task].max_length,
             "batch_invariant": all(self.plan.batch_invariant(study.chain(cell)) for cell in cells),
             "sources": list(dict.fromkeys(line for lines in found for line in lines)),
             "command": f"snakemake --cores all {self.plan.bundle(task, self.cascade, at.seed)}/bundle.json",
         }
+
+    def opened(self, at: Any) -> list[dict[str, Any]]:
+        """What its program opens: of each member the name, the folder of the model, the names of its files, and what it is."""
+        task, files = self.task(at), member_files(self.plan, self.cascade)
+        return [
+            {"name": name, "folder": self.model(task, at.seed, name)[0], "files": files[name], **self._made(name)}
+            for name in self.members
+        ]
 
     def _made(self, member: str) -> dict[str, str]:
         """Its chain; of a baseline its kind."""
@@ -84,13 +88,12 @@ class BundleCascade(MakeBundle):
             return {"baseline": self.study.baselines[member].baseline}
         return {"chain": str(self.study.chain(member))}
 
-    def _block(self, at: Any) -> dict[str, Any]:
+    def block(self, at: Any) -> dict[str, Any]:
         """Of the table, in the runtime of the bundle. Each row has this seed alone, and beside it the seeds that its times are of."""
-        runtimes = [name for name, runtime in registry.RUNTIMES.all().items() if runtime.bundles]
 
         def runtime_of(cell: str) -> str:
             measured = self.study.runtimes_of(self.study.chain(cell))
-            return next((name for name in runtimes if name in measured), measured[0])
+            return next((name for name in bundling() if name in measured), measured[0])
 
         block = cascade_block(self.plan, self.task(at), self.cascade, runtime_of)
         rows = [
@@ -105,12 +108,13 @@ class BundleCascade(MakeBundle):
 
     def roots(self, at: Any) -> tuple[str, ...]:
         kind = self.kind(self.task(at))
-        baselines = [registry.BASELINES.module(self.study.baselines[one].baseline) for one in self._baselines()]
         copied = tuple(f"edgemin.deploy.{name}" for name in ("predict", "rows", "cpu", "bench", "cascade.model"))
-        return *copied, f"{kind}.answer", f"{kind}.scores", *(f"{one}.answer" for one in dict.fromkeys(baselines))
+        return *copied, f"{kind}.answer", f"{kind}.scores", *self.programs()
 
-    def _baselines(self) -> list[str]:
-        return [member for member in self.members if member in self.study.baselines]
+    def programs(self) -> tuple[str, ...]:
+        """Modules that answer for members without a transformer."""
+        baselines = [self.study.baselines[member].baseline for member in self.members if member in self.study.baselines]
+        return tuple(f"{registry.BASELINES.module(one)}.answer" for one in dict.fromkeys(baselines))
 
 
 def cascade_jobs(plan: Plan) -> dict[str, BundleCascade]:

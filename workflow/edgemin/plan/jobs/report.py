@@ -8,6 +8,7 @@ from typing import Any
 
 from edgemin.plan import page
 from edgemin.plan.jobs.base import Inputs, Job
+from edgemin.plan.lineage import listed
 from edgemin.plan.plan import Plan
 from edgemin.plan.records import Records
 from edgemin.study import registry, rows
@@ -47,17 +48,26 @@ class Report(Job):
     def read(self) -> Inputs:
         """Its input files, at the paths where this study would make them."""
 
+    def extras(self) -> Inputs:
+        """Further input files, at the same paths, which it can do without."""
+        return {}
+
     @abstractmethod
     def contents(self) -> dict[str, Any]:
         """The settings that its result depends on, with the same paths."""
 
     def inputs(self, at: Any) -> Inputs:
-        files = self.read()
+        files = {**self.read(), **self._added()}
         inputs: Inputs = self.records.for_reading(files, files)
         return inputs
 
+    def _added(self) -> Inputs:
+        """Of `extras` what it does read."""
+        found = {name: list(filter(self.records.reads, listed(files))) for name, files in self.extras().items()}
+        return {name: files for name, files in found.items() if files}
+
     def about(self, at: Any) -> dict[str, Any]:
-        contents: dict[str, Any] = self.records.for_reading(self.contents(), self.read())
+        contents: dict[str, Any] = self.records.for_reading(self.contents(), {**self.read(), **self._added()})
         return contents
 
 
@@ -112,9 +122,18 @@ class WriteTable(Report):
         files = dict.fromkeys(file for seed in seeds for file in self.table.needs(seed))
         return {"measured": list(files), **self._verdicts(seeds)}
 
+    def extras(self) -> Inputs:
+        return {"extras": [one["file"] for one in self.table.extras(self.plan)]}
+
     def contents(self) -> dict[str, Any]:
         spec = self.table.spec(self.plan)
-        return {"table": self.table.name, **spec, **self._verdicts(seeds_of(spec))}
+        extras = self.beside()
+        told = {"extras": extras} if extras else {}
+        return {"table": self.table.name, **spec, **told, **self._verdicts(seeds_of(spec))}
+
+    def beside(self) -> list[dict[str, Any]]:
+        """What it reads beside its rows: those of `Table.extras` that are made here or on record."""
+        return [one for one in self.table.extras(self.plan) if self.records.reads(one["file"])]
 
     def _verdicts(self, seeds: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
         """`acceptance`: files; nothing where none is judged. Answers are read for them only if they are measured anyway."""

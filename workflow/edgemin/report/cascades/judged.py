@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from edgemin.report.cascades import times
-from edgemin.report.cascades.confidence import confidence, temperature
-from edgemin.report.cascades.thresholds import Chosen, choose, route
+from edgemin.report.cascades.chosen import answers, confidences, rows_of_members, select
+from edgemin.report.cascades.thresholds import Chosen, route
 from edgemin.report.measured import count_of, logits_of
-from edgemin.report.readings import READINGS
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import Values, values_of
 
@@ -62,27 +61,18 @@ class Judged:
 def judge(block: Mapping[str, Any]) -> Judged:
     """block: of the table's spec: `metric`, `kind`, `members`, `teacher`, `rows` of both, `max_drop` and `bound`. A row's times are those
     of its `timed`, if that is there, else of its `seeds`."""
-    judged_by, rows = Judge.of(block), {row["cell"]: row for row in block["rows"]}
-    found = {name: _member(judged_by, row) for name, row in rows.items()}
+    judged_by = Judge.of(block)
+    found = {row["cell"]: _member(judged_by, row) for row in block["rows"]}
     members = [found[name] for name in block["members"]]
-    folders = [[seed["folder"] for seed in rows[name]["seeds"]] for name in block["members"]]
-    labels, validation = _answers(folders, "validation")
-    gold, test = _answers(folders, "test")
-    each = [times.mean(member.quantiles) for member in members]
-    chosen, temperatures, who = [], [], []
-    for seed in range(validation.shape[1]):
-        scales = [temperature(labels, one) for one in validation[:, seed]]
-        right = validation[:, seed].argmax(-1) == labels
-        one = choose(_confidences(validation[:, seed], scales), right, each, block["max_drop"], READINGS[block["bound"]])
-        chosen.append(one)
-        temperatures.append(scales)
-        who.append(route(_confidences(test[:, seed], scales), one.thresholds))
-    answers = np.stack(who)
-    scaled = test / np.array(temperatures).T[:, :, None, None]
-    logits = np.take_along_axis(scaled, answers[None, :, :, None], axis=0)[0]
-    shares = np.stack([(answers == member).mean(1) for member in range(len(members))], axis=1)
+    selected = select(block)
+    gold, test = answers(rows_of_members(block), "test")
+    each = zip(selected.chosen, selected.temperatures, strict=True)
+    who = np.stack([route(confidences(test[:, seed], scales), one.thresholds) for seed, (one, scales) in enumerate(each)])
+    scaled = test / np.array(selected.temperatures).T[:, :, None, None]
+    logits = np.take_along_axis(scaled, who[None, :, :, None], axis=0)[0]
+    shares = np.stack([(who == member).mean(1) for member in range(len(members))], axis=1)
     values = values_of(judged_by, gold, logits)
-    return Judged(members, found[block["teacher"]], chosen, temperatures, shares, values)
+    return Judged(members, found[block["teacher"]], selected.chosen, selected.temperatures, shares, values)
 
 
 def _member(judged_by: Judge, row: Mapping[str, Any]) -> Member:
@@ -90,14 +80,3 @@ def _member(judged_by: Judge, row: Mapping[str, Any]) -> Member:
     values = values_of(judged_by, *logits_of([seed["folder"] for seed in seeds]))
     quantiles = times.quantiles_of(row.get("timed", seeds))
     return Member(row["cell"], seeds[0]["chain"], seeds[0]["runtime"], values, quantiles, count_of("bytes", seeds))
-
-
-def _answers(folders: list[list[str]], split: str) -> tuple[np.ndarray, np.ndarray]:
-    """labels (N,) and logits (M, S, N, K) of all members."""
-    read = [logits_of(one, split) for one in folders]
-    return read[0][0], np.stack([logits for _, logits in read]).astype(float)
-
-
-def _confidences(logits: np.ndarray, scales: list[float]) -> np.ndarray:
-    """(M - 1, N), of all members but the last. logits: (M, N, K)."""
-    return np.stack([confidence(one, scale) for one, scale in zip(logits[:-1], scales, strict=False)])

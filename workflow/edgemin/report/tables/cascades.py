@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study.cascade import teacher_cell
-from edgemin.study.cascade_rows import cascade_block
+from edgemin.study.cascade_rows import cascade_block, timed_cascades
 from edgemin.study.table import Table, seeds_of
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 NOTE = (
     "Means over seeds, 95 % intervals. Test split, which nothing was chosen on. A text goes from member to member until one is sure enough; the last answers "
     "what is left. Temperatures and thresholds are chosen on validation, for each seed its own: the least expected time whose drop in accuracy there is within "
-    "what is allowed. Changes are paired, within seed and by text; they have no p, since cascades are no hypotheses. Times are from text, and composed, not "
-    "measured: of every member that a text visits its time alone, with its weights in the processor's caches; members in turn push each other out of them, so "
-    "a cascade is slower than this; bench.py of its bundle measures it. Faster: mean times, against the teacher alone. MB: of all members."
+    "what is allowed. Changes are paired, within seed and by text; they have no p, since cascades are no hypotheses. Times are from text to answer. Measured: "
+    "the cascade itself, in turn with the teacher. Composed: of every member that a text visits its time alone, with its weights in the processor's caches; "
+    "members in turn push each other out of them, so a cascade is slower than this. Its own: of a member alone. Faster: mean times, against the teacher alone. "
+    "Thresholds are chosen by composed times. MB: of all members."
 )
 
 
@@ -57,6 +58,10 @@ class CascadesTable(Table):
             "blocks": [cascade_block(plan, task, name) for task in study.tasks for name in study.cascades],
         }
 
+    def extras(self, plan: Plan) -> list[dict[str, Any]]:
+        """Of every cascade its own time, where it is measured; without it the time is composed of the members'."""
+        return timed_cascades(plan)
+
     def without(self, spec: Mapping[str, Any], cells: Container[str]) -> dict[str, Any]:
         """Without a member it would be another cascade."""
         blocks = [block for block in spec["blocks"] if not any(row["cell"] in cells for row in block["rows"])]
@@ -83,17 +88,22 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
         if (place := (block["task"], last.name, last.runtime)) not in seen:
             seen.add(place)
             rows.append({**about, **_alone(last, found.teacher)})
-        rows.append({**about, **_of_cascade(block, found)})
+        rows.append({**about, **_of_cascade(block, found, _entries(spec, block))})
     return pd.DataFrame(rows)
+
+
+def _entries(spec: Mapping[str, Any], block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What is measured of the block's cascade."""
+    return [one for one in spec.get("extras", ()) if all(one[name] == block[name] for name in ("task", "cascade"))]
 
 
 def _alone(member: Member, teacher: Member) -> dict[str, Any]:
     change = None if member.name == teacher.name else member.values - teacher.values
     told = {"name": member.name, "cell": member.name, "runtime": member.runtime, "bytes": member.bytes}
-    return {**told, **_quality(member.values, None, change), **_times(member.time(), teacher)}
+    return {**told, **_quality(member.values, None, change), **_times(member.time(), teacher), "times": "its own"}
 
 
-def _of_cascade(block: Mapping[str, Any], found: Judged) -> dict[str, Any]:
+def _of_cascade(block: Mapping[str, Any], found: Judged, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     last, teacher = found.members[-1], found.teacher
     shares = found.shares.mean(0)
     return {
@@ -108,8 +118,17 @@ def _of_cascade(block: Mapping[str, Any], found: Judged) -> dict[str, Any]:
             " ".join("-" if one is None else repr(one) for one in seed.thresholds) for seed in found.chosen
         ),
         "bytes": sum(member.bytes for member in found.members),
-        **_times(found.time(), teacher),
+        **_composed_or_measured(_times(found.time(), teacher), entries),
     }
+
+
+def _composed_or_measured(composed: Mapping[str, float], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The measured times, and the composed ones beside them; or these alone."""
+    from edgemin.report.cascades.measured import measured_times
+
+    shown = measured_times(entries)
+    beside = {f"{name}_composed": value for name, value in composed.items()}
+    return {**(shown or composed), **beside, "times": "measured" if shown else "composed"}
 
 
 def _quality(values: Any, to_last: Any, to_teacher: Any) -> dict[str, Any]:
@@ -135,6 +154,7 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
     scale = common_scale(found["metric"])
     differ = not found["change_to_teacher"].equals(found["change_to_last"])
     to_teacher = [columns.intervals("change to teacher", found, "change_to_teacher", scale.change)] if differ else []
+    both = [columns.numbers("faster, composed", found["faster_composed"], columns.TIMES)] if "seeds_measured" in found else []
     return [
         *columns.task(found),
         columns.text("cascade, or member alone", found["name"]),
@@ -145,9 +165,11 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
         columns.text("allowed on validation", [_allowed(*one) for one in found[["max_drop", "bound"]].to_numpy()]),
         columns.numbers("change there, points", -found["validation_drop"], Format(2, 100, signed=True)),
         columns.numbers("mean ms", found["mean_ms"], columns.MILLISECONDS),
-        columns.numbers("faster than teacher", found["faster"], columns.TIMES),
+        columns.intervals("faster than teacher", found, "faster", columns.TIMES),
         columns.numbers("p90 ms", found["p90_ms"], columns.MILLISECONDS),
         columns.numbers("p99 ms", found["p99_ms"], columns.MILLISECONDS),
+        columns.text("times", found["times"]),
+        *both,
         columns.millions("MB", found["bytes"]),
     ]
 
