@@ -80,7 +80,7 @@ def test_without_baselines_there_is_no_such_column(tmp_path):
 
 
 def test_plots_show_what_costs_something_by_the_time_from_text(tables, tmp_path):
-    pareto.draw(str(tables / "cells.csv"), "latency", [str(tmp_path / "plot.svg")], hidden=["majority"])
+    pareto.draw([str(tables / "cells.csv")], "latency", [str(tmp_path / "plot.svg")], {"hidden": ["majority"]})
     drawn = (tmp_path / "plot.svg").read_text(encoding="utf-8")
     assert "from text to answer" in drawn
     assert "tfidf" in drawn

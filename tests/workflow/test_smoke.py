@@ -247,7 +247,7 @@ def _change_latency(study: dict) -> None:
     ("change", "again"),
     [
         (_change_ratio, PRUNE_AND_AFTER | MEASURE | CASCADE | JUDGE | REPORT),
-        (_change_question, {"write_study", "page", "table_recommendation", "tables"}),
+        (_change_question, {"write_study", "page", "table_recommendation", "plot_pareto_latency", "plot_pareto_size", "tables"}),
         (_add_cell, {"quantize_model_onnxruntime"} | MEASURE | JUDGE | REPORT - {"table_stagewise", "plot_stagewise"}),
         (_change_latency, {"measure_round", "measure_latency", "time_baseline", "pool_baseline"} | CASCADE | REPORT),
     ],

@@ -20,7 +20,7 @@ BLUE, GREY, BAND = "#0072B2", "#555555", "#f1f1f1"
 """Of what is shown, of what it is compared with, and of an interval that others are held against."""
 WIDTH = 11.0
 """Of every figure, inches: side by side, their texts have one size."""
-NAMES, NUMBERS = 8, 7.5
+NAMES, NUMBERS = 9, 7.5
 """Font sizes beside marks."""
 INTERVAL = "95 % interval"
 SETTINGS: Any = {

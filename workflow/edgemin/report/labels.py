@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -25,10 +26,18 @@ def frontier(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 CROWD = 30
 """From so many points on, those on no line get a name only right beside them, and far enough from all others that it is plain whose it is."""
+_NEAR, _NEIGHBOURS = 30, 4
+"""So do points that have, nearer than this in points, those of so many other cells around them."""
 _APART = 14
 """So far, in points."""
 _RADII = (11, 18, 27, 38, 52, 70, 90)
 _ANGLES = np.arange(0.25, 2.25, 0.25) * np.pi
+_SLANTED = np.array([angle for angle in np.arange(0.125, 2.0, 0.125) if angle % 0.5]) * np.pi
+"""Of names with a line, which would seem to lengthen a bar if it ran along one."""
+_ARROW_FROM = 15
+"""From this radius on a thin line leads from a name to its point."""
+_PLAIN: Mapping[str, Any] = {"fontsize": NAMES}
+_BOLD: Mapping[str, Any] = {"fontsize": NAMES + 2, "fontweight": "bold"}
 
 
 def label_points(
@@ -36,49 +45,110 @@ def label_points(
 ) -> None:
     """Name each point, at the first place around it where the name covers no mark, no other name and no line, and no bar if that can be.
 
-    Those on a line come first. A point without such a place stays without a name: the page tells it. A cell whose points coincide (the same
-    size in two runtimes) is named once.
+    Those with a role come first, in bold, then those on a line. A point without such a place, or in a crowd, stays without a name: the table tells it. A
+    cell whose points coincide (the same size in two runtimes) is named once.
 
-    points: x, y, cell, and the size `ms` of its mark; lines: indices of the points that each joins; bars: (2, 2) ends of each, in data.
+    points: x, y, cell, role, and the size `span` of its mark; lines: indices of the points that each joins; bars: (2, 2) ends of each, in data.
     """
-    renderer, scale = figure.canvas.get_renderer(), figure.dpi / 72
-    at = axis.transData.transform(points[["x", "y"]].to_numpy())
-    half = points["ms"].to_numpy()[:, None] * scale / 2 + 1
-    marks = np.hstack([at - half, at + half])
-    taken = np.vstack([marks, *(_along(at[line]) for line in lines)])
-    crossed = np.vstack([np.empty((0, 4)), *(_along(axis.transData.transform(bar)) for bar in bars)])
-    frame = axis.get_window_extent(renderer).extents
-    first = dict.fromkeys(int(index) for line in lines for index in line)
+    panel = _Panel(figure, axis, points, lines, bars)
+    marked = np.flatnonzero(points["role"] != "").tolist()
+    first = dict.fromkeys([*marked, *(int(index) for line in lines for index in line)])
     done: dict[str, list[np.ndarray]] = {}
     for number in dict.fromkeys([*first, *range(len(points))]):
-        cell, own = points["cell"].iloc[number], marks[number]
+        cell, own = points["cell"].iloc[number], panel.marks[number]
         if any(_meets(own, box[None]) for box in done.get(cell, ())):
             continue
         done.setdefault(cell, []).append(own)
-        alone = number not in first and len(points) > CROWD
-        others = np.delete(taken, number, axis=0)
-        far = others + np.array([-1, -1, 1, 1]) * scale * (_APART if alone else 0)
-        places = _places(at[number], _extent(figure, renderer, cell), _RADII[:1] if alone else _RADII, scale)
-        free = [(offset, box) for offset, box in places if _within(box, frame) and not _meets(box, far)]
-        clear = [(offset, box) for offset, box in free if not _meets(box, crossed)]
-        if free:
-            offset, box = (clear or free)[0]
-            _annotate(axis, cell, tuple(points[["x", "y"]].iloc[number]), *offset)
-            taken = np.vstack([taken, box])
+        style = _BOLD if number in marked else _PLAIN
+        if place := panel.place(number, cell, style, alone=number not in first and panel.crowded[number]):
+            _annotate(axis, cell, tuple(points[["x", "y"]].iloc[number]), place, style)
+            panel.take(place)
 
 
-def _places(
-    at: np.ndarray, extent: tuple[float, float], radii: Sequence[int], scale: float
-) -> Iterator[tuple[tuple[float, float], np.ndarray]]:
-    """Offsets in points, nearest first, with the box in pixels (left, bottom, right, top) that a name of that extent would fill."""
-    width, height = extent
-    for radius in radii:
-        for angle in _ANGLES:
-            dx, dy = radius * np.cos(angle), radius * np.sin(angle)
-            x, y = at[0] + dx * scale, at[1] + dy * scale
-            left = {"left": x, "right": x - width, "center": x - width / 2}[_sides(dx, dy)["ha"]]
-            bottom = {"bottom": y, "top": y - height, "center": y - height / 2}[_sides(dx, dy)["va"]]
-            yield (dx, dy), np.array([left - 1, bottom - 1, left + width + 1, bottom + height + 1])
+@dataclass(frozen=True)
+class _Place:
+    """Where a name can be. radius, offset: from its point, in points; box: (left, bottom, right, top) in pixels; arrow: (N, 4) small boxes along its
+    line, none where it is near."""
+
+    radius: float
+    offset: tuple[float, float]
+    box: np.ndarray
+    arrow: np.ndarray
+
+
+class _Panel:
+    """What an axis has already, in pixels."""
+
+    def __init__(
+        self, figure: Any, axis: Any, points: pd.DataFrame, lines: Sequence[np.ndarray], bars: Sequence[np.ndarray]
+    ) -> None:
+        self.figure, self.renderer, self.scale = figure, figure.canvas.get_renderer(), figure.dpi / 72
+        self.frame = axis.get_window_extent(self.renderer).extents
+        self.at = axis.transData.transform(points[["x", "y"]].to_numpy())
+        self.spans = points["span"].to_numpy()
+        half = self.spans[:, None] * self.scale / 2 + 1
+        self.marks = np.hstack([self.at - half, self.at + half])
+        self.cells = points["cell"].to_numpy()
+        self.crowded = self._crowded()
+        self.bars = np.vstack([_NONE, *(_along(axis.transData.transform(bar)) for bar in bars)])
+        self.taken = np.vstack([self.marks, *(_along(self.at[line]) for line in lines)])
+        self.names = _NONE
+
+    def _crowded(self) -> np.ndarray:
+        """(N,) bool."""
+        near = (np.abs(self.at[:, None] - self.at[None]) < _NEAR * self.scale).all(axis=-1)
+        around = np.array([len({*self.cells[row]}) - 1 for row in near])
+        return (around >= _NEIGHBOURS) | (len(self.at) > CROWD)
+
+    def place(self, number: int, name: str, style: Mapping[str, Any], alone: bool) -> _Place | None:
+        """The nearest place, where what it may cover counts as a way. alone: right beside its point, far from all others and over nothing."""
+        others = np.delete(self.taken, number, axis=0)
+        far = others + np.array([-1, -1, 1, 1]) * self.scale * (_APART if alone else 0)
+        free = []
+        for one in self._places(number, self._extent(name, style), _RADII[:1] if alone else _RADII):
+            crosses = any(_meets(part, self.names) for part in one.arrow)
+            if not crosses and _within(one.box, self.frame) and not _meets(one.box, far):
+                detour = self._detour(number, one)
+                free += [] if alone and detour else [(one.radius + detour, one)]
+        return min(free, key=lambda found: found[0])[1] if free else None
+
+    def _detour(self, number: int, place: _Place) -> float:
+        """So many points of radius is it worth to cover no bar, not to pass over or close to another's mark, and to be nearest to its own point."""
+        pad = np.array([-1, -1, 1, 1]) * 3 * self.scale
+        others = np.delete(np.arange(len(self.at)), number)
+        others = others[self.cells[others] != self.cells[number]]
+        passes = any(_meets(part, self.marks[others] + pad) for part in place.arrow)
+        low, high = place.box[:2], place.box[2:]
+        gaps = np.linalg.norm(np.maximum(0, np.maximum(low - self.at, self.at - high)), axis=1)
+        strange = not len(place.arrow) and bool((gaps[others] < 1.3 * gaps[number]).any())
+        return 10.0 * _meets(place.box, self.bars) + 40.0 * passes + 60.0 * strange
+
+    def take(self, place: _Place) -> None:
+        self.taken, self.names = np.vstack([self.taken, place.box, place.arrow]), np.vstack([self.names, place.box])
+
+    def _places(self, number: int, extent: tuple[float, float], radii: Sequence[int]) -> Iterator[_Place]:
+        """Nearest first. Radii are of small marks: around a larger one they are larger."""
+        (width, height), at, beyond = extent, self.at[number], max(0.0, (self.spans[number] - 8) / 2)
+        for radius in radii:
+            for angle in _SLANTED if radius > _ARROW_FROM else _ANGLES:
+                offset = (radius + beyond) * np.cos(angle), (radius + beyond) * np.sin(angle)
+                x, y = at + np.array(offset) * self.scale
+                sides = _sides(*offset)
+                left = {"left": x, "right": x - width, "center": x - width / 2}[sides["ha"]]
+                bottom = {"bottom": y, "top": y - height, "center": y - height / 2}[sides["va"]]
+                arrow = _along(np.array([at, [x, y]])) if radius > _ARROW_FROM else _NONE
+                yield _Place(radius, offset, np.array([left - 1, bottom - 1, left + width + 1, bottom + height + 1]), arrow)
+
+    def _extent(self, name: str, style: Mapping[str, Any]) -> tuple[float, float]:
+        """Width and height of a name in pixels."""
+        text = self.figure.text(0, 0, name, **style)
+        box = text.get_window_extent(self.renderer)
+        text.remove()
+        return box.width, box.height
+
+
+_NONE = np.empty((0, 4))
+"""No boxes."""
 
 
 def _sides(dx: float, dy: float) -> dict[str, str]:
@@ -89,17 +159,10 @@ def _sides(dx: float, dy: float) -> dict[str, str]:
     }
 
 
-def _annotate(axis: Any, name: str, point: tuple[float, float], dx: float, dy: float) -> None:
-    arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkB": 3} if np.hypot(dx, dy) > 15 else None
-    axis.annotate(name, point, (dx, dy), textcoords="offset points", fontsize=NAMES, arrowprops=arrow, zorder=5, **_sides(dx, dy))
-
-
-def _extent(figure: Any, renderer: Any, name: str) -> tuple[float, float]:
-    """Width and height of a name in pixels."""
-    text = figure.text(0, 0, name, fontsize=NAMES)
-    box = text.get_window_extent(renderer)
-    text.remove()
-    return box.width, box.height
+def _annotate(axis: Any, name: str, point: tuple[float, float], place: _Place, style: Mapping[str, Any]) -> None:
+    arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkB": 3} if len(place.arrow) else None
+    sides = _sides(*place.offset)
+    axis.annotate(name, point, place.offset, textcoords="offset points", arrowprops=arrow, zorder=5, **style, **sides)
 
 
 def _meets(box: np.ndarray, others: np.ndarray) -> bool:

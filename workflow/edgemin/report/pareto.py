@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,49 +14,65 @@ from edgemin.report.acceptance.marks import accepted_in, names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, SETTINGS, WIDTH, dash_of, headline, legend, save
 from edgemin.report.labels import CROWD, frontier, label_points
 from edgemin.report.number import scale_of
+from edgemin.report.winners import LOOKS, Standing, handles, mark
 from edgemin.study import registry
 from edgemin.study.floor import NUMPY, look_of
 
 _AXES = {
-    "latency": ("p50", 1.0, "latency p50, ms (batch 1, log scale)"),
-    "from_text": ("end_to_end", 1.0, "latency p50 from text to answer, ms (batch 1, log scale)"),
-    "size": ("bytes", 1e-6, "size, MB (all files needed, log scale)"),
+    "latency": ("p50", 1.0, "ms", "latency p50, ms (batch 1, log scale)"),
+    "from_text": ("end_to_end", 1.0, "ms", "latency p50 from text to answer, ms (batch 1, log scale)"),
+    "size": ("bytes", 1e-6, "MB", "size, MB (all files needed, log scale)"),
 }
-"""Name -> column of cells.csv, what it is multiplied by, and what the axis says."""
+"""Name -> column of cells.csv, what it is multiplied by, its unit, and what the axis says."""
 _ENDS = ("x_low", "x_high", "y_low", "y_high")
 
 
-def draw(table_file: str, axis_name: str, files: Iterable[str], hidden: Container[str] = ()) -> None:
-    """table_file: tables/cells.csv. Test quality against latency or size; a line per runtime joins what no other accepted cell in it beats; cells
-    that are not accepted have hollow marks. With baselines
-    latency is that from text, for all. hidden: baselines that are not shown."""
-    table = pd.read_csv(table_file)
+def draw(tables: Sequence[str], axis_name: str, files: Iterable[str], spec: Mapping[str, Any]) -> None:
+    """Test quality against latency or size; a line per runtime joins what no other accepted cell in it beats; cells that are not accepted have hollow
+    marks. With baselines latency is that from text, for all.
+
+    tables: tables/cells.csv and, where the study has limits, tables/recommendation.csv. spec: of `report.plots.pareto`.
+    """
+    table, standing, hidden = pd.read_csv(tables[0]), _standing(tables[1:], spec), spec.get("hidden", ())
     baselines = table["runtime"] == NUMPY.name
     axis_name = "from_text" if axis_name == "latency" and baselines.any() else axis_name
-    points = _points(table[~(baselines & table["cell"].map(lambda cell: cell in hidden))], axis_name)
+    unit, axis_label = _AXES[axis_name][2:]
+    points = _points(table[~(baselines & table["cell"].map(lambda cell: cell in hidden))], axis_name, standing)
     tasks = list(points["task"].unique())
     with plt.rc_context(SETTINGS):
-        figure, axes = plt.subplots(len(tasks), 1, figsize=(WIDTH, 5.6 * len(tasks)), squeeze=False, layout="constrained")
+        figure, axes = plt.subplots(len(tasks), 1, figsize=(WIDTH, 6.2 * len(tasks)), squeeze=False, layout="constrained")
         panels = [
             (axis, points[points["task"] == task].reset_index(drop=True)) for axis, task in zip(axes[:, 0], tasks, strict=True)
         ]
         lines = [_panel(axis, rows) for axis, rows in panels]
+        said = []
         for (axis, rows), task in zip(panels, tasks, strict=True):
-            axis.set_xlabel(_AXES[axis_name][2])
+            axis.set_xlabel(axis_label)
             axis.set_ylabel(f"test {scale_of(rows['metric'].iloc[0]).label}")
             axis.set_title(task if len(tasks) > 1 else "")
-        headline(figure, f"{_finding([rows for _, rows in panels], lines)}{not_accepted(points)}")
-        _legend(figure, points)
+            if stands_out := standing.sentence(rows, unit):
+                said.append(f"{task}: {stands_out}" if len(tasks) > 1 else stands_out)
+        headline(figure, "\n".join([*said, f"{_finding([rows for _, rows in panels], lines)}{not_accepted(points)}"]))
+        _legend(figure, points, standing)
         figure.draw_without_rendering()
         for (axis, rows), edges in zip(panels, lines, strict=True):
             label_points(figure, axis, rows, list(edges.values()), _bars(rows))
         save(figure, files)
 
 
-def _points(table: pd.DataFrame, axis_name: str) -> pd.DataFrame:
-    """task, cell (with a mark where it is not accepted), runtime, metric, accepted; x, y and the ends of their intervals as they are shown, NaN without one; ms, the size of the mark."""
-    column, factor, _ = _AXES[axis_name]
+def _standing(recommendation: Sequence[str], spec: Mapping[str, Any]) -> Standing:
+    """recommendation: its table, if there is one."""
+    found = [pd.read_csv(file) for file in recommendation]
+    chosen = [{(row["task"], row["cell"]) for _, row in table[table["recommended"]].iterrows()} for table in found]
+    return Standing(spec.get("ends", {}), chosen[0] if chosen else None, spec.get("recommended_in", ""))
+
+
+def _points(table: pd.DataFrame, axis_name: str, standing: Standing) -> pd.DataFrame:
+    """task, cell (with a mark where it is not accepted), name (without), chain, runtime, metric, accepted, role; x, y and the ends of their intervals as they are
+    shown, NaN without one; ms, the size of the runtime's mark, and span, of the largest mark in that place."""
+    column, factor, *_ = _AXES[axis_name]
     points = table[["task", "cell", "runtime", "metric"]].copy()
+    points["name"], points["chain"] = table["cell"], table.get("chain", "")
     points["accepted"], points["cell"] = accepted_in(table), names_in(table)
     quality = table["metric"].map(lambda name: scale_of(name).value.factor)
     for end in ("", "_low", "_high"):
@@ -66,6 +82,10 @@ def _points(table: pd.DataFrame, axis_name: str) -> pd.DataFrame:
     # A float model is as large in all runtimes: smaller marks lie on larger ones.
     layers = [name for name in (*registry.RUNTIMES.names(), NUMPY.name) if name in set(points["runtime"])]
     points["ms"] = points["runtime"].map(lambda name: (5 + 3 * layers.index(name)) * (1 if len(points) <= CROWD else 0.7))
+    points["role"] = ""
+    for _, rows in points.groupby("task", sort=False):
+        points.loc[rows.index, "role"] = standing.roles(rows)
+    points["span"] = points["ms"].where(points["role"] == "", points["role"].map(lambda role: LOOKS[role].size if role else 0.0))
     return points
 
 
@@ -85,6 +105,7 @@ def _panel(axis: Any, points: pd.DataFrame) -> dict[str, np.ndarray]:
         failed = rows[~rows["accepted"]]
         axis.plot(failed["x"], failed["y"], look.marker, mfc="white", **look_alike)
         lines[str(runtime)] = edge
+    mark(axis, points, {name: look_of(name).color for name in points["runtime"].unique()})
     axis.set_xscale("log")
     low, high = points["x"].min(), points["x"].max()
     ticks = [t * 10.0**e for e in range(-3, 6) for t in (1, 2, 5) if low * 0.7 <= t * 10.0**e <= high * 1.4]
@@ -109,14 +130,15 @@ def _bars(rows: pd.DataFrame) -> list[np.ndarray]:
     return [ends for ends in found if np.isfinite(ends).all()]
 
 
-def _legend(figure: Any, points: pd.DataFrame) -> None:
+def _legend(figure: Any, points: pd.DataFrame, standing: Standing) -> None:
     looks = [look_of(name) for name in points["runtime"].unique()]
-    handles = [Line2D([], [], color=look.color, marker=look.marker, ls=dash_of(look.name), lw=1.1) for look in looks]
+    lines = [Line2D([], [], color=look.color, marker=look.marker, ls=dash_of(look.name), lw=1.1) for look in looks]
     labels = [look.label for look in looks]
     if points[list(_ENDS)].notna().any(axis=None):
-        handles.append(Line2D([], [], color=GREY, lw=0.8))
+        lines.append(Line2D([], [], color=GREY, lw=0.8))
         labels.append(INTERVAL)
-    legend(figure, handles, labels)
+    marks, meanings = handles(standing, set(points["role"]))
+    legend(figure, [*marks, *lines], [*meanings, *labels])
 
 
 def _finding(panels: list[pd.DataFrame], lines: list[dict[str, np.ndarray]]) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
-from edgemin.report.drawing import BAND, BLUE, GREY, SETTINGS, WIDTH, headline, legend, save
+from edgemin.report.drawing import BAND, BLUE, GREY, INTERVAL, SETTINGS, WIDTH, headline, legend, save
 from edgemin.report.number import scale_of
 
 
@@ -30,7 +31,8 @@ def draw(table_file: str, files: Iterable[str]) -> None:
             said = "as many updates as" if rows["updates"].nunique() == 1 else "against"
             _panel(left, right, rows.reset_index(drop=True), f"{task}: {said} {control}")
         headline(figure, _finding(panels))
-        legend(figure, *axes[0][1].get_legend_handles_labels())
+        handles, labels = axes[0][1].get_legend_handles_labels()
+        legend(figure, [*handles, Line2D([], [], color=BLUE, lw=1.3)], [*labels, INTERVAL])
         save(figure, files)
 
 

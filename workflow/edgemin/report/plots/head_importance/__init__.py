@@ -17,7 +17,7 @@ class HeadImportance(Plot):
     label = "head importance"
     caption = (
         "Ranks of the heads by each criterion, layers by heads, and Spearman's rank correlation ρ of each criterion with the oracle: the rise "
-        "of the loss on training sentences when a head alone is masked. Look for panels that have light heads where the oracle has "
+        "of the loss on training sentences when a head alone is masked. Of the first task and seed. Look for panels that have light heads where the oracle has "
         "them. The figure names the criterion that comes nearest."
     )
 

@@ -17,7 +17,8 @@ class LayerSensitivityPlot(Plot):
     label = "which layers suffer from INT8"
     caption = (
         "Dynamic INT8 of one part of the model at a time, all others floats: how far the predictions move, and what that does "
-        'to quality, on validation. "all" is the whole model. Look for parts that are far to the right on the left side: keep them in float. '
+        "to quality, on validation; means over seeds, without intervals. "
+        '"all" is the whole model. Look for parts that are far to the right on the left side: keep them in float. '
         "Axes that span orders of magnitude are logarithmic, and linear near 0. The figure names the part that moves the predictions most."
     )
 

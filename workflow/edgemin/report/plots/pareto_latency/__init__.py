@@ -16,4 +16,4 @@ class ParetoLatency(Pareto):
     def draw(self, spec: Mapping[str, Any], inputs: Sequence[str], outputs: Iterable[str]) -> None:
         from . import draw
 
-        draw.draw(inputs[0], "latency", outputs, spec.get("hidden", ()))
+        draw.draw(inputs, "latency", outputs, spec)

@@ -16,4 +16,4 @@ class ParetoSize(Pareto):
     def draw(self, spec: Mapping[str, Any], inputs: Sequence[str], outputs: Iterable[str]) -> None:
         from . import draw
 
-        draw.draw(inputs[0], "size", outputs, spec.get("hidden", ()))
+        draw.draw(inputs, "size", outputs, spec)

@@ -17,7 +17,7 @@ class SensitivityPlot(Plot):
     label = "how much can be cut"
     caption = (
         "Validation quality against the share of heads, FFN neurons or single weights that was cut, by criterion, without any "
-        "training after the cut. Look how far a line stays level, and how far above the grey one, which is cut at random. The figure "
+        "training after the cut; means over seeds, without intervals. Look how far a line stays level, and how far above the grey one, which is cut at random. The figure "
         "names the criterion that keeps most on average over the shares."
     )
 

@@ -15,7 +15,7 @@ class StagewisePlot(Plot):
     name = "stagewise"
     label = "stage by stage"
     caption = (
-        "What each stage costs and buys: test quality with its 95 % interval, size, single-stream latency and parameters, from the top down. "
+        "What each stage costs and buys: test quality, size, single-stream latency and parameters, from the top down; quality and latency with 95 % intervals. "
         "Look for the row where quality drops by more than its interval, and for what the same row saves. A dotted line: another ladder begins, from "
         "the teacher. Hollow marks: the naive count of model.parameters(), which INT8 lowers although no weight is removed. The figure says what each "
         "ladder comes to."
