@@ -13,6 +13,7 @@ from edgemin.core.files import read_json, sha256, whole_folder, write_json
 from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
 from edgemin.data import store
 from edgemin.data.tokenizer import load_tokenizer
+from edgemin.deploy.across.saturating import saturates
 from edgemin.deploy.bundle import predict_script
 from edgemin.deploy.cascade.card import card
 from edgemin.methods.floor import CONFIG, WEIGHTS
@@ -42,12 +43,14 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
         "pair": "pair" in store.read_split(data, "test"),
         "batch_invariant": spec["batch_invariant"],
         "members": [_entry(member, number, found) for number, member in enumerate(spec["members"])],
+        "measured_with": _measured_with(block),
         "versions": _provenance(spec)["versions"],
     }
     with whole_folder(out) as partial:
         for member in spec["members"]:
             _copy(member, partial)
         digests = {file.name: sha256(file) for file in sorted(partial.iterdir())}
+        facts["saturates"] = any(saturates(file) for file in sorted(partial.glob("*.onnx")))
         shutil.copyfile(Path(__file__).parents[1] / "bench.py", partial / "bench.py")
         script = predict_script(kind_of(block), Path(__file__).with_name("model.py"))
         (partial / "predict.py").write_text(script, encoding="utf-8")
@@ -59,6 +62,12 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
 def _provenance(spec: Mapping[str, Any]) -> Any:
     """Of the last member that has a graph: versions and machine."""
     return read_json(Path([one for one in spec["members"] if "chain" in one][-1]["folder"], NAME))
+
+
+def _measured_with(block: Mapping[str, Any]) -> Any:
+    """Flags of the processor that measured the last member."""
+    (last,) = (row for row in block["rows"] if row["cell"] == block["members"][-1])
+    return read_json(Path(last.get("timed", last["seeds"])[0]["folder"], "latency.json"))["host"]["flags"]
 
 
 def _entry(member: Mapping[str, Any], number: int, found: Judged) -> dict[str, Any]:
