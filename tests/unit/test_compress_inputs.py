@@ -41,6 +41,7 @@ def model(tmp_path_factory):
     ("options", "said"),
     [
         ({"max_mb": 0}, "--max-mb: 0 can be met by nothing; give a number above 0"),
+        ({"max_mb": "10"}, "--max-mb: '10' is no number; give one above 0"),
         ({"max_mb": float("nan")}, "--max-mb: nan can be met by nothing; give a number above 0"),
         ({"max_p90_ms": -1.0}, "--max-p90-ms: -1 can be met by nothing; give a number above 0"),
         ({"minutes": 0}, "--minutes: 0 can be met by nothing; give a number above 0"),

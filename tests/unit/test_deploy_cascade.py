@@ -28,6 +28,8 @@ from edgemin.measure.host import host
 from edgemin.methods.baselines.tfidf import Tfidf
 from edgemin.methods.baselines.tfidf.fit import features, fitted_vectorizer, linear
 from edgemin.methods.floor import Rows, fit_folder
+from edgemin.methods.quantize.inputs import QuantizeInputs
+from edgemin.methods.quantize.stage import quantize
 from edgemin.plan.cascade_files import bundle_files
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
@@ -70,7 +72,11 @@ def measure(folder: Path, cell: str, table: pd.DataFrame) -> None:
 @pytest.fixture(scope="module")
 def specified(exported, data, tokens, tmp_path_factory) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """The spec of a cascade of TF-IDF and a random BERT, and what each answers."""
-    folder = tmp_path_factory.mktemp("cascade")
+    return cascade_of(exported, data, tokens, tmp_path_factory.mktemp("cascade"))
+
+
+def cascade_of(model: Path, data: Path, tokens: Path, folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """model: folder of the last member."""
     splits = {split: data / f"{split}.arrow" for split in ("train", "validation", "test")}
     labels = store.label_names(data)
     fitted = {split: splits[split] for split in ("train", "validation")}
@@ -78,8 +84,8 @@ def specified(exported, data, tokens, tmp_path_factory) -> tuple[dict[str, Any],
     held = {split: splits[split] for split in ("validation", "test")}
     judged = {"metric": "accuracy", "batch_size": 32, "threads": 1}
     found = {"words": baseline.measure_folder(folder / "words", held, judged)[1]}
-    run, kind = open_model(exported, "onnxruntime", 1), registry.KINDS["classification"]
-    read = {split: Tokens.read(tokens / f"{split}.arrow", exported) for split in held}
+    run, kind = open_model(model, "onnxruntime", 1), registry.KINDS["classification"]
+    read = {split: Tokens.read(tokens / f"{split}.arrow", model) for split in held}
     found["tiny"] = quality.measure(run, read, 1, kind, "accuracy")[1]
     rows = []
     for cell, table in found.items():
@@ -94,7 +100,7 @@ def specified(exported, data, tokens, tmp_path_factory) -> tuple[dict[str, Any],
         "block": {**about, "max_drop": 0.5, "bound": "point", "rows": rows},
         "members": [
             {"name": "words", "folder": str(folder / "words"), "files": FILES["words"], "baseline": "tfidf"},
-            {"name": "tiny", "folder": str(exported), "files": FILES["tiny"], "chain": "teacher"},
+            {"name": "tiny", "folder": str(model), "files": FILES["tiny"], "chain": "teacher"},
         ],
         "max_length": 16,
         "batch_invariant": True,
@@ -139,6 +145,23 @@ def test_a_bundle_holds_its_files_and_their_digests(made) -> None:
         text = (bundle / script).read_text(encoding="utf-8")
         assert "edgemin" not in text
         assert "NotImplementedError" not in text
+
+
+def test_it_says_whether_integers_saturate_elsewhere(made, exported, data, tokens, tmp_path, monkeypatch) -> None:
+    """Of a member in INT8 of eight bits, and not of floats. Its program says it on such a processor."""
+    quantize(QuantizeInputs(exported, tmp_path / "int8", {"variant": {"backend": "onnxruntime"}}))
+    both = [made[0], tmp_path / "bundle"]
+    bundle_cascade(data, both[1], cascade_of(tmp_path / "int8", data, tokens, tmp_path)[0])
+    facts = [read_json(bundle / "bundle.json") for bundle in both]
+    assert [one["saturates"] for one in facts] == [False, True]
+    assert all(one["measured_with"] == host(1)["flags"] for one in facts)
+    cards = [(bundle / "README.md").read_text(encoding="utf-8") for bundle in both]
+    assert ["on x86 CPUs without VNNI" in card for card in cards] == [False, True]
+    program = module(both[1])
+    monkeypatch.setattr(program, "_flags", lambda: ["avx2"])
+    said = [program.another_cpu({**one, "measured_with": ["avx2", "avx_vnni"]}) for one in facts]
+    assert not said[0]
+    assert said[1].startswith("this CPU has no VNNI, and the one that measured this INT8 model has")
 
 
 def test_answers_and_members_are_those_of_the_table(split_bundle, data) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from edgemin.compressing.any_cpu import note
 from edgemin.compressing.folder import STUDY, TASK, clone
 from edgemin.core.errors import EdgeminError
 from edgemin.plan.paths import Paths
@@ -28,6 +29,8 @@ class Answer:
     study: Path
     cascade: str = ""
     """What the study has beside the recommendation, in words."""
+    note: str = ""
+    """What differs on other processors."""
 
     @property
     def text(self) -> str:
@@ -36,7 +39,7 @@ class Answer:
         sections = [f"## {one}".strip() for one in pages.split("\n## ")[1:]]
         lines = [one.removeprefix("## ") for one in sections if one.startswith(WANTED)]
         places = {"bundle": self.bundle, "page": self.page, "all of it": self.recommendation, "study": self.study}
-        lines += [self.cascade.removeprefix("## ")] if self.cascade else []
+        lines += [one for one in (self.cascade.removeprefix("## "), self.note) if one]
         return "\n\n".join([*lines, "\n".join(f"{name}: {path}" for name, path in places.items() if path)])
 
 
@@ -64,4 +67,5 @@ def answer(folder: Path, study: str) -> Answer:
     words = words_of(folder, clone(), content)
     paths, cell = Paths(study), chosen(folder, study)
     bundle = folder / paths.bundle(TASK, cell, 0, several=False) if cell else None
-    return Answer(cell, bundle, folder / paths.page, folder / paths.table("recommendation", "md"), folder / STUDY, words)
+    recommendation, said = folder / paths.table("recommendation", "md"), note(bundle) if bundle else ""
+    return Answer(cell, bundle, folder / paths.page, recommendation, folder / STUDY, words, said)

@@ -19,6 +19,7 @@ from edgemin.compressing.folder import STUDY, TASK, Folder, clone
 from edgemin.compressing.request import BY, PREFER, Request, threads_of
 from edgemin.core.environment import settled
 from edgemin.core.errors import EdgeminError
+from edgemin.core.messages import line
 
 Say = Callable[[str], None]
 WORDS = "from a data file, with or without a model, to the recipe to ship within limits"
@@ -35,6 +36,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add("--labels", help="names of the classes in the order of the model's outputs, with commas, where it does not name them")
     add("--metric", default="accuracy", help="default: accuracy; of numbers: spearman, pearson")
     add("--separator", help="of a CSV, if it is no comma")
+    add(
+        "--quoting",
+        type=_truth,
+        metavar="true|false",
+        help="whether quotation marks quote, of a CSV or TSV in which that is not clear",
+    )
     add("--encoding", help="of the file, if it is not UTF-8")
     add("--max-mb", type=float, help="megabytes (10^6 bytes) of all files that predicting needs")
     add(
@@ -57,9 +64,22 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="which cell within the limits: the fastest (default), the smallest, the best",
     )
     add("--minutes", type=float, help="leave out what does not fit")
+    add(
+        "--any-cpu",
+        action="store_true",
+        help="INT8 with weights of 7 bits, which answers alike on CPUs with and without VNNI; without it some answers may differ",
+    )
     add("--out", default="", help="folder for everything, default: compressed/ and the name of the data file")
     add("--cores", type=int, help="default: all")
     add("--dry-run", action="store_true", help="say what would run and about how long, and write nothing")
+
+
+def _truth(text: str) -> bool:
+    """As YAML writes it."""
+    known = {"true": True, "false": False}
+    if text not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return known[text]
 
 
 def answer(asked: argparse.Namespace) -> int:
@@ -141,10 +161,12 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
     _check(study_file.text_of(study_file.study_of(request, inputs, branches, threads), []))
     rows = "{train} rows to train on, {validation} to choose on, {test} to report on".format(**inputs.rows)
     say(f"{request.data}: {rows}, about {inputs.tokens:.0f} tokens each; teacher: {inputs.teacher.title}")
+    if inputs.note:
+        say(inputs.note)
     paths, task = Paths(request.name), TASK
     paces = measure(branches, inputs.tokens, threads)
     works = {
-        branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not (folder.path / work.file).exists()]
+        branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not folder.keeps(work.file, request)]
         for branch in branches
     }
     found = estimate(branches, left_out, works, request.processors, fixed_seconds(paces), request.minutes)
@@ -186,12 +208,18 @@ def _head(request: Request) -> Sequence[str]:
     words = ["edgemin", "compress", "--text", request.text[0], *(["--pair", request.text[1]] if len(request.text) > 1 else [])]
     words += ["--labels", ",".join(request.labels)] if request.labels else []
     for name, value in options.items():
-        words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+        words.append(f"--{name.replace('_', '-')}")
+        words += [] if name == "any_cpu" else [_option(value)]
     return (
         "Written by `edgemin compress`. Edit it as you like: the same command goes on with it as it is, and makes again only what an edit changes.",
         "Keys: config/README.md.",
-        shlex.join(words),
+        line(shlex.join(words)),
     )
+
+
+def _option(value: Any) -> str:
+    """As a shell has it."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @contextmanager

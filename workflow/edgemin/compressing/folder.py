@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from edgemin.core.files import read_json, whole_file, write_json
 STUDY, REQUEST, LOCK = "study.yaml", "request.json", ".compress.lock"
 TASK = "texts"
 """Name of the one task of its study."""
-SAME = ("data", "text", "label", "model", "labels", "metric", "separator", "encoding", "out")
+SAME = ("data", "text", "label", "model", "labels", "metric", "separator", "quoting", "encoding", "out")
 """Options that cannot change within a folder. With others the study is written anew, and what is finished stays."""
 
 
@@ -36,8 +37,9 @@ class Folder:
     def of(cls, request: Request) -> Folder:
         """Raises EdgeminError for a folder that is something else, or of another request."""
         path = request.folder
-        if path.exists() and not path.is_dir():
+        if _there(path) and not path.is_dir():
             raise EdgeminError(f"--out: {path} is a file; name a folder")
+        _check_writable(path)
         if not path.is_dir() or not any(one.name != LOCK for one in path.iterdir()):
             return cls(path, None)
         if not (path / REQUEST).is_file() or not (path / STUDY).is_file():
@@ -63,6 +65,12 @@ class Folder:
     def goes_on(self, request: Request) -> bool:
         """Whether its study is the one of this request."""
         return self.before is not None and not differing(self.before["request"], request.kept())
+
+    def keeps(self, file: str, request: Request) -> bool:
+        """Whether a file of an earlier run is there, and stays: not that of a quantized model whose weights are to have other bits."""
+        if self.before is None or not (self.path / file).exists():
+            return False
+        return "/quantize-" not in file or bool(self.before["request"].get("any_cpu")) == request.any_cpu
 
     @property
     def edited(self) -> bool:
@@ -96,8 +104,12 @@ class Folder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Raises EdgeminError while another command is at work there. The folder is made if it is not there."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / LOCK).open("w") as stream:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / LOCK).open("w")
+        except OSError as error:
+            raise EdgeminError(f"--out: {self.path} cannot be written ({error.strerror}); name another folder") from None
+        with lock as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -105,6 +117,22 @@ class Folder:
                     f"--out: {self.path} is in use: edgemin compress runs there; wait, or name another folder"
                 ) from None
             yield
+
+
+def _check_writable(path: Path) -> None:
+    """Raises EdgeminError for a folder, or a place of one, into which nothing can be written."""
+    there = next(one for one in (path, *path.absolute().parents) if _there(one))
+    if not there.is_dir():
+        raise EdgeminError(f"--out: {path} cannot be made, since {there} is a file; name another folder")
+    if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+        raise EdgeminError(f"--out: {path} cannot be written, since {there} may not be; name another folder")
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # below a folder that may not be looked into
+        return False
 
 
 def _digest(text: str) -> str:

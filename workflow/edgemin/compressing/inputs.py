@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from edgemin.compressing.encoder import Encoder, given, packaged
+from edgemin.compressing.language import note
 from edgemin.compressing.request import BY, Request
+from edgemin.compressing.wording import of_the_command
 from edgemin.core.errors import EdgeminError
 from edgemin.core.messages import excerpt, line
 from edgemin.data import splits
@@ -30,6 +33,8 @@ CLASSES = 50
 """More different numbers than that are hardly classes."""
 KEYS = ("source", "text", "label", "label_names", "splits", "max_length", "metric")
 """Of a task, in the order of the study."""
+WORDS = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
+"""And signs. Chinese characters are words each, as BERT's tokenizer has them."""
 SAMPLE = 500
 """Texts whose tokens are counted."""
 
@@ -50,6 +55,8 @@ class Inputs:
     """Tokens that the training texts use, about: of the vocabulary that a cut leaves."""
     teacher: Encoder
     packaged: Encoder
+    note: str = ""
+    """On texts that the teacher can hardly read."""
 
 
 def look(request: Request) -> Inputs:
@@ -73,16 +80,18 @@ def look(request: Request) -> Inputs:
     }
     try:
         data = splits.prepare(Task.model_validate({**task, "label_names": list(request.labels) if request.labels else None}))
+    except ValidationError as error:
+        raise EdgeminError(f"--labels: {_reason(error)}") from None
     except EdgeminError as error:
-        raise EdgeminError(f"{line(request.data)}: {error}") from None
+        raise EdgeminError(f"{line(request.data)}: {of_the_command(str(error))}") from None
     teacher = given(request.model, data.label_names, named=request.labels is not None) if request.model else packaged()
     names = list(request.labels or teacher.order(data.label_names)) if data.label_names else None
     rows = {split: len(one) for split, one in data.splits.items()}
     _check_bound(request, rows["validation"])
     texts = data.splits["train"].to_pandas()
-    pair = [texts["pair"].tolist()] if "pair" in texts else []
-    tokens, pieces = counted([texts["text"].tolist(), *pair], teacher)
+    columns = [texts[name].tolist() for name in ("text", "pair") if name in texts]
     longest = min(LONGEST, teacher.positions)
+    tokens, pieces = counted(columns, teacher, longest)
     task |= {"label_names": names, "max_length": longest} if names else {"max_length": longest}
     return Inputs(
         {key: task[key] for key in KEYS if key in task},
@@ -92,6 +101,7 @@ def look(request: Request) -> Inputs:
         pieces,
         teacher,
         packaged(),
+        note([text for one in columns for text in one[:: max(1, len(one) // SAMPLE)]], teacher),
     )
 
 
@@ -101,23 +111,34 @@ def _source(request: Request) -> dict[str, Any]:
         raise EdgeminError(f"--data: no file {line(request.data)}; name a CSV, TSV, JSON, Parquet or Arrow file")
     if problem := problem_of(request.data):
         raise EdgeminError(f"{line(request.data)}: {problem}")
-    written = {"separator": request.separator, "encoding": request.encoding}
-    return {"files": {"train": str(path.resolve()), **{name: value for name, value in written.items() if value}}}
+    written = {"separator": request.separator, "quoting": request.quoting, "encoding": request.encoding}
+    return {"files": {"train": str(path.resolve()), **{name: value for name, value in written.items() if value is not None}}}
 
 
 def _table(request: Request, source: dict[str, Any]) -> pd.DataFrame:
     """The file as it is, with the columns that were named."""
     try:
         table = read_source(DataSource.model_validate(source), None)["train"]
-    except ValueError as error:  # of pydantic: a separator or an encoding that is none
-        raise EdgeminError(f"{line(request.data)}: {' '.join(str(error).split())[:300]}") from None
+    except ValidationError as error:  # a separator or an encoding that is none
+        raise EdgeminError(f"{line(request.data)}: {_reason(error)}") from None
+    except EdgeminError as error:
+        raise EdgeminError(of_the_command(str(error))) from None
     for option, column in (("--text", request.text[0]), ("--pair", request.text[-1]), ("--label", request.label)):
         if column not in table.columns:
             columns = line(", ".join(map(str, table.columns)))[:200]
             raise EdgeminError(
                 f"{line(request.data)}: no column {excerpt(column)}; it has: {columns}. Name one of them with {option}"
             )
+        if isinstance(table[column], pd.DataFrame):
+            raise EdgeminError(f"{line(request.data)}: column {excerpt(column)} appears twice; drop or rename one")
     return table
+
+
+def _reason(error: ValidationError) -> str:
+    """What is wrong with a value of the request, in a line."""
+    first = error.errors()[0]
+    where = [str(key) for key in first["loc"] if isinstance(key, str)][-1:]
+    return line(": ".join([*where, str(first["msg"]).removeprefix("Value error, ")]))[:300]
 
 
 def _check_labels(request: Request, table: pd.DataFrame) -> None:
@@ -147,19 +168,19 @@ def _check_bound(request: Request, examples: int) -> None:
         )
 
 
-def counted(columns: Sequence[Sequence[str]], encoder: Encoder) -> tuple[float, int]:
-    """Tokens of a text, mean, with both texts of a pair; and how many different tokens all have, about.
+def counted(columns: Sequence[Sequence[str]], encoder: Encoder, longest: int = LONGEST) -> tuple[float, int]:
+    """Tokens of a text, mean, with both texts of a pair, none counted beyond `longest`; and how many different tokens all have, about.
 
     By the encoder's own tokenizer where it is there. Else by words and signs: BERT's English vocabulary has 1.11 tokens for each in
     movie reviews; the pieces of single characters, which a cut keeps, are some 2,000.
     """
     tokenizer = encoder.tokenizer()
     if tokenizer is None:
-        split = [[re.findall(r"\w+|[^\w\s]", text.lower()) for text in texts] for texts in columns]
-        each = [1.11 * len(words) for texts in split for words in texts]
+        split = [[WORDS.findall(text.lower()) for text in texts] for texts in columns]
+        each = [min(1.11 * len(words), longest) for texts in split for words in texts]
         return 2 + sum(each) / len(columns[0]), len({word for texts in split for words in texts for word in words}) + 2000
     ids = [[one.ids for one in tokenizer.encode_batch(list(texts))] for texts in columns]
     step = max(1, len(ids[0]) // SAMPLE)
-    some = [len(one) for texts in ids for one in texts[::step]]
+    some = [min(len(one), longest) for texts in ids for one in texts[::step]]
     characters = sum(len(piece.removeprefix("##")) == 1 for piece in tokenizer.get_vocab())
     return sum(some) / len(ids[0][::step]), len({number for texts in ids for one in texts for number in one}) + characters

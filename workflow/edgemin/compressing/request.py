@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ class Request:
     """Names of the classes in the order of the model's outputs."""
     metric: str = "accuracy"
     separator: str | None = None
+    quoting: bool | None = None
+    """Whether quotation marks quote, of a CSV or a TSV."""
     encoding: str | None = None
     max_mb: float | None = None
     max_drop: float | None = 1.0
@@ -41,6 +44,8 @@ class Request:
     by: str = "bound"
     prefer: str = "latency"
     minutes: float | None = None
+    any_cpu: bool = False
+    """Weights of seven bits, whose products saturate on no processor."""
     out: str = ""
     cores: int | None = None
     dry_run: bool = False
@@ -65,6 +70,9 @@ class Request:
     def _check_numbers(self) -> None:
         for name in ("max_mb", "max_p90_ms", "minutes", "cores"):
             value = getattr(self, name)
+            number = value is None or isinstance(value, Real)
+            if not number:
+                raise EdgeminError(f"--{name.replace('_', '-')}: {value!r} is no number; give one above 0")
             if value is not None and not 0 < value < float("inf"):
                 raise EdgeminError(f"--{name.replace('_', '-')}: {value:g} can be met by nothing; give a number above 0")
         if self.max_drop is not None and not 0 <= self.max_drop <= 100:
@@ -101,6 +109,7 @@ class Request:
             "out": str(self.folder.resolve()),
             "text": list(self.text),
             "labels": self.labels and list(self.labels),
+            "any_cpu": self.any_cpu or None,  # as in folders of older versions
         }
 
 

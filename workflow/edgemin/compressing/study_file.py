@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from edgemin.compressing.any_cpu import seven_bits
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.estimate import ROUNDS, SECONDS
 from edgemin.compressing.folder import TASK
@@ -28,7 +29,7 @@ WHY = {
     "baselines": "Do you need a transformer at all? The most frequent answer, and word counts with a linear model.",
     "distill": "Students: the teacher's hidden states and attention scores where the layers are its own, then its predictions; a static one has no layers.",
     "prune": "Half of the neurons and of the heads of every layer, by their effect on the loss, then a long recovery; word pieces that no training text uses.",
-    "quantize": "Ranges of activations are fixed ahead, by training texts: an answer does not depend on what else is in the batch.",
+    "quantize": "Ranges of activations are fixed ahead, by training texts: an answer does not depend on what else is in the batch; with `reduce_range: true` (--any-cpu) nor on whether the CPU has VNNI.",
     "cells": CELLS,
     "cascades": "Members answer one after another, until one is sure enough. Chosen when the cells were measured; no candidate of the recommendation.",
     "acceptance": "A quantized cell that answers too differently from its float parent is never shipped. Probabilities may move, though: on hard texts they do.",
@@ -50,7 +51,8 @@ def study_of(request: Request, inputs: Inputs, branches: Sequence[Branch], threa
     cells = {cell.name: {"chain": cell.chain, "question": cell.question} for branch in branches for cell in branch.cells}
     used = {part for cell in cells.values() for part in cell["chain"].split("/")}
     links["prune"] |= {"vocabulary": dict(VOCABULARY)} if "prune-vocabulary" in used else {}
-    links["quantize"] |= {name: dict(settings) for name, settings in QUANTIZE.items() if f"quantize-{name}" in used}
+    quantize = {name: dict(settings) for name, settings in QUANTIZE.items() if f"quantize-{name}" in used}
+    links["quantize"] |= {name: seven_bits(one) if request.any_cpu else one for name, one in quantize.items()}
     return {
         "study": request.name,
         "tasks": {TASK: inputs.task},

@@ -15,18 +15,22 @@ _NOT_YET = "Not compared yet: `edgemin across` runs this folder on emulated proc
 _SAFE = "Its integer products, if it has any, saturate on no CPU. What is left is the rounding of floats, and of the integers that are made of them."
 _UNSAFE = (
     "Its weights have 8 bits: integer products saturate on x86 CPUs without VNNI, so answers differ there. A variant of its scheme with "
-    "`reduce_range: true` saturates on none."
+    "`reduce_range: true` saturates on none. `edgemin compress --any-cpu` writes such variants."
 )
 
 
 def section(folder: Path, facts: Mapping[str, Any]) -> str:
     """Markdown, of the comparison in `folder` if it is of this very model. facts: of bundle.json, with `sha256` and `saturates`."""
-    advice = "" if facts.get("saturates") is None else _UNSAFE if facts["saturates"] else _SAFE
     file = folder / NAME
     found = read_json(file, "delete it and run edgemin across again") if file.is_file() else {}
     if not found or found["sha256"]["model.onnx"] != facts["sha256"]["model.onnx"]:
-        return f"{HEAD}{_NOT_YET}\n\n{advice}\n\n"
-    return f"{HEAD}{table(found)}\n\n{conditions(found)}\n\n{advice}\n\n"
+        return f"{HEAD}{_NOT_YET}\n\n{advice(facts)}\n\n"
+    return f"{HEAD}{table(found)}\n\n{conditions(found)}\n\n{advice(facts)}\n\n"
+
+
+def advice(facts: Mapping[str, Any]) -> str:
+    """Whether integers saturate somewhere, and what to do then. facts: of bundle.json; empty where it does not say."""
+    return "" if facts.get("saturates") is None else _UNSAFE if facts["saturates"] else _SAFE
 
 
 def table(found: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from edgemin.core.files import read_json, sha256, whole_folder, write_json
 from edgemin.core.provenance import NAME
 from edgemin.data import store
+from edgemin.deploy.across.saturating import saturates
 from edgemin.deploy.bundle import predict_script
 from edgemin.deploy.cascade.card import card
 from edgemin.deploy.cascade.members import entries, put_members
@@ -35,11 +36,13 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
         "pair": "pair" in store.read_split(data, "test"),
         "batch_invariant": spec["batch_invariant"],
         "members": entries(spec["members"], found.chosen[0], found.temperatures[0]),
+        "measured_with": _measured_with(block),
         "versions": _provenance(spec)["versions"],
     }
     with whole_folder(out) as partial:
         put_members(spec["members"], partial)
         digests = {file.name: sha256(file) for file in sorted(partial.iterdir())}
+        facts["saturates"] = any(saturates(file) for file in sorted(partial.glob("*.onnx")))
         shutil.copyfile(Path(__file__).parents[1] / "bench.py", partial / "bench.py")
         script = predict_script(kind_of(block), Path(__file__).with_name("model.py"))
         (partial / "predict.py").write_text(script, encoding="utf-8")
@@ -51,3 +54,9 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
 def _provenance(spec: Mapping[str, Any]) -> Any:
     """Of the last member that has a graph: versions and machine."""
     return read_json(Path([one for one in spec["members"] if "chain" in one][-1]["folder"], NAME))
+
+
+def _measured_with(block: Mapping[str, Any]) -> Any:
+    """Flags of the processor that measured the last member."""
+    (last,) = (row for row in block["rows"] if row["cell"] == block["members"][-1])
+    return read_json(Path(last.get("timed", last["seeds"])[0]["folder"], "latency.json"))["host"]["flags"]

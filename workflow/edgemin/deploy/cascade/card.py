@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from edgemin.deploy.across.section import advice
 from edgemin.deploy.card import metadata, table_of
 from edgemin.report.cascades.judged import Judged
 from edgemin.report.number import scale_of
@@ -41,7 +42,11 @@ it is {validation:.2f} points. A member without a threshold is left out.
 {table}
 
 Test split that nothing was chosen on. Times are from text and **composed** of the members' own, on {cpu}: `bench.py` measures this folder where
-it runs. INT8 answers can differ slightly on CPUs without VNNI.
+it runs.
+
+## Across CPUs
+
+{across} `edgemin across` compares the bundles of its members.
 
 ## Data and licences
 
@@ -88,6 +93,7 @@ def card(facts: Mapping[str, Any], found: Judged, size: int, host: Mapping[str, 
         cpu=host["cpu"],
         sources="\n".join(f"- {line}" for line in spec["sources"]),
         command=spec["command"],
+        across=advice(facts),
         onnxruntime=facts["versions"]["onnxruntime"],
         tokenizers=facts["versions"]["tokenizers"],
         **{name: facts[name] for name in ("study", "cell", "seed", "max_length")},
