@@ -181,12 +181,9 @@ def text(
     lines += ["", "## What relaxing a limit would give", ""]
     for key in keys:
         other = choose(table, limits, without=key)
-        if other is None:
-            lines.append(f"- Without the limit of {_limit(key, limits, scale)}: still none.")
-        elif chosen is not None and other["cell"] == chosen["cell"]:
-            lines.append(f"- Without the limit of {_limit(key, limits, scale)}: the same cell.")
-        else:
-            lines.append(f"- Without the limit of {_limit(key, limits, scale)}: `{other['cell']}`, {_figures(other, scale)}.")
+        same = other is not None and chosen is not None and other["cell"] == chosen["cell"]
+        gives = "still none" if other is None else "the same cell" if same else f"`{other['cell']}`, {_figures(other, scale)}"
+        lines.append(f"- Without the limit of {_limit(key, limits, scale)}: {gives}.")
     lines += [] if keys else ["- There is no limit to relax."]
     lines += [
         "",
