@@ -36,7 +36,10 @@ from edgemin.study.measuring import Threads
 from edgemin.study.read import read_study
 
 DOCUMENTS = ("README.md", "docs/results.md")
-FIGURES = {"docs/images/pareto_latency.png": ("evidence", "pareto_latency")}
+FIGURES = {
+    "docs/images/pareto_latency.png": ("evidence", "pareto_latency"),
+    "docs/images/frontier.png": ("frontier", "pareto_latency"),
+}
 """Picture -> study and plot."""
 TEMPLATES = "docs/measured"
 _PLACE = re.compile(r"(<!-- measured: (?P<name>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
