@@ -50,6 +50,7 @@ NEVER_HERE = {
     'edgemin diff results/quick docs/reference/quick/amd-epyc-a67401 --fail-if "drop > 0.5"': "likewise",
     'edgemin diff before results/quick --fail-if "drop > 0.5" --fail-if "larger > 1.01"': "likewise",
     "edgemin compress": "run with a data file: tests/long/test_compress.py",
+    "edgemin compress --any-cpu": "names an option: tests/unit/test_compress_any_cpu.py",
     "edgemin compress --data data.csv --text text --label label --max-mb 10 --max-drop 1": "likewise",
     ".venv-bench/bin/python benchmarks/runtimes.py config/quick.yaml kd_prune edgemin --scheme int8_fused --lengths 8 16 27 64 128": "of a study that has run; "
     "tests/unit/test_bench_runtimes.py",
