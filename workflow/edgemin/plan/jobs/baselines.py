@@ -6,12 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from edgemin.plan.jobs.base import Inputs, Job
-from edgemin.plan.jobs.measuring import MeasureRound
+from edgemin.plan.jobs.measuring import MeasureRound, PoolRounds, Rounds
 from edgemin.plan.paths import inside
 from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import Chain
 from edgemin.study.floor import NUMPY, chain_of
+from edgemin.study.table import LATENCY
 
 FILES = ("config.json", "model.safetensors", "provenance.json")
 _CHAIN = chain_of("{baseline}")
@@ -81,22 +82,18 @@ class MeasureBaseline(OfBaseline):
         return {**self.judged(at.task), "batch_size": 32, "threads": self.study.threads.inference}
 
 
-class TimeBaseline(OfBaseline, MeasureRound):
+class RoundsOfBaseline(Rounds):
+    where = (_CHAIN, NUMPY.name)
+
+    def cell(self, at: Any) -> tuple[str, str]:
+        return str(chain_of(at.baseline)), NUMPY.name
+
+
+class TimeBaseline(RoundsOfBaseline, OfBaseline, MeasureRound):
     """One round of its latency, from text to answer, in turn with the teacher in the first of the study's runtimes. Runs alone."""
 
     rule = "time_baseline"
     place = f"measurements/{{task}}/seed{{seed}}/{_CHAIN}/{NUMPY.name}/rounds/{{round}}"
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        folder = self.paths.round("{task}", "{seed}", _CHAIN, NUMPY.name, "{round}")
-        return {"latency": f"{folder}/latency.json", "timings": f"{folder}/timings.parquet"}
-
-    def before(self, at: Any) -> list[str]:
-        return super().before(_as_cell(at))
-
-    def priority(self, at: Any) -> float:
-        return super().priority(_as_cell(at))
 
     def inputs(self, at: Any) -> Inputs:
         teacher = self.plan.artefact(at.task, at.seed, Chain(), self.study.runtimes[0])
@@ -118,30 +115,12 @@ class TimeBaseline(OfBaseline, MeasureRound):
         return SimpleNamespace(chain=str(Chain()), runtime=self.study.runtimes[0])
 
 
-class PoolBaseline(Job):
+class PoolBaseline(RoundsOfBaseline, PoolRounds):
     """The rounds of a baseline, pooled."""
 
     rule = "pool_baseline"
     place = f"measurements/{{task}}/seed{{seed}}/{_CHAIN}/{NUMPY.name}/latency"
 
-    @property
-    def outputs(self) -> list[str]:
-        return [f"{self.paths.measured('{task}', '{seed}', _CHAIN, NUMPY.name)}/latency.json"]
-
-    def inputs(self, at: Any) -> Inputs:
-        """Its times are computed from the teacher's own, so that they go with those of all cells."""
-        numbers = range(1, self.study.latency.rounds + 1)
-        folders = [self.paths.round(at.task, at.seed, chain_of(at.baseline), NUMPY.name, number) for number in numbers]
-        files: Inputs = {
-            name: inside_each(folders, file) for name, file in (("rounds", "latency.json"), ("timings", "timings.parquet"))
-        }
-        return {**files, "teacher": f"{self.paths.measured(at.task, at.seed, Chain(), self.study.runtimes[0])}/latency.json"}
-
-
-def inside_each(folders: list[str], file: str) -> list[str]:
-    return [f"{folder}/{file}" for folder in folders]
-
-
-def _as_cell(at: Any) -> Any:
-    """Wildcards as those of a cell's round."""
-    return SimpleNamespace(task=at.task, seed=at.seed, chain=chain_of(at.baseline), runtime=NUMPY.name, round=at.round)
+    def teacher(self, at: Any) -> str | list[str]:
+        """In the runtime that it took turns with."""
+        return f"{self.paths.measured(at.task, at.seed, Chain(), self.study.runtimes[0])}/{LATENCY}"

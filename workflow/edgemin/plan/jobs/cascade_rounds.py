@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
-from edgemin.plan.jobs.base import Inputs, Job
-from edgemin.plan.jobs.baselines import inside_each
+from edgemin.plan.jobs.base import Inputs
 from edgemin.plan.jobs.cascade import BundleCascade
-from edgemin.plan.jobs.measuring import MeasureRound
+from edgemin.plan.jobs.measuring import MeasureRound, PoolRounds, Rounds
 from edgemin.plan.paths import inside
 from edgemin.study.cascade_rows import bundling, place_of
 from edgemin.study.chains import Chain, one_of
 from edgemin.study.table import LATENCY
 
 _PLACE = place_of("{cascade}")
-_FILES = {"latency": LATENCY, "timings": "timings.parquet"}
 
 
-class TimeCascade(MeasureRound):
-    """One round of a cascade's time. It runs what the cascade's bundle runs, and needs no bundle. Runs alone."""
+class RoundsOfCascade(Rounds):
+    where = (_PLACE, "{runtime}")
 
-    rule = "time_cascade"
-    place = f"measurements/{{task}}/seed{{seed}}/{_PLACE}/{{runtime}}/rounds/{{round}}"
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        folder = self.paths.round("{task}", "{seed}", _PLACE, "{runtime}", "{round}")
-        return {name: f"{folder}/{file}" for name, file in _FILES.items()}
+    def cell(self, at: Any) -> tuple[str, str]:
+        return place_of(at.cascade), at.runtime
 
     def own_constraints(self) -> dict[str, str]:
         return {"runtime": one_of(bundling())}
 
-    def before(self, at: Any) -> list[str]:
-        return super().before(_as_cell(at))
 
-    def priority(self, at: Any) -> float:
-        return super().priority(_as_cell(at))
+class TimeCascade(RoundsOfCascade, MeasureRound):
+    """One round of a cascade's time. It runs what the cascade's bundle runs, and needs no bundle. Runs alone."""
+
+    rule = "time_cascade"
+    place = f"measurements/{{task}}/seed{{seed}}/{_PLACE}/{{runtime}}/rounds/{{round}}"
 
     def inputs(self, at: Any) -> Inputs:
         """Models, and what thresholds are chosen by: answers of this seed, and times of all."""
@@ -65,29 +58,12 @@ class TimeCascade(MeasureRound):
         return BundleCascade(self.plan, at.cascade)
 
 
-class PoolCascade(Job):
+class PoolCascade(RoundsOfCascade, PoolRounds):
     """The rounds of a cascade, pooled."""
 
     rule = "pool_cascade"
     place = f"measurements/{{task}}/seed{{seed}}/{_PLACE}/{{runtime}}/latency"
 
-    @property
-    def outputs(self) -> list[str]:
-        return [f"{self.paths.measured('{task}', '{seed}', _PLACE, '{runtime}')}/{LATENCY}"]
-
-    def own_constraints(self) -> dict[str, str]:
-        return {"runtime": one_of(bundling())}
-
-    def inputs(self, at: Any) -> Inputs:
-        """Its times are on the clock of the teacher's own rounds, so that they go with those of all cells."""
-        numbers = range(1, self.study.latency.rounds + 1)
-        folders = [self.paths.round(at.task, at.seed, place_of(at.cascade), at.runtime, number) for number in numbers]
-        files: Inputs = {
-            name: inside_each(folders, file) for name, file in zip(("rounds", "timings"), _FILES.values(), strict=True)
-        }
-        return {**files, "teacher": inside(self.paths.measured(at.task, at.seed, Chain(), at.runtime), [LATENCY])}
-
-
-def _as_cell(at: Any) -> Any:
-    """Wildcards as those of a cell's round."""
-    return SimpleNamespace(task=at.task, seed=at.seed, chain=place_of(at.cascade), runtime=at.runtime, round=at.round)
+    def teacher(self, at: Any) -> str | list[str]:
+        """In the runtime that it took turns with."""
+        return inside(self.paths.measured(at.task, at.seed, Chain(), at.runtime), [LATENCY])

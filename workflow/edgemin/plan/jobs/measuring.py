@@ -11,6 +11,7 @@ from edgemin.plan.plan import Plan
 from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import Chain
+from edgemin.study.table import LATENCY
 
 _BATCH = 32
 
@@ -118,7 +119,22 @@ class MeasureSize(Measuring):
         return registry.RUNTIMES.module(at.runtime), *self.plan.families_of(Chain.parse(at.chain))
 
 
-class MeasureRound(Measuring):
+class Rounds(Job):
+    """A job on the rounds of a cell, or of something that has other wildcards and a place beside cells."""
+
+    where = ("{chain}", "{runtime}")
+    """What stands for its chain and its runtime in patterns of paths."""
+
+    def cell(self, at: Any) -> tuple[str, str]:
+        """Likewise in the paths of one job."""
+        return at.chain, at.runtime
+
+    def in_round(self, at: Any, number: int) -> str:
+        """Folder of a round."""
+        return self.paths.round(at.task, at.seed, *self.cell(at), number)
+
+
+class MeasureRound(Rounds, Measuring):
     """One round of latency, in a process of its own. Runs alone."""
 
     rule = "measure_round"
@@ -126,13 +142,13 @@ class MeasureRound(Measuring):
 
     @property
     def outputs(self) -> dict[str, str]:
-        folder = self.paths.round("{task}", "{seed}", "{chain}", "{runtime}", "{round}")
-        return {"latency": f"{folder}/latency.json", "timings": f"{folder}/timings.parquet"}
+        folder = self.paths.round("{task}", "{seed}", *self.where, "{round}")
+        return {"latency": f"{folder}/{LATENCY}", "timings": f"{folder}/{_TIMINGS}"}
 
     def before(self, at: Any) -> list[str]:
         """The round that has to end before this one begins; nothing of it is read."""
         last = int(at.round) - 1
-        return [f"{self.paths.round(at.task, at.seed, at.chain, at.runtime, last)}/latency.json"] if last else []
+        return [f"{self.in_round(at, last)}/{LATENCY}"] if last else []
 
     def priority(self, at: Any) -> float:
         """First rounds are like other jobs; of the rest, round 2 of all cells goes before round 3 of any. They are below 0, the priority of
@@ -141,7 +157,7 @@ class MeasureRound(Measuring):
         """
         if at.round == "1":
             return 0
-        name = f"{self.study.latency.seed} {at.task} {at.seed} {at.chain} {at.runtime} {at.round}"
+        name = " ".join(map(str, (self.study.latency.seed, at.task, at.seed, *self.cell(at), at.round)))
         return 1 - int(at.round) + int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8
 
     def inputs(self, at: Any) -> Inputs:
@@ -162,27 +178,36 @@ class MeasureRound(Measuring):
         return self.running(at)
 
 
-class MeasureLatency(Measuring):
+class PoolRounds(Rounds):
     """The rounds of a cell, pooled. Times nothing itself, so it needs no machine of its own."""
+
+    @property
+    def outputs(self) -> list[str]:
+        return [f"{self.paths.measured('{task}', '{seed}', *self.where)}/{LATENCY}"]
+
+    def teacher(self, at: Any) -> str | list[str]:
+        """The teacher's own latency, from which its times are computed; empty: they are not."""
+        raise NotImplementedError
+
+    def inputs(self, at: Any) -> Inputs:
+        folders = [self.in_round(at, number) for number in range(1, self.study.latency.rounds + 1)]
+        files: Inputs = {name: [f"{folder}/{file}" for folder in folders] for name, file in _OF_ROUNDS.items()}
+        return {**files, "teacher": teacher} if (teacher := self.teacher(at)) else files
+
+
+class MeasureLatency(PoolRounds, Measuring):
+    """Of a cell."""
 
     rule = "measure_latency"
     place = "measurements/{task}/seed{seed}/{chain}/{runtime}/latency"
 
-    @property
-    def outputs(self) -> list[str]:
-        return [f"{self.paths.measured('{task}', '{seed}', '{chain}', '{runtime}')}/latency.json"]
-
-    def inputs(self, at: Any) -> Inputs:
-        """The times of other cells are computed from the teacher's own latency."""
-        numbers = range(1, self.study.latency.rounds + 1)
-        folders = [self.paths.round(at.task, at.seed, at.chain, at.runtime, number) for number in numbers]
-        files: Inputs = {name: [f"{folder}/{file}" for folder in folders] for name, file in _OF_ROUNDS.items()}
-        if Chain.parse(at.chain).links:
-            files["teacher"] = f"{self.paths.measured(at.task, at.seed, Chain(), at.runtime)}/latency.json"
-        return files
+    def teacher(self, at: Any) -> str | list[str]:
+        """The teacher itself has none."""
+        return f"{self.paths.measured(at.task, at.seed, Chain(), at.runtime)}/{LATENCY}" if Chain.parse(at.chain).links else ""
 
 
-_OF_ROUNDS = {"rounds": "latency.json", "timings": "timings.parquet"}
+_TIMINGS = "timings.parquet"
+_OF_ROUNDS = {"rounds": LATENCY, "timings": _TIMINGS}
 
 
 class ScanQuantization(Job):
