@@ -46,6 +46,12 @@ def test_cells_of_an_optional_table_alone_are_not_built_by_default(changed):
         parse_study(changed({"tables": {"subsets": {"torch": ["kd"]}}}))
 
 
+def test_the_teacher_is_the_first_row_wherever_it_is_listed(changed):
+    """Ratios and changes of a block are against its first row."""
+    study = parse_study(changed({"tables": {"stagewise": {"torch": ["kd_prune", "kd", "teacher"]}}}))
+    assert study.blocks("stagewise") == {"torch": ["teacher", "kd_prune", "kd"]}
+
+
 def test_cells_of_the_distillation_table_alone_are_not_built_by_default(changed):
     """`extra` and its control `more` stand nowhere else; `kd` is a row of the stage-wise table too."""
     cells = {"cells.extra": "teacher/distill-minilmv2/distill-minilmv2", "cells.more": "teacher/prune-heads25/distill-minilmv2"}

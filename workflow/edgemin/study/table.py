@@ -146,8 +146,12 @@ class RuntimeTable(Table):
     key = dict[RuntimeName, Cells]
 
     def blocks(self, study: Study) -> dict[str, list[str]]:
-        """Runtime -> cells."""
-        return {str(runtime): list(cells) for runtime, cells in self.settings(study).items()}
+        """Runtime -> cells; the teacher first, wherever it is listed: ratios and changes of a block are against its first row."""
+
+        def is_another(cell: str) -> bool:
+            return cell not in study.cells or study.cells[cell].chain != ROOT
+
+        return {str(runtime): sorted(cells, key=is_another) for runtime, cells in self.settings(study).items()}
 
     def cells(self, study: Study) -> list[str]:
         return [cell for cells in self.blocks(study).values() for cell in cells]
