@@ -6,6 +6,7 @@ from edgemin.compressing.encoder import CONFIG, Encoder, packaged
 from edgemin.compressing.estimate import Work, works_of
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.space import Branch
+from edgemin.compressing.speeds import Speeds
 from edgemin.compressing.timing import Pace, Paces
 from edgemin.plan.paths import Paths
 
@@ -23,6 +24,7 @@ def inputs(teacher: Encoder | None = None, train: int = 3200, pieces: int = 8000
     return Inputs({}, rows, 3, 30.0, pieces, teacher or packaged(), packaged())
 
 
+SPEEDS = Speeds(whole=4.0, smallest=100.0)
 PACE, START = Pace(step=0.5, batch=0.1, text=0.01), 4.0
 PATHS = Paths("s")
 

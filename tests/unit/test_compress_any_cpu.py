@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from compress_by_hand import SPEEDS
 from compressing import classes_csv
 
 import edgemin
 from edgemin.cli.main import main
-from edgemin.compressing import running, timing
+from edgemin.compressing import running, speeds, timing
 from edgemin.compressing.any_cpu import note, seven_bits
 from edgemin.compressing.folder import STUDY, Folder
 from edgemin.compressing.request import Request
@@ -40,6 +41,7 @@ def options(tmp_path, monkeypatch):
         return timing.Paces(1.0, {branch.sizes: timing.Pace(0.1, 0.1, 0.01) for branch in branches})
 
     monkeypatch.setattr(timing, "measure", measure)
+    monkeypatch.setattr(speeds, "measure", lambda *_: SPEEDS)
     monkeypatch.setattr(running, "snakemake", snakemake)
     return {"data": classes_csv(tmp_path), "text": "text", "label": "label", "max_drop": 3, "out": tmp_path / "out"}
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from compress_by_hand import SPEEDS
 from compressing import classes_csv
 
 import edgemin
 from edgemin.cli.main import main
-from edgemin.compressing import running, timing
+from edgemin.compressing import running, speeds, timing
 from edgemin.compressing.answer import answer
 from edgemin.compressing.folder import LOCK, REQUEST, STUDY, Folder
 from edgemin.compressing.request import Request
@@ -66,6 +67,7 @@ def calls(monkeypatch):
         return timing.Paces(1.0, {branch.sizes: timing.Pace(0.1, 0.1, 0.01) for branch in branches})
 
     monkeypatch.setattr(timing, "measure", measure)
+    monkeypatch.setattr(speeds, "measure", lambda *_: SPEEDS)
     monkeypatch.setattr(running, "snakemake", snakemake)
     return made, fake
 
@@ -100,10 +102,11 @@ def test_what_is_written_and_said(options, calls, capsys, tmp_path):
     assert calls[0] == [(), ("deploy",)]
     study = yaml.safe_load((out / STUDY).read_text(encoding="utf-8"))
     assert study["recommend"] == {"max_accuracy_drop": 0.03, "bound": "upper", "max_bytes": 10_000_000, "prefer": "latency"}
-    assert list(study["cells"])[:3] == ["teacher", "teacher_int8", "teacher_int4"]
+    assert list(study["cells"])[:3] == ["teacher", "teacher_int8", "teacher_vocabulary"]
+    assert list(study["prune"])[:3] == ["to6", "to10", "to16"]
     said = capsys.readouterr().out
     assert "180 rows to train on, 60 to choose on, 60 to report on" in said
-    assert "18 cells from 5 trainings, about " in said
+    assert "15 cells from 7 trainings, about " in said
     assert "Ship `half_int8`\n\n2 of 3 measured cells." in said
     assert "What each reading of the limit on drops would choose\n\n- By the drop itself: `half`." in said
     assert f"bundle: {out}/results/out/deploy/half_int8/seed0\npage: {out}/results/out/report/index.html\n" in said

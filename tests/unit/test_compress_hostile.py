@@ -9,7 +9,7 @@ import yaml
 from compressing import bert_folder, classes_csv, sentences, write_csv
 
 from edgemin.cli.main import main
-from edgemin.compressing import timing
+from edgemin.compressing import speeds, timing
 from edgemin.compressing.command import _head
 from edgemin.compressing.encoder import packaged
 from edgemin.compressing.inputs import counted, look
@@ -180,6 +180,7 @@ def command(data: str, *more: str) -> int:
 
 def test_a_folder_that_cannot_be_made_or_written_is_told_before_anything_is_timed(tmp_path, monkeypatch, capsys):
     monkeypatch.delattr(timing, "measure")
+    monkeypatch.delattr(speeds, "measure")
     data = classes_csv(tmp_path)
     assert command(data, "--out", f"{data}/out") == 2
     assert capsys.readouterr().err == f"error: --out: {data}/out cannot be made, since {data} is a file; name another folder\n"

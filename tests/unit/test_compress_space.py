@@ -1,39 +1,23 @@
-"""What `edgemin compress` tries, how large and how long it is, by hand; and that each kind of study is one."""
+"""What `edgemin compress` tries and how large it is, by hand; and that each kind of study is one."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
 import yaml
-from compress_by_hand import BASE, PACE, START, inputs, paces, works
+from compress_by_hand import BASE, SPEEDS, inputs
 from compressing import bert_folder, classes_csv, pairs_csv
 
 from edgemin.compressing import space as spaces
 from edgemin.compressing.encoder import CONFIG, packaged
-from edgemin.compressing.estimate import (
-    LIGHT,
-    MODELS,
-    ROUNDS,
-    SECONDS,
-    SENTENCES,
-    WARM_UP,
-    Work,
-    check_bytes,
-    estimate,
-    fixed_seconds,
-    seconds_of,
-    thinned,
-    total,
-)
+from edgemin.compressing.estimate import thinned
 from edgemin.compressing.inputs import look
 from edgemin.compressing.request import Request
 from edgemin.compressing.sizes import Sizes, StaticSizes
 from edgemin.compressing.space import epochs, fewer, space, steps, within_bytes
+from edgemin.compressing.speeds import Speeds
 from edgemin.compressing.study_file import study_of, text_of
-from edgemin.compressing.timing import random_model, repeated
-from edgemin.core.errors import EdgeminError
 from edgemin.plan.checks import check_chains
 from edgemin.plan.plan import Plan
 from edgemin.study.read import parse_study
@@ -49,9 +33,9 @@ SMALL = packaged().sizes
     [
         (SMALL, "float", 91.60),
         (SMALL.subset([1, 3, 5]), "float", 70.29),
-        (SMALL.subset([1, 3, 5]).halved(), "float", 59.66),
-        (SMALL.subset([1, 3, 5]).halved(), "int8", 15.99),
-        (SMALL.subset([1, 3, 5]).halved(), "int4", 11.52),
+        (SMALL.subset([1, 3, 5]).scaled(0.5), "float", 59.66),
+        (SMALL.subset([1, 3, 5]).scaled(0.5), "int8", 15.99),
+        (SMALL.subset([1, 3, 5]).scaled(0.5), "int4", 11.52),
         (StaticSizes(30522, 64), "float", 8.53),
         (StaticSizes(30522, 64), "int4", 1.93),
     ],
@@ -68,7 +52,7 @@ def test_sizes_by_hand():
     assert sizes.head == 8 * 8
     assert sizes.vectors == 2 * (3 * 8 + 16 + 6 * 8) + 2 * 8 + 8
     assert sizes.tables == 112 * 8
-    half = sizes.halved()
+    half = sizes.scaled(0.5)
     assert (half.heads, half.neurons) == ((1, 1), (8, 8))
     assert half.linear == 2 * (4 * 8 * 4 + 2 * 8 * 8)
     assert sizes.with_vocabulary(40).tables == 52 * 8
@@ -103,8 +87,52 @@ def test_the_space_of_the_packaged_teacher():
         ],
     }
     assert found["half"].trainings == (spaces.Training(SMALL.subset([1, 3, 5]), 1000, 10, 2),)
-    assert found["half_cut"].trainings == (spaces.Training(SMALL.subset([1, 3, 5]).halved(), 1400, 14),)
+    assert found["half_cut"].trainings == (spaces.Training(SMALL.subset([1, 3, 5]).scaled(0.5), 1400, 14),)
     assert [branch.parent for branch in found.values()] == [None, "teacher", "teacher", "teacher", "half"]
+
+
+def test_a_teacher_is_cut_to_times():
+    """INT8 is four times as fast, the smallest model a hundred times: 0.01 of the time stays, and of the other 0.24 sixths, tenths and sixteenths
+    less that. Each cut starts from the one before, and the first has the shapes timed for all; the teacher is not halved, too."""
+    found = {branch.name: branch for branch in space(inputs(), SPEEDS)}
+    assert list(found) == ["teacher", "static", "half", "to6", "to10", "to16", "half_cut"]
+    assert [SPEEDS.kept(speedup) for speedup in (4, 100)] == [pytest.approx(1), pytest.approx(0, abs=1e-9)]
+    shares = [(1 / speedup - 0.01) / 0.24 for speedup in (6, 10, 16)]
+    assert [found[name].sizes for name in ("to6", "to10", "to16")] == [SMALL.scaled(share) for share in shares]
+    assert found["to10"].sizes.heads == (5,) * 6
+    assert [found[name].parent for name in ("to6", "to10", "to16")] == ["teacher", "to6", "to10"]
+    assert [found[name].times_shapes for name in ("to6", "to10", "to16")] == [30, None, None]
+    assert found["to10"].links == {
+        "prune": {
+            "to10": {
+                "structure": "budget",
+                "target": {"speedup": 10, "tokens": 30},
+                "recovery": [{"epochs": 7, "learning_rate": 1e-4, "terms": [{"objective": "logits", "temperature": 2}]}],
+            }
+        }
+    }
+    assert found["to10"].cells[-1].chain == "teacher/prune-to6/prune-to10/prune-vocabulary/quantize-int4"
+
+
+@pytest.mark.parametrize(
+    ("speeds", "names"),
+    [
+        (Speeds(whole=2.0, smallest=5.0), ["teacher_cut", "half_cut"]),
+        (Speeds(whole=2.0, smallest=15.0), ["to6", "half_cut"]),
+        (Speeds(whole=7.0, smallest=100.0), ["to10", "to16", "half_cut"]),
+    ],
+)
+def test_times_that_no_cut_can_have_are_not_tried(speeds, names):
+    """A small encoder has little above its smallest; and what INT8 alone reaches is no cut."""
+    found = space(inputs(), speeds)
+    assert [branch.name for branch in found[3:]] == names
+    first, *others = found[3:-1]
+    assert first.times_shapes == (None if first.name == "teacher_cut" else 30)
+    assert not any(branch.times_shapes for branch in others)
+
+
+def test_a_deep_teacher_is_not_cut_itself():
+    assert [branch.name for branch in space(inputs(BASE), SPEEDS)] == [branch.name for branch in space(inputs(BASE))]
 
 
 def test_a_large_teacher_has_the_packaged_student_too():
@@ -162,136 +190,6 @@ def test_an_odd_number_of_layers_learns_predictions_alone():
     assert [branch.name for branch in space(inputs(one))] == ["teacher", "static", "teacher_cut"]
 
 
-# -- estimates -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_training_takes_its_updates_and_its_validation():
-    """1000 updates, and ten times ten batches."""
-    training = spaces.Training(SMALL, 1000, 10, 2)
-    assert seconds_of(training, PACE, inputs()) == 1000 * 0.5 + 10 * 10 * 0.1
-
-
-def test_jobs_of_a_branch_by_hand():
-    """`half`: a training with two files of signals over 100 batches; four cells, of which one has a model of its own, before that is quantized."""
-    found = {work.file: work for work in works(space(inputs()), inputs())["half"]}
-    models, measured = "results/s/models/t/seed0/teacher/distill-half", "results/s/measurements/t/seed0/teacher/distill-half"
-    assert found[f"{models}/model.safetensors"] == Work(
-        f"{models}/model.safetensors", START + (500 + 10) + 2 * (START + 100 * 0.1), alone=True
-    )
-    assert sorted(file for file in found if file.startswith(models)) == sorted(
-        [
-            *(f"{models}/{name}" for name in ("model.safetensors", "model.onnx")),
-            *(f"{models}/prune-vocabulary/{name}" for name in ("model.safetensors", "model.onnx")),
-            *(f"{models}/{links}/model.onnx" for links in ("quantize-int8", "quantize-int4", "prune-vocabulary/quantize-int4")),
-        ]
-    )
-    assert len(found) == 7 + 4 * (ROUNDS + 3)
-    assert found[f"{measured}/onnxruntime/quality.json"].seconds == LIGHT * START + 20 * 0.1 * 2
-    assert found[f"{measured}/quantize-int8/onnxruntime/quality.json"].seconds == LIGHT * START + 20 * 0.1 * 2
-    rounds = found[f"{measured}/onnxruntime/rounds/2/latency.json"]
-    assert rounds == Work(rounds.file, START + MODELS * (SECONDS / ROUNDS + WARM_UP * 0.01), alone=True)
-
-
-def test_jobs_of_a_cut_and_of_a_fine_tuned_teacher():
-    found = {work.file: work for work in works(space(inputs()), inputs())["teacher_cut"]}
-    models = "results/s/models/t/seed0/teacher/prune-neurons50"
-    assert found[f"{models}/model.safetensors"].seconds == START + 2 * SENTENCES / 32 * 0.5
-    assert found[f"{models}/prune-heads50/model.safetensors"].seconds == START + 1400 * 0.5 + 14 * 10 * 0.1
-    taken = {work.file: work for work in works(space(inputs(BASE)), inputs(BASE))["teacher"]}
-    assert taken["results/s/models/t/seed0/teacher/model.safetensors"] == Work(
-        "results/s/models/t/seed0/teacher/model.safetensors", START
-    )
-
-
-def test_what_runs_side_by_side_takes_a_share():
-    assert total([Work("a", 10, alone=True), Work("b", 6), Work("c", 4)], cores=2) == 15
-    assert total([], cores=4) == 0
-
-
-def test_the_cheapest_branches_that_fit_are_kept():
-    """Minutes for all but one branch: the dearest that nothing else needs goes, with its reason."""
-    given, every = inputs(), space(inputs())
-    jobs, fixed = works(every, given), fixed_seconds(paces(every))
-    cost = {name: total(one, 2) for name, one in jobs.items()}
-    assert cost["half"] < cost["teacher_cut"] == cost["half_cut"], "a recovery is longer than a distillation"
-    whole = estimate(every, [], jobs, 2, fixed, None)
-    assert (whole.left_out, whole.seconds) == ([], pytest.approx(fixed + sum(cost.values())))
-    limit = (whole.seconds - 1) / 60
-    found = estimate(every, ["before"], jobs, 2, fixed, limit)
-    assert [branch.name for branch in found.branches] == ["teacher", "static", "half", "teacher_cut"]
-    assert found.left_out[0] == "before"
-    assert (
-        found.left_out[1]
-        == f"half_cut: would take about {round(cost['half_cut'] / 60)} min, more than is left of --minutes {limit:g}"
-    )
-    assert found.seconds <= 60 * limit
-    first = cost["teacher"] + cost["static"]
-    alone = estimate(every, [], jobs, 2, fixed, (fixed + first + cost["half"] - 1) / 60)
-    assert [branch.name for branch in alone.branches] == ["teacher", "static"], "without `half` no cut of it"
-
-
-def test_fewer_minutes_than_one_training_are_refused():
-    every = space(inputs())
-    jobs, fixed = works(every, inputs()), fixed_seconds(paces(every))
-    needed = fixed + total(jobs["teacher"], 2)
-    with pytest.raises(
-        EdgeminError,
-        match=rf"^--minutes 1: one training and its measurements take about {round(needed / 60)} min on this machine",
-    ):
-        estimate(every, [], jobs, 2, fixed, 1)
-    assert estimate(every, [], jobs, 2, fixed, math.ceil(needed / 60)).branches[0].name == "teacher"
-
-
-def test_a_fine_tuned_teacher_needs_the_cheapest_student_too():
-    every = space(inputs(BASE))
-    jobs = works(every, inputs(BASE))
-    student = min(total(jobs[name], 2) for name in ("static", "half", "quarter", "small", "small_half"))
-    enough = (total(jobs["teacher"], 2) + student) / 60
-    assert len(estimate(every, [], jobs, 2, 0, enough + 0.01).branches) == 2
-    with pytest.raises(EdgeminError, match=r"^--minutes"):
-        estimate(every, [], jobs, 2, 0, enough - 0.01)
-
-
-def test_minutes_that_leave_nothing_small_enough_are_refused():
-    """At 10 MB `half` with the smaller vocabulary is enough, and it is cheaper than any cut; the teacher has 13 MB at least. Of pairs, which have no
-    static student."""
-    given = replace(inputs(), task={"text": ["one", "two"]})
-    every = space(given)
-    jobs = works(every, given)
-    cost = {name: total(one, 2) for name, one in jobs.items()}
-    found = estimate(every, [], jobs, 2, 7, (7 + cost["teacher"] + 1) / 60)
-    assert [branch.name for branch in found.branches] == ["teacher"]
-    needed = round((7 + cost["teacher"] + cost["half"]) / 60)
-    with pytest.raises(
-        EdgeminError, match=rf"^--minutes 3: leave no cell .* 10 MB or fewer; the quickest of those takes about {needed} min"
-    ):
-        check_bytes(found, every, jobs, 10, 3)
-    needed = round((7 + cost["teacher"] + cost["half"] + cost["half_cut"]) / 60)
-    with pytest.raises(EdgeminError, match=rf"takes about {needed} min"):
-        check_bytes(found, every, jobs, 5, 3)  # only `half_cut` has so few
-    check_bytes(found, every, jobs, 14, 3)
-    check_bytes(estimate(every, [], jobs, 2, 7, None), every, jobs, 10, 3)
-
-
-def test_what_is_there_costs_nothing():
-    """As after a stop: with the jobs that are left, no minute is too few."""
-    every = space(inputs())
-    assert len(estimate(every, [], {branch.name: [] for branch in every}, 2, 0, 0.1).branches) == 5
-
-
-def test_models_are_timed_in_the_sizes_that_they_will_have():
-    """Parameters of the model that is timed, classifier of two classes included, are those of the arithmetic."""
-    narrow = replace(
-        packaged(), config={**CONFIG, "hidden_size": 48, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 100}
-    )
-    for sizes in (narrow.sizes, narrow.sizes.subset([1, 3]), narrow.sizes.subset([1, 3]).halved()):
-        model = random_model(narrow, sizes)
-        assert sum(one.numel() for one in model.parameters()) == sizes.parameters + 2 * 48 + 2
-    calls: list[int] = []
-    assert repeated(lambda: calls.append(1), seconds=0) >= 0
-    assert len(calls) == 3, "the first does not count, and two are the least"
-
-
 # -- studies -------------------------------------------------------------------------------------------------------------
 
 
@@ -310,11 +208,11 @@ def test_the_study_of_each_kind_is_one(kind, tmp_path):
         options["model"] = bert_folder(tmp_path / "bert", labels, layers=8)
     asked = Request(data=data, label="label", out=str(tmp_path / "out"), **options)
     given = look(asked)
-    text = text_of(study_of(asked, given, space(given), 2), ["A line.", "Another."])
+    text = text_of(study_of(asked, given, space(given, SPEEDS), 2), ["A line.", "Another."])
     assert text.startswith("# A line.\n# Another.\n\nstudy: out\n")
     study = parse_study(yaml.safe_load(text))
     check_chains(Plan(study), "texts")
-    assert len(study.cells) == sum(len(branch.cells) for branch in space(given))
+    assert len(study.cells) == sum(len(branch.cells) for branch in space(given, SPEEDS))
     assert set(study.default_cells()) == set(study.cells)
     assert set(study.baselines) == {"majority", "tfidf"}
     used = {str(link) for cell in study.cells for link in study.chain(cell).links}

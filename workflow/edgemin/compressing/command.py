@@ -139,16 +139,16 @@ def _cascade_added(request: Request, folder: Folder) -> bool:
 
 def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str, float]]:
     """The study as text, and estimated seconds of its jobs."""
-    from edgemin.compressing import study_file
+    from edgemin.compressing import speeds, study_file
     from edgemin.compressing.estimate import check_bytes, estimate, fixed_seconds, thinned, works_of
     from edgemin.compressing.inputs import look
-    from edgemin.compressing.space import may_have, space, within_bytes
+    from edgemin.compressing.space import deep, may_have, space, within_bytes
     from edgemin.compressing.timing import measure
     from edgemin.plan.paths import Paths
 
     with _quiet():
         inputs = look(request)
-    every = space(inputs)
+    every = space(inputs, None if deep(inputs) else speeds.measure(inputs.teacher, round(inputs.tokens)))
     branches, large = within_bytes(every, request.max_mb)
     smallest = min(cell.bytes for branch in every for cell in branch.cells) / 1e6
     if request.max_mb is not None and not any(may_have(branch, request.max_mb) for branch in branches):

@@ -21,8 +21,11 @@ WARM_UP = 60
 """Calls of each before its time counts."""
 SENTENCES = 512
 """That the effect of neurons, and then of heads, on the loss is read from, by a forward and a backward pass each."""
+SHAPES, SHAPES_SECONDS = 13, 6.0
+"""Of a cut to a time: models that are built, exported and timed for it, the teacher among them, and seconds that each is timed; often that is done twice."""
 ALONE = 3
 """Tokens of a text that is one token between the special ones."""
+RUNTIME = "onnxruntime"
 FIXED = 20
 """Light jobs that every study has: data, tokens, tables, plots, page, bundle, and Snakemake's own start."""
 
@@ -44,7 +47,7 @@ def works_of(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: s
     rows = inputs.rows["validation"] + inputs.rows["test"]
     for cell in branch.cells:
         found += _links(branch, cell, paces, paths, task)
-        folder = paths.measured(task, 0, cell.chain, "onnxruntime")
+        folder = paths.measured(task, 0, cell.chain, RUNTIME)
         found += [Work(f"{folder}/quality.json", light + rows / BATCH * pace.batch * 2), Work(f"{folder}/size.json", light)]
         one = paces.start + MODELS * (SECONDS / ROUNDS + WARM_UP * pace.text)
         found += [Work(f"{folder}/rounds/{number}/latency.json", one, alone=True) for number in range(1, ROUNDS + 1)]
@@ -53,14 +56,17 @@ def works_of(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: s
 
 
 def _models(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: str) -> Iterable[Work]:
-    """Its trainings, with the signals that the teacher gives for them alone, and the cut before a recovery."""
+    """Its trainings, with the signals that the teacher gives for them alone, the times of shapes, and the cut before a recovery."""
     model = paths.model(task, 0, branch.chain)
     for training in branch.trainings:
         teacher = paces.start + paces.of[inputs.teacher.sizes].batch * steps(inputs.rows["train"])
         seconds = paces.start + seconds_of(training, paces.of[training.sizes], inputs) + training.signals * teacher
         seconds += training.alone / BATCH * ALONE / inputs.tokens * paces.of[inputs.teacher.sizes].batch
         yield Work(f"{model}/model.safetensors", seconds, alone=True)
-    if "prune" in branch.links:
+    if branch.times_shapes is not None:
+        shapes = paths.shapes(task, 0, branch.chain.rpartition("/")[0], RUNTIME, "int8", branch.times_shapes)
+        yield Work(shapes, paces.start + SHAPES * (LIGHT * paces.start + SHAPES_SECONDS), alone=True)
+    if "heads50" in branch.links.get("prune", ()):
         cut = paths.model(task, 0, branch.chain.rpartition("/")[0])
         yield Work(f"{cut}/model.safetensors", paces.start + 2 * SENTENCES / BATCH * paces.of[branch.sizes].step, alone=True)
     if not branch.trainings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any
 
 from edgemin.study.family import family_of, hidden_width
@@ -52,10 +53,10 @@ class Sizes:
         """With these layers alone."""
         return replace(self, heads=tuple(self.heads[one] for one in layers), neurons=tuple(self.neurons[one] for one in layers))
 
-    def halved(self) -> Sizes:
-        """With half of the heads and neurons of every layer."""
-        neurons = tuple(max(MULTIPLE, round(one / 2 / MULTIPLE) * MULTIPLE) for one in self.neurons)
-        return replace(self, heads=tuple(max(1, one - one // 2) for one in self.heads), neurons=neurons)
+    def scaled(self, share: float) -> Sizes:
+        """With this share of the heads, rounded up, and of the neurons of every layer, at least one head and MULTIPLE neurons."""
+        neurons = tuple(max(MULTIPLE, round(one * share / MULTIPLE) * MULTIPLE) for one in self.neurons)
+        return replace(self, heads=tuple(max(1, ceil(one * share)) for one in self.heads), neurons=neurons)
 
     def with_vocabulary(self, tokens: int) -> Sizes:
         return replace(self, vocabulary=min(tokens, self.vocabulary))

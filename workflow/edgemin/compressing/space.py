@@ -9,19 +9,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.sizes import AnySizes, Sizes, StaticSizes
 from edgemin.methods.schemes.int4 import SMALLEST
 
+if TYPE_CHECKING:
+    from edgemin.compressing.speeds import Speeds
+
 BATCH = 32
+DEEP = 8
+"""Layers from which on a teacher is not cut itself: its recoveries take too long."""
 TEACHER, STATES, PREDICTIONS, RECOVERY = 663, 221, 663, 1326
 """Updates of each training where the recipes were chosen: on fewer rows there are as many, by more epochs."""
 MOST_CELLS = 18
 WIDTH = 64
 """Of the vectors of a static student."""
+SPEEDUPS = (6, 10, 16)
+"""Of cuts to a time."""
+LEAST_KEPT, MOST_KEPT = 0.1, 0.9
+"""Shares of heads and neurons, as estimated, between which a cut to a time is tried."""
 SPARE = 1.15
 """Estimates of bytes are a few per cent off; the number of tokens that texts use is a guess where there is no tokenizer yet."""
 
@@ -69,6 +78,8 @@ class Branch:
     trainings: tuple[Training, ...] = ()
     parent: str | None = None
     """Branch whose model it is made from."""
+    times_shapes: int | None = None
+    """Tokens of the texts at which its cut to a time has the shapes of its parent timed; None: no such cut, or a cut before it has them timed."""
     cells: tuple[Cell, ...] = ()
 
     @property
@@ -113,7 +124,7 @@ def _own_layers(inputs: Inputs) -> Iterator[Branch]:
     """Half of the teacher's layers; of deep ones a quarter, too."""
     layers = len(inputs.teacher.sizes.heads)
     for name, share in (("half", 2), ("quarter", 4)):
-        if layers >= share and (share == 2 or layers >= 8):
+        if layers >= share and (share == 2 or layers >= DEEP):
             kept = list(range(share - 1, layers, share))
             words = f"What do {_many(len(kept), 'layer')} of its {layers} keep?"
             yield _student(inputs, name, inputs.teacher, {"layers": kept}, kept, words, states=layers % len(kept) == 0)
@@ -165,8 +176,8 @@ def _static(inputs: Inputs) -> Iterator[Branch]:
     yield Branch("static", "teacher/distill-static", teacher, sizes, words, links, (training,), "teacher")
 
 
-def _cuts(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
-    """Half of the neurons and of the heads, by their effect on the loss, and a long recovery: of every branch but very large ones' halves."""
+def _halves(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
+    """Half of the neurons and of the heads, by their effect on the loss, and a long recovery."""
     count = epochs(inputs.rows["train"], RECOVERY)
     recovery = [_phase(count, "logits", temperature=2)]
     half = {"ratio": 0.5, "scope": "per_layer", "criterion": "michel"}
@@ -176,11 +187,32 @@ def _cuts(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
     for branch in found:
         if not isinstance(branch.sizes, Sizes) or min(branch.sizes.heads) < 2 or min(branch.sizes.neurons) < 16:
             continue
-        sizes = branch.sizes.halved()
+        sizes = branch.sizes.scaled(0.5)
         training = _training(sizes, inputs, count)
         chain = f"{branch.chain}/prune-neurons50/prune-heads50"
         words = f"Half of the neurons and half of the heads of `{branch.name}`: what is left?"
         yield Branch(f"{branch.name}_cut", chain, branch.encoder, sizes, words, links, (training,), branch.name)
+
+
+def _to_times(inputs: Inputs, speeds: Speeds) -> Iterator[Branch]:
+    """The teacher itself cut to a time in gradual steps, each with a recovery: as far as this machine has such times and layers keep enough."""
+    teacher, count, tokens = inputs.teacher, epochs(inputs.rows["train"], PREDICTIONS), max(3, round(inputs.tokens))
+    chain, parent = "teacher", "teacher"
+    for speedup in SPEEDUPS:
+        kept = speeds.kept(speedup)
+        if not LEAST_KEPT <= kept <= MOST_KEPT:
+            continue
+        name, sizes = f"to{speedup}", teacher.sizes.scaled(kept)
+        cut = {
+            "structure": "budget",
+            "target": {"speedup": speedup, "tokens": tokens},
+            "recovery": [_phase(count, "logits", temperature=2)],
+        }
+        words = f"Heads and neurons of the teacher cut until it is {speedup} times as fast in dynamic INT8: what is left?"
+        shapes, chain = tokens if parent == "teacher" else None, f"{chain}/prune-{name}"
+        training = _training(sizes, inputs, count)
+        yield Branch(name, chain, teacher, sizes, words, {"prune": {name: cut}}, (training,), parent, shapes)
+        parent = name
 
 
 def _phase(count: int, objective: str, **settings: Any) -> dict[str, Any]:
@@ -242,11 +274,17 @@ def _with_cells(branch: Branch, tails: list[str], pieces: int) -> Branch:
     return replace(branch, cells=tuple(cells))
 
 
-def space(inputs: Inputs) -> list[Branch]:
-    """Every branch with all of its cells, parents first."""
+def deep(inputs: Inputs) -> bool:
+    return len(inputs.teacher.sizes.heads) >= DEEP
+
+
+def space(inputs: Inputs, speeds: Speeds | None = None) -> list[Branch]:
+    """Every branch with all of its cells, parents first. speeds: of a teacher that is not deep; it is cut to times, or to half where it has none
+    that would do."""
     found = [branch for make in BRANCHES for branch in make(inputs)]
-    deep = len(inputs.teacher.sizes.heads) >= 8
-    found += _cuts(inputs, [one for one in found if not (deep and one.name in ("teacher", "half"))])
+    to_times = list(_to_times(inputs, speeds)) if speeds and not deep(inputs) else []
+    whole = {"teacher", "half"} if deep(inputs) else {"teacher"} if to_times else set()
+    found += [*to_times, *_halves(inputs, [one for one in found if one.name not in whole])]
     return [_with_cells(branch, tails_of(branch, inputs.pieces), inputs.pieces) for branch in found]
 
 

@@ -28,7 +28,7 @@ WHY = {
     "teacher": None,
     "baselines": "Do you need a transformer at all? The most frequent answer, and word counts with a linear model.",
     "distill": "Students: the teacher's hidden states and attention scores where the layers are its own, then its predictions; a static one has no layers.",
-    "prune": "Half of the neurons and of the heads of every layer, by their effect on the loss, then a long recovery; word pieces that no training text uses.",
+    "prune": "Heads and neurons, by their effect on the loss, until INT8 is so many times as fast as the teacher, or half of every layer's, then a recovery; word pieces that no training text uses.",
     "quantize": "Ranges of activations are fixed ahead, by training texts: an answer does not depend on what else is in the batch; with `reduce_range: true` (--any-cpu) nor on whether the CPU has VNNI.",
     "cells": CELLS,
     "cascades": "Members answer one after another, until one is sure enough. Chosen when the cells were measured; no candidate of the recommendation.",
