@@ -142,7 +142,8 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
     from edgemin.compressing import speeds, study_file
     from edgemin.compressing.estimate import check_bytes, estimate, fixed_seconds, thinned, works_of
     from edgemin.compressing.inputs import look
-    from edgemin.compressing.space import deep, may_have, space, within_bytes
+    from edgemin.compressing.space import deep, space
+    from edgemin.compressing.thinning import may_have, within_bytes
     from edgemin.compressing.timing import measure
     from edgemin.plan.paths import Paths
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edgemin.compressing.inputs import Inputs
-from edgemin.compressing.space import BATCH, Branch, Cell, Training, fewer, may_have, steps
+from edgemin.compressing.space import BATCH, Branch, Cell, Training, steps
+from edgemin.compressing.thinning import fewer, may_have
 from edgemin.compressing.timing import Pace, Paces
 from edgemin.core.errors import EdgeminError
 from edgemin.plan.paths import Paths

@@ -24,15 +24,12 @@ DEEP = 8
 """Layers from which on a teacher is not cut itself: its recoveries take too long."""
 TEACHER, STATES, PREDICTIONS, RECOVERY = 663, 221, 663, 1326
 """Updates of each training where the recipes were chosen: on fewer rows there are as many, by more epochs."""
-MOST_CELLS = 18
 WIDTH = 64
 """Of the vectors of a static student."""
 SPEEDUPS = (6, 10, 16)
 """Of cuts to a time."""
 LEAST_KEPT, MOST_KEPT = 0.1, 0.9
 """Shares of heads and neurons, as estimated, between which a cut to a time is tried."""
-SPARE = 1.15
-"""Estimates of bytes are a few per cent off; the number of tokens that texts use is a guess where there is no tokenizer yet."""
 
 
 @dataclass(frozen=True)
@@ -250,8 +247,6 @@ TAILS = {
 """Name -> links, form of the weights, words."""
 STATIC_TAILS = {"": TAILS[""], "int4": ("/quantize-vectors", "int4", "vectors of four bits")}
 """Of static students. Their head is dynamic in INT8, and small: it stays floats."""
-_FEWER = (("",), ("int4",), ("", "int4"))
-"""What is left out of a space that is too large, as little as is enough; the teacher itself and static students are always there."""
 
 
 def tails_of(branch: Branch, pieces: int) -> list[str]:
@@ -286,38 +281,6 @@ def space(inputs: Inputs, speeds: Speeds | None = None) -> list[Branch]:
     whole = {"teacher", "half"} if deep(inputs) else {"teacher"} if to_times else set()
     found += [*to_times, *_halves(inputs, [one for one in found if one.name not in whole])]
     return [_with_cells(branch, tails_of(branch, inputs.pieces), inputs.pieces) for branch in found]
-
-
-def may_have(branch: Branch, megabytes: float) -> bool:
-    """Whether some cell of it has at most so many, as far as estimates go."""
-    return min(cell.bytes for cell in branch.cells) <= SPARE * 1e6 * megabytes
-
-
-def within_bytes(branches: list[Branch], megabytes: float | None) -> tuple[list[Branch], list[str]]:
-    """The branches of which, or of whose further cuts, some cell may have at most so many megabytes; and the names of the others.
-
-    The teacher stays, since every drop is below it.
-    """
-    if megabytes is None:
-        return branches, []
-    fitting = {one.name for one in branches if may_have(one, megabytes)}
-    wanted = fitting | {one.parent for one in branches if one.name in fitting} | {"teacher"}
-    return [one for one in branches if one.name in wanted], [one.name for one in branches if one.name not in wanted]
-
-
-def fewer(branches: list[Branch]) -> tuple[list[Branch], list[str]]:
-    """At most MOST_CELLS cells, as far as leaving out kinds of tails does it; and the names of the cells that are left out."""
-    for left_out in ((), *_FEWER):
-        kept = [replace(one, cells=tuple(cell for cell in one.cells if _stays(one, cell, left_out))) for one in branches]
-        if sum(len(one.cells) for one in kept) <= MOST_CELLS:
-            break
-    names = {cell.name for one in kept for cell in one.cells}
-    return kept, [cell.name for one in branches for cell in one.cells if cell.name not in names]
-
-
-def _stays(branch: Branch, cell: Cell, left_out: tuple[str, ...]) -> bool:
-    tail = cell.name.removeprefix(branch.name).removeprefix("_")
-    return cell.name == "teacher" or branch.static or tail not in left_out
 
 
 def _many(count: int, what: str) -> str:
