@@ -106,7 +106,7 @@ def test_what_is_written_and_said(options, calls, capsys, tmp_path):
     assert list(study["prune"])[:3] == ["to6", "to10", "to16"]
     said = capsys.readouterr().out
     assert "180 rows to train on, 60 to choose on, 60 to report on" in said
-    assert "15 cells from 7 trainings, about " in said
+    assert "16 cells from 7 trainings, about " in said
     assert "Ship `half_int8`\n\n2 of 3 measured cells." in said
     assert "What each reading of the limit on drops would choose\n\n- By the drop itself: `half`." in said
     assert f"bundle: {out}/results/out/deploy/half_int8/seed0\npage: {out}/results/out/report/index.html\n" in said

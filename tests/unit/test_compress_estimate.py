@@ -51,7 +51,10 @@ def test_jobs_of_a_branch_by_hand():
         [
             *(f"{models}/{name}" for name in ("model.safetensors", "model.onnx")),
             *(f"{models}/prune-vocabulary/{name}" for name in ("model.safetensors", "model.onnx")),
-            *(f"{models}/{links}/model.onnx" for links in ("quantize-int8", "quantize-int4", "prune-vocabulary/quantize-int4")),
+            *(
+                f"{models}/{links}/model.onnx"
+                for links in ("quantize-int8", "prune-vocabulary/quantize-int8", "prune-vocabulary/quantize-int4")
+            ),
         ]
     )
     assert len(found) == 7 + 4 * (ROUNDS + 3)

@@ -18,7 +18,7 @@ from edgemin.compressing.sizes import Sizes, StaticSizes
 from edgemin.compressing.space import epochs, space, steps
 from edgemin.compressing.speeds import Speeds
 from edgemin.compressing.study_file import study_of, text_of
-from edgemin.compressing.thinning import fewer, within_bytes
+from edgemin.compressing.thinning import fewer, may_have, within_bytes
 from edgemin.plan.checks import check_chains
 from edgemin.plan.plan import Plan
 from edgemin.study.read import parse_study
@@ -77,7 +77,7 @@ def test_the_space_of_the_packaged_teacher():
     assert [cell.chain for cell in found["half_cut"].cells] == [
         "teacher/distill-half/prune-neurons50/prune-heads50",
         "teacher/distill-half/prune-neurons50/prune-heads50/quantize-int8",
-        "teacher/distill-half/prune-neurons50/prune-heads50/quantize-int4",
+        "teacher/distill-half/prune-neurons50/prune-heads50/prune-vocabulary/quantize-int8",
         "teacher/distill-half/prune-neurons50/prune-heads50/prune-vocabulary/quantize-int4",
     ]
     assert found["half"].links["distill"]["half"] == {
@@ -165,16 +165,32 @@ def test_at_ten_megabytes_only_what_may_have_them_is_trained():
 
 
 def test_a_large_space_is_thinned_and_the_teacher_stays():
-    """Five branches of four cells are 20; without the floats of students 16. Eight are 32; without four bits beside a whole vocabulary, too, 17. And the
+    """Five branches of four cells are 20; without the floats of students 16. Eight are 32; without a smaller vocabulary in eight bits, too, 17. And the
     static student's two, always."""
-    kept, names = fewer(within_bytes(space(inputs(BASE)), 10)[0])
+    kept, large, names = fewer(within_bytes(space(inputs(BASE)), 10)[0])
     assert sum(len(branch.cells) for branch in kept) == 16 + 2
-    assert names == ["small", "small_half", "small_cut", "small_half_cut"]
-    every, names = fewer(space(inputs(BASE)))
+    assert (large, names) == ([], ["small", "small_half", "small_cut", "small_half_cut"])
+    every, _, names = fewer(space(inputs(BASE)))
     assert sum(len(branch.cells) for branch in every) == 8 * 2 + 1 + 2
     assert every[0].cells[0].name == "teacher"
-    assert fewer(space(inputs()))[1] == []
-    assert thinned(kept) == (kept, [])
+    assert fewer(space(inputs()))[1:] == ([], [])
+    assert thinned(kept, None) == (kept, [])
+
+
+def test_cells_that_are_too_large_go_first():
+    """At 10 MB only those with fewer word pieces, and of `small` not even these; it stays for the sake of its cut. The teacher's own stay."""
+    few, lines = thinned(within_bytes(space(inputs(BASE)), 10)[0], 10)
+    assert [[cell.name.removeprefix(branch.name) for cell in branch.cells] for branch in few] == [
+        ["", "_int8", "_vocabulary", "_smallest"],
+        ["", "_int4"],
+        [],
+        *3 * [["_vocabulary", "_smallest"]],
+    ]
+    assert len(lines) == 1
+    assert lines[0].startswith("small, small_int8, small_vocabulary, small_smallest, small_half, small_half_int8, ")
+    assert lines[0].endswith(", small_half_cut_int8: more than 10 MB")
+    assert may_have(few[3], 10)
+    assert not may_have(few[2], 10)
 
 
 def test_tails_that_an_encoder_does_not_allow():
@@ -183,7 +199,13 @@ def test_tails_that_an_encoder_does_not_allow():
     assert [len(branch.cells) for branch in space(inputs(replace(teacher, wordpiece=False)))] == [3, 2, 3, 3, 3]
     assert [len(branch.cells) for branch in space(inputs(pieces=40_000))] == [3, 2, 3, 3, 3]
     narrow = replace(teacher, config={**CONFIG, "hidden_size": 24, "num_attention_heads": 2})
-    assert [len(branch.cells) for branch in space(inputs(narrow)) if branch.encoder is narrow] == [2, 1, 2, 2, 2]
+    assert [len(branch.cells) for branch in space(inputs(narrow)) if branch.encoder is narrow] == [3, 1, 3, 3, 3]
+    names = [[cell.name for cell in space(inputs(one))[0].cells] for one in (teacher, replace(teacher, wordpiece=False), narrow)]
+    assert names == [
+        ["teacher", "teacher_int8", "teacher_vocabulary", "teacher_smallest"],
+        ["teacher", "teacher_int8", "teacher_int4"],
+        ["teacher", "teacher_int8", "teacher_vocabulary"],
+    ]
 
 
 def test_an_odd_number_of_layers_learns_predictions_alone():

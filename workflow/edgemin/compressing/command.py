@@ -156,7 +156,7 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
         raise EdgeminError(
             f"--max-mb {request.max_mb:g}: the smallest cell that is tried has about {smallest:.1f} MB; give at least that"
         )
-    branches, thin = thinned(branches)
+    branches, thin = thinned(branches, request.max_mb)
     left_out = [*([f"{', '.join(large)}: no cell of them has at most {request.max_mb:g} MB"] if large else []), *thin]
     threads = folder.threads or threads_of(request)
     _check(study_file.text_of(study_file.study_of(request, inputs, branches, threads), []))

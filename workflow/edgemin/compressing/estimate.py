@@ -177,7 +177,8 @@ def in_minutes(seconds: float) -> str:
     return f"{max(1, round(seconds / 60))} min"
 
 
-def thinned(branches: list[Branch]) -> tuple[list[Branch], list[str]]:
-    """At most as many cells as a default space has, and a line on those left out."""
-    kept, names = fewer(branches)
-    return kept, [f"{', '.join(names)}: further cells of models that are there in other forms"] if names else []
+def thinned(branches: list[Branch], megabytes: float | None) -> tuple[list[Branch], list[str]]:
+    """At most as many cells as a default space has, and lines on those left out."""
+    kept, large, others = fewer(branches, megabytes)
+    lines = [f"{', '.join(large)}: more than {megabytes:g} MB"] if large else []
+    return kept, [*lines, *([f"{', '.join(others)}: further cells of models that are there in other forms"] if others else [])]

@@ -28,8 +28,10 @@ WIDTH = 64
 """Of the vectors of a static student."""
 SPEEDUPS = (6, 10, 16)
 """Of cuts to a time."""
-LEAST_KEPT, MOST_KEPT = 0.1, 0.9
+LEAST_KEPT, MOST_KEPT = 0.05, 0.9
 """Shares of heads and neurons, as estimated, between which a cut to a time is tried."""
+SURE = 0.6
+"""Of the speed of the smallest model: no cut is promised more, since the jobs time it anew."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def _to_times(inputs: Inputs, speeds: Speeds) -> Iterator[Branch]:
     chain, parent = "teacher", "teacher"
     for speedup in SPEEDUPS:
         kept = speeds.kept(speedup)
-        if not LEAST_KEPT <= kept <= MOST_KEPT:
+        if speedup > SURE * speeds.smallest or not LEAST_KEPT <= kept <= MOST_KEPT:
             continue
         name, sizes = f"to{speedup}", teacher.sizes.scaled(kept)
         cut = {
@@ -238,10 +240,11 @@ TAILS = {
     "": ("", "float", ""),
     "int8": ("/quantize-int8", "int8", "INT8"),
     "int4": ("/quantize-int4", "int4", "INT8, embeddings of four bits"),
-    "vocabulary": (
+    "vocabulary": ("/prune-vocabulary/quantize-int8", "int8", "INT8, only with word pieces that training texts use"),
+    "smallest": (
         "/prune-vocabulary/quantize-int4",
         "int4",
-        "INT8, embeddings of four bits and only of word pieces that training texts use",
+        "INT8, embeddings of four bits, only with word pieces that training texts use",
     ),
 }
 """Name -> links, form of the weights, words."""
@@ -253,17 +256,18 @@ def tails_of(branch: Branch, pieces: int) -> list[str]:
     """Those that the encoder allows."""
     if not isinstance(branch.sizes, Sizes):
         return ["", *(["int4"] if branch.sizes.width % SMALLEST == 0 else [])]
-    found = ["", "int8"]
-    if branch.sizes.embedding % SMALLEST == 0:
-        found += ["int4", *(["vocabulary"] if branch.encoder.wordpiece and pieces < branch.sizes.vocabulary else [])]
-    return found
+    cut = branch.encoder.wordpiece and pieces < branch.sizes.vocabulary
+    four = branch.sizes.embedding % SMALLEST == 0
+    return ["", "int8", *(["vocabulary"] if cut else []), *(["smallest" if cut else "int4"] if four else [])]
 
 
 def _with_cells(branch: Branch, tails: list[str], pieces: int) -> Branch:
     cells = []
     for tail in tails:
         links, form, words = (STATIC_TAILS if branch.static else TAILS)[tail]
-        sizes = branch.sizes.with_vocabulary(pieces) if tail == "vocabulary" and isinstance(branch.sizes, Sizes) else branch.sizes
+        sizes = (
+            branch.sizes.with_vocabulary(pieces) if "vocabulary" in links and isinstance(branch.sizes, Sizes) else branch.sizes
+        )
         question = f"`{branch.name}` in {words}" if tail else branch.question
         cells.append(Cell("_".join(filter(None, (branch.name, tail))), branch.chain + links, sizes, form, question))
     return replace(branch, cells=tuple(cells))
