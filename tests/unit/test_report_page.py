@@ -211,6 +211,15 @@ def test_of_each_table_the_page_reads_its_numbers_and_what_it_shows(changed):
     assert files == [f"results/smoke/tables/{name}" for name in tables]
 
 
+def test_the_page_reads_what_its_marks_need(changed):
+    """The recommendation's cells, though the page does not show the recommendation; nothing of the kind without limits."""
+    read = {
+        limits: page.files(Plan(parse_study(changed({"page": ["stagewise"], "recommend": found}))))["tables"]
+        for limits, found in ((True, {"max_bytes": 9}), (False, None))
+    }
+    assert {*read[True]} - {*read[False]} == {"results/smoke/tables/recommendation.csv"}
+
+
 @pytest.mark.parametrize(
     ("named", "said"),
     [(["subsets"], "page: the study has no table 'subsets'"), (["stagewise", "stagewise"], "page: ['stagewise'] stand twice")],

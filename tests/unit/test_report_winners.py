@@ -13,7 +13,11 @@ from PIL import Image
 
 from edgemin.cli import documents
 from edgemin.plan.plan import Plan
-from edgemin.report.winners import LOOKS, Standing
+from edgemin.report.page.marks import marks_of
+from edgemin.report.page.points import FIGURES
+from edgemin.report.page.points import points_of as page_points
+from edgemin.report.standing import Standing, standing_of
+from edgemin.report.winners import LOOKS
 from edgemin.study import registry
 from edgemin.study.read import parse_study
 
@@ -93,6 +97,42 @@ def test_the_picture_of_the_readme_is_of_the_record(recorded):
     """`make docs-results` draws it anew."""
     with Image.open(ROOT / "docs/images/pareto_latency.png") as picture:
         assert picture.info["Description"] == plain(recorded[0]["pareto_latency"].get_suptitle())
+
+
+@pytest.mark.parametrize(("plot", "axis"), [("pareto_latency", "from_text"), ("pareto_size", "mb")])
+def test_the_page_marks_what_the_plots_mark(recorded, plot, axis):
+    figures, study = recorded
+    found = page_points(study._made("cells", "csv").parent)
+    roles = marks_of(found, standing_of(registry.PLOTS[plot].spec(study.plan), []))[f"{axis}/quality"]
+    assert set(roles.values()) == set(LOOKS)
+    for role in LOOKS:
+        marked = [one["values"] for one in found if roles.get(one["id"]) == role]
+        places = sorted((one[axis], one["quality"]) for one in marked)
+        assert [pytest.approx(place) for place in places] == sorted(marked_in(figures[plot].axes[0], role))
+
+
+def test_marks_of_the_page_are_of_the_axes_that_are_shown():
+    """b is slower than a, but in fewer bytes; by speed-up more is better; what has no figure is not marked."""
+    rows = {"t": (9.0, 4.0, 1.0, 95.0), "a": (1.0, 2.0, 9.0, 80.0), "b": (2.0, 1.0, 4.5, 80.0), "c": (None, 1.5, None, 70.0)}
+    points = [
+        {
+            "id": f"movies/{cell}/torch",
+            "task": "movies",
+            "cell": cell,
+            "chain": "teacher" if cell == "t" else f"teacher/distill-{cell}",
+            "runtime": "torch",
+            "accepted": True,
+            "values": {**dict.fromkeys(FIGURES), "p50": p50, "mb": mb, "speedup": faster, "quality": quality},
+        }
+        for cell, (p50, mb, faster, quality) in rows.items()
+    ]
+    found = marks_of(points, Standing({"torch": ["a", "b", "c"]}))
+    named = {
+        axes: {point.split("/")[1]: role for point, role in found[f"{axes}/quality"].items()} for axes in ("p50", "mb", "speedup")
+    }
+    assert named["p50"] == named["speedup"] == {"t": "teacher", "a": "winner", "b": "end"}
+    assert named["mb"] == {"t": "teacher", "a": "end", "b": "winner", "c": "end"}
+    assert found["p50/agreement"] == {}
 
 
 def points_of(rows):

@@ -3,94 +3,37 @@
 from __future__ import annotations
 
 import json
-import shutil
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pages import written
-from playwright.sync_api import Browser, Page, sync_playwright
+from browsing import CELLS, POINT, drawn, labels, needs_chromium, opened, page_in, until
+from playwright.sync_api import Browser, Page
 
-from edgemin.report.page.render import write_page
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium")
-POINT = "#chart path[aria-roledescription=point]"
-CELLS = ".table[data-table=cells]"
-
-
-def _page_in(folder: Path, *runtimes: str) -> Path:
-    with written(folder, runtimes=runtimes) as spec:
-        write_page(spec, "index.html")
-    return folder / "index.html"
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _page_in(tmp_path_factory.mktemp("page"), "onnxruntime", "torch")
+    return page_in(tmp_path_factory.mktemp("page"), "onnxruntime", "torch")
 
 
 @pytest.fixture(scope="module")
 def of_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a study that is measured in every runtime."""
-    return _page_in(tmp_path_factory.mktemp("three"), "onnxruntime", "torch", "openvino")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    return page_in(tmp_path_factory.mktemp("three"), "onnxruntime", "torch", "openvino")
 
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[Page]:
-    with _opened(browser, file) as page:
+    with opened(browser, file) as page:
         yield page
-
-
-@contextmanager
-def _opened(browser: Browser, file: Path) -> Iterator[Page]:
-    """The page, drawn; at the end it must have logged nothing and asked for nothing but itself."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
-    logged: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: logged.append(message.text))
-    page.on("pageerror", lambda error: logged.append(str(error)))
-    network = page.context.new_cdp_session(page)
-    network.on("Network.requestWillBeSent", lambda event: asked.append(event["request"]["url"]))
-    network.send("Network.enable")
-    page.goto(file.as_uri())
-    _drawn(page)
-    yield page
-    assert page.evaluate("window.hurt") is None
-    page.close()
-    assert logged == []
-    assert [address for address in asked if not address.startswith("data:")] == [file.as_uri()]
-
-
-def _until(page: Page, expression: str) -> None:
-    """Playwright's own wait_for_function needs eval, which the page forbids."""
-    deadline = time.monotonic() + 15
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        time.sleep(0.05)
-
-
-def _drawn(page: Page, times: int = 1) -> None:
-    _until(page, f"Number(document.getElementById('chart').dataset.drawn) >= {times}")
 
 
 def _column(page: Page, at: int, table: str = CELLS) -> list[str]:
     """Texts of a column's visible cells."""
     rows = page.locator(f"{table} tbody tr:visible")
     return [rows.nth(number).locator("th, td").nth(at).inner_text() for number in range(rows.count())]
-
-
-def _labels(page: Page) -> list[str]:
-    """What a screen reader is told of each point of the plot."""
-    return [point.get_attribute("aria-label") or "" for point in page.locator(POINT).all()]
 
 
 def _strong(page: Page) -> list[str]:
@@ -110,9 +53,9 @@ def _marked(page: Page, table: str = CELLS) -> list[str]:
 
 def test_a_point_for_everything_that_was_measured(page: Page) -> None:
     """edgemin_torch has no latency: no point, but a row."""
-    assert len(_labels(page)) == 7
+    assert len(labels(page)) == 7
     assert len(_column(page, 0)) == 8
-    kd = next(text for text in _labels(page) if "cell: kd;" in text and "runtime: onnxruntime" in text)
+    kd = next(text for text in labels(page) if "cell: kd;" in text and "runtime: onnxruntime" in text)
     assert "p50, ms: 2.00 [1.80, 2.20]" in kd
     assert "change to the teacher, accuracy %: −20.00" in kd
 
@@ -130,7 +73,7 @@ def test_a_line_for_each_runtime_says_how_many_are_on_it(page: Page) -> None:
     assert len({line.get_attribute("stroke-dasharray") for line in lines.all()}) == 2
     assert page.locator("#finding").inner_text() == "On the line: 3 of 4 in ONNX Runtime, 2 of 3 in PyTorch."
     page.uncheck("input[name=runtime][value=torch]")
-    _until(page, f"document.querySelectorAll('{POINT}').length === 4")
+    until(page, f"document.querySelectorAll('{POINT}').length === 4")
     assert lines.count() == 1
     assert page.locator("#finding").inner_text() == "On the line: 3 of 4 in ONNX Runtime."
 
@@ -162,24 +105,24 @@ def test_every_pair_of_axes_is_drawn(page: Page) -> None:
             page.select_option("#axis-y", up)
     page.select_option("#axis-x", "mb")
     page.select_option("#axis-y", "agreement")
-    _until(page, f"document.querySelectorAll('{POINT}').length === 8")
+    until(page, f"document.querySelectorAll('{POINT}').length === 8")
     page.uncheck("#log")
-    _until(page, "!document.getElementById('chart').textContent.includes('logarithmic')")
-    assert len(_labels(page)) == 8
+    until(page, "!document.getElementById('chart').textContent.includes('logarithmic')")
+    assert len(labels(page)) == 8
 
 
 def test_filters_reach_plot_and_table(page: Page) -> None:
     page.uncheck("input[name=runtime][value=torch]")
-    _until(page, f"document.querySelectorAll('{POINT}').length === 4")
+    until(page, f"document.querySelectorAll('{POINT}').length === 4")
     assert set(_column(page, 1)) == {"onnxruntime"}
     page.check("input[name=stage][value=prune]")
-    _until(page, f"document.querySelectorAll('{POINT}').length === 2")
+    until(page, f"document.querySelectorAll('{POINT}').length === 2")
     assert _column(page, 0) == ["kd_prune", "edgemin"]
     page.select_option("#variant", "quantize-int8_dynamic_ort")
-    _until(page, f"document.querySelectorAll('{POINT}').length === 1")
+    until(page, f"document.querySelectorAll('{POINT}').length === 1")
     assert _column(page, 0) == ["edgemin"]
     page.get_by_role("button", name="Reset all").click()
-    _until(page, f"document.querySelectorAll('{POINT}').length === 7")
+    until(page, f"document.querySelectorAll('{POINT}').length === 7")
     assert len(_column(page, 0)) == 8
 
 
@@ -214,15 +157,15 @@ def test_a_box_chooses_what_is_inside(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 40, box["y"] + 380, steps=8)
     page.mouse.up()
-    _until(page, "document.getElementById('chosen').textContent === '7 points chosen'")
-    _until(page, f"document.querySelectorAll('{POINT}[stroke-width=\"2.5\"]').length === 7")
+    until(page, "document.getElementById('chosen').textContent === '7 points chosen'")
+    until(page, f"document.querySelectorAll('{POINT}[stroke-width=\"2.5\"]').length === 7")
     page.mouse.click(box["x"] + 70, box["y"] + 12)  # beside all points: nothing is chosen any more
-    _until(page, "document.getElementById('chosen').textContent === 'nothing chosen'")
+    until(page, "document.getElementById('chosen').textContent === 'nothing chosen'")
 
 
 def test_a_name_in_a_table_marks_its_point(page: Page) -> None:
     page.locator(".table[data-table=stagewise] tr[data-cell=kd][data-runtime=torch] .pick").click()
-    _until(page, f"document.querySelectorAll('{POINT}[stroke-width=\"2.5\"]').length === 1")
+    until(page, f"document.querySelectorAll('{POINT}[stroke-width=\"2.5\"]').length === 1")
     assert _strong(page) == ["kd/torch"]
     assert page.locator(f"{POINT}[opacity='0.15']").count() == 6
     assert _marked(page) == ["kd/torch"]
@@ -281,9 +224,9 @@ def test_a_link_opens_its_chain(page: Page) -> None:
 def test_dark_mode_reaches_page_and_plot(page: Page) -> None:
     ink = "getComputedStyle(document.body).color"
     light = page.evaluate(f"[getComputedStyle(document.body).backgroundColor, {ink}]")
-    drawn = page.evaluate("Number(document.getElementById('chart').dataset.drawn)")
+    times = page.evaluate("Number(document.getElementById('chart').dataset.drawn)")
     page.emulate_media(color_scheme="dark")
-    _drawn(page, drawn + 1)
+    drawn(page, times + 1)
     assert light == ["rgb(255, 255, 255)", "rgb(28, 33, 39)"]
     dark = page.evaluate(f"[getComputedStyle(document.body).backgroundColor, {ink}]")
     assert dark == ["rgb(20, 24, 29)", "rgb(228, 232, 236)"]
@@ -305,8 +248,8 @@ def test_a_narrow_window_never_scrolls_sideways(page: Page, width: int) -> None:
 
 def test_a_third_runtime_has_a_shape_and_a_filter_of_its_own(browser: Browser, of_three: Path) -> None:
     """The colour of a point is that of its last stage in every runtime."""
-    with _opened(browser, of_three) as page:
-        assert len(_labels(page)) == 11
+    with opened(browser, of_three) as page:
+        assert len(labels(page)) == 11
         teachers = page.locator(f"{POINT}[aria-label*='cell: teacher;']").all()
         assert len(teachers) == 3
         assert len({point.get_attribute("d") for point in teachers}) == 3
@@ -315,7 +258,7 @@ def test_a_third_runtime_has_a_shape_and_a_filter_of_its_own(browser: Browser, o
         assert texts[-3:] == ["ONNX Runtime", "PyTorch", "OpenVINO"]
         assert page.locator(".ladder h3").last.inner_text().startswith("In OpenVINO: from teacher to edgemin_nncf")
         page.get_by_role("checkbox", name="OpenVINO").uncheck()
-        _until(page, f"document.querySelectorAll('{POINT}').length === 7")
+        until(page, f"document.querySelectorAll('{POINT}').length === 7")
         assert set(_column(page, 1)) == {"onnxruntime", "torch"}
 
 

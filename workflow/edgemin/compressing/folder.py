@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from edgemin.compressing.request import Request, differing
 from edgemin.core.environment import PACKAGE
@@ -104,19 +104,20 @@ class Folder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Raises EdgeminError while another command is at work there. The folder is made if it is not there."""
+        lock = FileLock(self.path / LOCK, timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / LOCK).open("w")
+            lock.acquire()
+        except Timeout:
+            raise EdgeminError(
+                f"--out: {self.path} is in use: edgemin compress runs there; wait, or name another folder"
+            ) from None
         except OSError as error:
             raise EdgeminError(f"--out: {self.path} cannot be written ({error.strerror}); name another folder") from None
-        with lock as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise EdgeminError(
-                    f"--out: {self.path} is in use: edgemin compress runs there; wait, or name another folder"
-                ) from None
+        try:
             yield
+        finally:
+            lock.release()
 
 
 def _check_writable(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import tempfile
@@ -10,7 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 log = logging.getLogger(__name__)
 VARIABLE = "CUDA_VISIBLE_DEVICES"
@@ -41,24 +43,27 @@ def one_device(wanted: bool) -> Iterator[None]:
         yield
         return
     name, lock = _free(seen)
-    with lock:
+    try:
         os.environ[VARIABLE] = name
         yield
+    finally:
+        lock.release()
 
 
-def _free(names: list[str]) -> tuple[str, IO[str]]:
-    """Wait for a free device; return it and the open lock file. The lock of a job that dies is released."""
+def _free(names: list[str]) -> tuple[str, BaseFileLock]:
+    """Wait for a free device; return it and its lock, which is held. The lock of a job that dies is released."""
+    from filelock import FileLock, Timeout
+
     logged = False
     while True:
         for name in names:
             file = Path(tempfile.gettempdir(), f"edgemin-{os.getuid()}-gpu-{name.replace('/', '_')}.lock")
-            lock = file.open("w", encoding="utf-8")
+            lock = FileLock(file, timeout=0)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-            else:
-                return name, lock
+                lock.acquire()
+            except Timeout:
+                continue
+            return name, lock
         if not logged:
             log.info("all %d GPUs are held by other jobs: waiting for one", len(names))
             logged = True

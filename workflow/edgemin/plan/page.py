@@ -19,6 +19,8 @@ TEMPLATES = PACKAGE / "report/page/templates"
 PLOTS = ("stagewise", "pareto_latency", "pareto_size")
 CELLS = "cells"
 """The table that every page has, below its plot."""
+MARKED_AS = "pareto_latency"
+"""The plot whose marks the page's plot has, too."""
 
 
 def spec(plan: Plan) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def spec(plan: Plan) -> dict[str, Any]:
         "threads": spec_of(study.threads),
         "latency": spec_of(study.latency),
         "rows": result_rows(plan),
-        "hidden": study.hidden_baselines(),
+        "pareto": registry.PLOTS[MARKED_AS].spec(plan),
         "cells": {cell: {"chain": study.cells[cell].chain, "question": study.cells[cell].question} for cell in cells},
         "links": {str(chain): _link(plan, chain) for chain in chains},
         **({"elsewhere": added} if (added := elsewhere(plan)) else {}),
@@ -82,8 +84,9 @@ def files(plan: Plan) -> dict[str, Any]:
         if not is_baseline(row["chain"]) and registry.RUNTIMES[row["runtime"]].graph and not Chain.parse(row["chain"]).quantized
     ]
     tables = [plan.paths.table(name, form) for name in contents["tables"] for form in ("csv", registry.TABLES[name].page_form)]
+    marked = registry.PLOTS[MARKED_AS].files(plan)
     return {
-        "tables": [*(plan.paths.table(CELLS, form) for form in ("csv", "json")), *tables],
+        "tables": list(dict.fromkeys([*(plan.paths.table(CELLS, form) for form in ("csv", "json")), *tables, *marked])),
         "plots": [plan.paths.plot(name, "svg") for name in PLOTS],
         "measurements": [
             f"{row['folder']}/{name}"

@@ -14,7 +14,8 @@ from edgemin.report.acceptance.marks import accepted_in, names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, SETTINGS, WIDTH, dash_of, headline, legend, save
 from edgemin.report.labels import CROWD, frontier, label_points
 from edgemin.report.number import scale_of
-from edgemin.report.winners import LOOKS, Standing, handles, mark
+from edgemin.report.standing import Standing, standing_of
+from edgemin.report.winners import LOOKS, handles, mark
 from edgemin.study import registry
 from edgemin.study.floor import NUMPY, look_of
 
@@ -33,7 +34,7 @@ def draw(tables: Sequence[str], axis_name: str, files: Iterable[str], spec: Mapp
 
     tables: tables/cells.csv and, where the study has limits, tables/recommendation.csv. spec: of `report.plots.pareto`.
     """
-    table, standing, hidden = pd.read_csv(tables[0]), _standing(tables[1:], spec), spec.get("hidden", ())
+    table, standing, hidden = pd.read_csv(tables[0]), standing_of(spec, tables[1:]), spec.get("hidden", ())
     baselines = table["runtime"] == NUMPY.name
     axis_name = "from_text" if axis_name == "latency" and baselines.any() else axis_name
     unit, axis_label = _AXES[axis_name][2:]
@@ -58,13 +59,6 @@ def draw(tables: Sequence[str], axis_name: str, files: Iterable[str], spec: Mapp
         for (axis, rows), edges in zip(panels, lines, strict=True):
             label_points(figure, axis, rows, list(edges.values()), _bars(rows))
         save(figure, files)
-
-
-def _standing(recommendation: Sequence[str], spec: Mapping[str, Any]) -> Standing:
-    """recommendation: its table, if there is one."""
-    found = [pd.read_csv(file) for file in recommendation]
-    chosen = [{(row["task"], row["cell"]) for _, row in table[table["recommended"]].iterrows()} for table in found]
-    return Standing(spec.get("ends", {}), chosen[0] if chosen else None, spec.get("recommended_in", ""))
 
 
 def _points(table: pd.DataFrame, axis_name: str, standing: Standing) -> pd.DataFrame:

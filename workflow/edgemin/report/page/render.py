@@ -20,15 +20,17 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.files import whole_file
 from edgemin.report.page.elsewhere import table_of
 from edgemin.report.page.links import chains_of, machines_of
+from edgemin.report.page.marks import marks_of
 from edgemin.report.page.points import FIGURES, points_of
 from edgemin.report.page.summary import summaries
 from edgemin.report.page.tables import read_table
+from edgemin.report.standing import standing_of
 from edgemin.report.statistics.adjust import seeds_note
 from edgemin.study import registry
 from edgemin.study.floor import look_of
 
 TEMPLATES = Path(__file__).with_name("templates")
-SCRIPTS = ("geometry.js", "page.js")
+SCRIPTS = ("geometry.js", "marks.js", "keyboard.js", "sorting.js", "page.js")
 """In this order, as one script."""
 PLOTS = ("stagewise", "pareto_latency", "pareto_size")
 
@@ -47,13 +49,17 @@ def render(spec: Mapping[str, Any]) -> str:
     """
     folder = Path(spec["root"]) / "tables"
     tables = [read_table(folder, name) for name in spec["tables"] if registry.TABLES[name].page_form == "json"]
-    points = points_of(folder, spec["hidden"])
+    points = points_of(folder, spec["pareto"].get("hidden", ()))
+    limits = [folder / "recommendation.csv"] if spec["pareto"].get("recommended_in") else []
+    standing = standing_of(spec["pareto"], limits)
     runtimes = [look_of(name) for name in dict.fromkeys(point["runtime"] for point in points)]
     data = {
         "points": points,
         "figures": FIGURES,
         "scales": {point["task"]: point["scale"] for point in points},
         "runtimes": [{"name": one.name, "label": one.label, "shape": one.shape} for one in runtimes],
+        "marks": marks_of(points, standing),
+        "meanings": standing.words,
     }
     vega, script = _vega(), "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     environment = Environment(

@@ -10,12 +10,14 @@ function frontier(found, x, y, less) {
 
 const NAME_SIZE = 12;
 const DASHES = [[1, 0], [6, 3], [1.5, 2.5], [8, 3, 1.5, 3]];
-/** Radius of a mark, and what is kept free around it, in pixels. */
+/** Radius of a point, and what is kept free around it, in pixels; and of one that is marked. */
 const MARK = 7;
+const MARKED = 12;
 /** Where a name may stand beside its point: nearest first. */
 const PLACES = [
   [0, -15, "center"], [0, 15, "center"], [11, 0, "left"], [-11, 0, "right"], [10, -12, "left"], [-10, -12, "right"], [10, 12, "left"], [-10, 12, "right"],
   [0, -29, "center"], [0, 29, "center"], [16, -24, "left"], [-16, -24, "right"], [16, 24, "left"], [-16, 24, "right"],
+  [0, -43, "center"], [0, 43, "center"],
 ];
 
 const line = (rows) => rows.filter((row) => row.best);
@@ -30,24 +32,29 @@ function finding(rows, runtimes) {
 const unnamed = (rows) => rows.map((row) => ({ ...row, name: "", dx: 0, dy: 0, align: "center" }));
 
 /**
- * All points; those that are to be named have their name at the first place where it covers no mark and no other name, if there is one.
+ * All points; those that are to be named, the marked ones first, have their name at the first place where it covers no mark and no other name, and is nearer to no other cell's point, if there is one.
  * points: rows with left and down in pixels. Returns rows with name, dx, dy and align.
  */
 function placed(points, width, height, font) {
   const pen = document.createElement("canvas").getContext("2d");
-  pen.font = font;
-  const taken = points.map(({ left, down }) => [left - MARK, down - MARK, left + MARK, down + MARK]);
+  const reach = ({ role }) => (role ? MARKED : MARK);
+  const taken = points.map((one) => [one.left - reach(one), one.down - reach(one), one.left + reach(one), one.down + reach(one)]);
   const free = (box) =>
     box[0] >= 0 && box[2] <= width && box[1] >= 0 && box[3] <= height &&
     !taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+  const gap = (box, one) =>
+    Math.hypot(Math.max(0, box[0] - one.left, one.left - box[2]), Math.max(0, box[1] - one.down, one.down - box[3])) - reach(one);
   const found = unnamed(points);
-  for (const point of found.filter((one) => one.named)) {
+  for (const point of found.filter((one) => one.named).sort((a, b) => Boolean(b.role) - Boolean(a.role))) {
+    pen.font = `${point.weight} ${font}`;
+    const beyond = reach(point) - MARK;
     if (found.some((one) => one.name === point.cell && Math.hypot(one.left - point.left, one.down - point.down) < 2 * MARK)) continue;
     const wide = pen.measureText(point.cell).width + 2;
-    for (const [dx, dy, align] of PLACES) {
+    for (const [across, down, align] of PLACES) {
+      const [dx, dy] = [across + Math.sign(across) * beyond, down + Math.sign(down) * beyond];
       const from = point.left + dx - { left: 0, center: wide / 2, right: wide }[align];
       const box = [from, point.down + dy - NAME_SIZE / 2 - 1, from + wide, point.down + dy + NAME_SIZE / 2 + 1];
-      if (!free(box)) continue;
+      if (!free(box) || points.some((one) => one.cell !== point.cell && gap(box, one) < gap(box, point))) continue;
       taken.push(box);
       Object.assign(point, { name: point.cell, dx, dy, align });
       break;

@@ -1,10 +1,13 @@
 (() => {
-  const { points, figures, scales, runtimes } = JSON.parse(document.getElementById("data").textContent);
+  const { points, figures, scales, runtimes, marks, meanings } = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const chosen = new Set();
   const dashes = Object.fromEntries(runtimes.map(({ name }, at) => [name, DASHES[at % DASHES.length]]));
   let view = null;
+  /** What a pointer or a screen reader is told of a point, and then its figures. */
+  const TOLD = ["cell", "mark", "recipe", "runtime"];
+  const known = Object.keys(figures).filter((name) => points.some((point) => point.values[name] != null));
 
   // -- which points are shown --------------------------------------------------------------------------------------
 
@@ -33,6 +36,7 @@
     const { x, y, log } = axes();
     const found = shownPoints().filter(({ values }) => values[x] != null && values[y] != null && (!log || values[x] > 0));
     const best = new Set(runtimes.flatMap(({ name }) => frontier(found.filter((point) => point.runtime === name && point.accepted), x, y, figures[x].less)).map((point) => point.id));
+    const roles = marks[`${x}/${y}`];
     return found.map((point) => {
       const one = point.values;
       const row = { id: point.id, cell: point.cell + (point.accepted ? "" : "†"), runtime: point.runtime, last: point.last, recipe: point.recipe, x: one[x], y: one[y] };
@@ -46,7 +50,11 @@
       row.best = best.has(point.id);
       row.chosen = chosen.has(point.id);
       row.faint = chosen.size > 0 && !row.chosen;
-      row.named = row.chosen || (chosen.size === 0 && row.best);
+      row.role = roles[point.id] ?? "";
+      row.mark = meanings[row.role] ?? "–";
+      row.told = [...TOLD.map((name) => `${name}: ${row[name]}`), ...known.map((name) => `${wordsOf(name)}: ${point.texts[name]}`)].join("; ");
+      row.weight = row.role ? "bold" : "normal";
+      row.named = row.chosen || (chosen.size === 0 && (row.best || row.role !== ""));
       return row;
     });
   }
@@ -69,7 +77,7 @@
     const crowded = rows().length > 30;
     const stages = ["baseline", "teacher", "distill", "prune", "quantize"].filter((stage) => points.some((point) => point.last === stage));
     const colours = { field: "last", type: "nominal", title: "last stage", scale: { domain: stages, range: stages.map(colour) } };
-    const told = Object.keys(figures).filter((name) => points.some((point) => point.values[name] != null));
+    const marked = rolesOf(points.filter((point) => point.task === task()), marks[`${x}/${y}`]);
     const faint = (rest) => ({ condition: { test: "datum.faint", value: 0.15 }, value: rest });
     const rule = (axis) => ({
       mark: { type: "rule", strokeWidth: 1.25, color: colour("quiet") },
@@ -82,7 +90,7 @@
     });
     const label = (look) => ({
       data: { name: "names" },
-      mark: { type: "text", fontSize: NAME_SIZE, dx: { expr: "datum.dx" }, dy: { expr: "datum.dy" }, align: { expr: "datum.align" }, baseline: "middle", ...look },
+      mark: { type: "text", fontSize: NAME_SIZE, dx: { expr: "datum.dx" }, dy: { expr: "datum.dy" }, align: { expr: "datum.align" }, fontWeight: { expr: "datum.weight" }, baseline: "middle", ...look },
       encoding: { ...place, text: { field: "name", type: "nominal" } },
     });
     return {
@@ -99,9 +107,10 @@
         },
         rule("x"),
         rule("y"),
+        ...(marked.length ? [markLayer({ place, marked, meanings, crowded, narrow, ink: colour("ink"), paper: colour("paper"), opacity: faint(1) })] : []),
         {
           params: [{ name: "brush", select: { type: "interval", mark: { fill: colour("focus"), fillOpacity: 0.1, stroke: colour("focus") } } }],
-          mark: { type: "point", filled: true, size: crowded ? 60 : 110, cursor: "pointer" },
+          mark: { type: "point", filled: true, size: crowded || narrow ? 60 : 110, cursor: "pointer" },
           encoding: {
             ...place,
             color: colours,
@@ -115,20 +124,22 @@
             stroke: { condition: { test: "datum.chosen", value: colour("ink") }, value: colour("paper") },
             strokeWidth: { condition: { test: "datum.chosen", value: 2.5 }, value: 1 },
             tooltip: [
-              ...["cell", "recipe", "runtime"].map((field) => ({ field, type: "nominal" })),
-              ...told.map((name) => ({ field: `text_${name}`, type: "nominal", title: wordsOf(name) })),
+              ...TOLD.map((field) => ({ field, type: "nominal" })),
+              ...known.map((name) => ({ field: `text_${name}`, type: "nominal", title: wordsOf(name) })),
             ],
+            description: { field: "told", type: "nominal" },
           },
         },
         label({ stroke: colour("paper"), strokeWidth: 4, strokeJoin: "round" }),
         label({ color: colour("ink") }),
       ],
+      resolve: { scale: { shape: "independent" } },
       config: {
         background: null,
         font: getComputedStyle(document.body).fontFamily,
         view: { stroke: null },
         axis: { labelColor: colour("quiet"), titleColor: colour("ink"), gridColor: colour("line"), domainColor: colour("strong-line"), tickColor: colour("strong-line"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, titlePadding: 10 },
-        legend: { orient: "bottom", labelColor: colour("ink"), titleColor: colour("quiet"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, columns: narrow ? 2 : 4, symbolStrokeWidth: 0, layout: { bottom: narrow ? { direction: "vertical", margin: 8 } : { direction: "horizontal", margin: 32 } } },
+        legend: { orient: "bottom", labelColor: colour("ink"), titleColor: colour("quiet"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, columns: narrow ? 2 : 8, titleOrient: narrow ? "top" : "left", symbolStrokeWidth: 0, layout: { bottom: { direction: "vertical", margin: 8 } } },
       },
     };
   }
@@ -148,6 +159,7 @@
     view?.finalize();
     view = result.view;
     view.addSignalListener("width", name);
+    keys.drawn(view);
     name();
     let brushed = false;
     view.addSignalListener("brush", (_, box) => {
@@ -170,7 +182,7 @@
   function refresh() {
     if (!view) return;
     const found = rows();
-    view.data("points", found).data("frontier", line(found)).data("names", unnamed(found)).runAsync().then(name);
+    view.data("points", found).data("frontier", line(found)).data("names", unnamed(found)).runAsync().then(() => (name(), keys.again()));
   }
 
   /** Names beside points of the plot as it stands: their places depend on its width and scales. */
@@ -236,32 +248,8 @@
     }
   }
 
-  const collator = new Intl.Collator("en", { numeric: true });
-
-  /** By the numbers of a column where it has any, else by its text; what is missing comes last either way. */
-  function sort(header) {
-    const table = header.closest("table");
-    const at = header.cellIndex;
-    const next = { none: "ascending", ascending: "descending", descending: "none" }[header.getAttribute("aria-sort")];
-    for (const other of all("thead th", table)) other.setAttribute("aria-sort", "none");
-    header.setAttribute("aria-sort", next);
-    table.classList.toggle("sorted", next !== "none");
-    const sign = next === "descending" ? -1 : 1;
-    const numeric = header.classList.contains("number");
-    const key = (row) => (numeric ? Number(row.cells[at].dataset.number ?? NaN) : row.cells[at].textContent.trim());
-    const missing = (value) => (numeric ? Number.isNaN(value) : value === "" || value === "–");
-    const compare = (a, b) => {
-      const [one, other] = [key(a), key(b)];
-      if (missing(one) || missing(other)) return missing(one) - missing(other);
-      return sign * (numeric ? one - other : collator.compare(one, other));
-    };
-    const body = table.tBodies[0];
-    const before = (a, b) => a.dataset.order - b.dataset.order;
-    body.append(...[...body.rows].sort((a, b) => (next === "none" ? 0 : compare(a, b)) || before(a, b)));
-  }
-
   for (const table of all("table")) [...(table.tBodies[0]?.rows ?? [])].forEach((row, order) => (row.dataset.order = order));
-  for (const header of all("th[aria-sort]")) header.querySelector("button").addEventListener("click", () => sort(header));
+  for (const header of all("th[aria-sort]")) header.querySelector("button").addEventListener("click", () => sortBy(header));
   for (const button of all(".pick")) {
     button.addEventListener("click", () => toggle(idsOf(button.closest("tr"))));
     button.addEventListener("keydown", (event) => {
@@ -286,6 +274,7 @@
   byId("clear").addEventListener("click", () => choose([]));
   for (const select of all("#axis-x option, #axis-y option")) select.hidden = select.disabled = !points.some((point) => point.values[select.value] != null);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  const keys = pointsByKeyboard(byId("chart"), byId("told"), (id) => toggle([id]));
 
   function openTarget() {
     const target = location.hash ? byId(decodeURIComponent(location.hash.slice(1))) : null;
