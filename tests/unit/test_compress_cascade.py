@@ -24,14 +24,14 @@ ROWS = [  # cell, chain, validation, drop, within the limit, MB, p90
     ("tfidf", "baseline-tfidf", 0.56, 0.09, False, 1.4, 0.2),
     ("teacher", "teacher", 0.65, 0.0, True, 91.6, 12.0),
     ("teacher_int8", "teacher/quantize-int8", 0.648, 0.002, True, 23.6, 4.0),
-    ("teacher_int4", "teacher/quantize-int4", 0.649, 0.001, True, 17.3, 4.1),
+    ("teacher_smallest", "teacher/prune-vocabulary/quantize-int4", 0.649, 0.001, True, 17.3, 4.1),
     ("static", "teacher/distill-static", 0.62, 0.03, False, 8.5, 0.1),
     ("static_int4", "teacher/distill-static/quantize-vectors", 0.61, 0.04, False, 1.9, 0.1),
-    ("half_vocabulary", "teacher/distill-half/prune-vocabulary/quantize-int4", 0.645, 0.005, True, 9.0, 2.0),
+    ("half_smallest", "teacher/distill-half/prune-vocabulary/quantize-int4", 0.645, 0.005, True, 9.0, 2.0),
 ]
 
 
-def table(recommended: str = "half_vocabulary", refused: tuple[str, ...] = ()) -> pd.DataFrame:
+def table(recommended: str = "half_smallest", refused: tuple[str, ...] = ()) -> pd.DataFrame:
     names = ["cell", "chain", "validation", "drop", "meets_max_accuracy_drop", "bytes", "p90"]
     found = pd.DataFrame(ROWS, columns=names).assign(task="texts")
     return found.assign(
@@ -46,11 +46,11 @@ def request(**options) -> Request:
 @pytest.mark.parametrize(
     ("megabytes", "members"),
     [
-        (None, ["tfidf", "static_int4", "teacher_int4"]),
-        (20.6, ["tfidf", "static_int4", "teacher_int4"]),
-        (20.5, ["tfidf", "teacher_int4"]),
-        (12.4, ["tfidf", "static_int4", "half_vocabulary"]),
-        (10.4, ["tfidf", "half_vocabulary"]),
+        (None, ["tfidf", "static_int4", "teacher_smallest"]),
+        (20.6, ["tfidf", "static_int4", "teacher_smallest"]),
+        (20.5, ["tfidf", "teacher_smallest"]),
+        (12.4, ["tfidf", "static_int4", "half_smallest"]),
+        (10.4, ["tfidf", "half_smallest"]),
     ],
 )
 def test_members_fit_together(megabytes, members):
@@ -58,7 +58,7 @@ def test_members_fit_together(megabytes, members):
     assert cascade_of(table(), request(max_mb=megabytes), 1000)["members"] == members
 
 
-@pytest.mark.parametrize(("cell", "chosen"), [("static_int4", "static"), ("teacher_int4", "teacher_int8")])
+@pytest.mark.parametrize(("cell", "chosen"), [("static_int4", "static"), ("teacher_smallest", "teacher_int8")])
 def test_a_cell_that_is_not_accepted_is_no_member(cell, chosen):
     members = cascade_of(table(refused=(cell,)), request(), 1000)["members"]
     assert chosen in members
@@ -68,11 +68,11 @@ def test_a_cell_that_is_not_accepted_is_no_member(cell, chosen):
 def test_it_may_lose_what_its_last_member_leaves():
     """A point less the last member's tenth, read as the recommendation reads its limit."""
     assert cascade_of(table(), request(by="interval"), 1000) == {
-        "members": ["tfidf", "static_int4", "teacher_int4"],
+        "members": ["tfidf", "static_int4", "teacher_smallest"],
         "max_drop": 0.009,
         "bound": "interval",
     }
-    assert cascade_of(table(), request(max_drop=None), 1000) == {"members": ["tfidf", "static_int4", "teacher_int4"]}
+    assert cascade_of(table(), request(max_drop=None), 1000) == {"members": ["tfidf", "static_int4", "teacher_smallest"]}
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_none(found, options, examples):
 def test_last_is_within_the_limit_on_drops():
     """Of the cells above it in validation none is quantized or accepted."""
     found = table()
-    found.loc[found["cell"].isin(["teacher_int8", "teacher_int4"]), "meets_max_accuracy_drop"] = False
-    assert cascade_of(found, request(), 1000)["members"][-1] == "half_vocabulary"
+    found.loc[found["cell"].isin(["teacher_int8", "teacher_smallest"]), "meets_max_accuracy_drop"] = False
+    assert cascade_of(found, request(), 1000)["members"][-1] == "half_smallest"
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_study_gets_it_once_and_stays_one(folder):
     assert _cascade_added(asked, Folder.of(asked))
     after = (Folder.of(asked).path / STUDY).read_text(encoding="utf-8")
     study = parse_study(yaml.safe_load(after))
-    assert study.cascades["cascade"].members == ["tfidf", "static_int4", "teacher_int4"]
+    assert study.cascades["cascade"].members == ["tfidf", "static_int4", "teacher_smallest"]
     assert study.cascades["cascade"].max_drop == 0.039
     assert Plan(study).study.cascades.keys() == {"cascade"}
     assert not Folder.of(asked).edited

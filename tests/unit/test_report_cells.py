@@ -84,4 +84,5 @@ def test_the_page_has_it_once_even_if_it_is_named():
     plan = Plan(parse_study(study_of(page=["stagewise", "cells"])))
     assert list(page.spec(plan)["tables"]) == ["stagewise"]
     files = page.files(plan)["tables"]
-    assert [file.rsplit("/", 1)[1] for file in files] == ["cells.csv", "cells.json", "stagewise.csv", "stagewise.json"]
+    written = ["cells.csv", "cells.json", "stagewise.csv", "stagewise.json", "recommendation.csv"]
+    assert [file.rsplit("/", 1)[1] for file in files] == written, "what is recommended is marked in the plot of the page"
