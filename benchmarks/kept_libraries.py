@@ -10,21 +10,19 @@ kept_libraries.py config/quick.yaml kd teacher
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from edgemin.core.errors import EdgeminError
 from edgemin.data.tokens import Tokens, pad
 from edgemin.measure.quality import predict
 from edgemin.report.statistics.values import values_of
 from edgemin.runtimes.onnxruntime.run import open_graph
 from edgemin.training.sampler import LengthGroupedSampler
 from kept_graphs import BATCH, Case, compare, ways
+from script import run
 
 RESAMPLES = 9999
 
@@ -148,8 +146,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    try:
-        main()
-    except EdgeminError as error:
-        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    run(main)

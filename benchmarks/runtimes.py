@@ -11,7 +11,6 @@ runtimes.py config/quick.yaml kd_prune edgemin --scheme int8_fused --lengths 8 1
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import warnings
@@ -36,6 +35,7 @@ from edgemin.study.measuring import Latency
 from edgemin.study.read import read_study
 from edgemin.study.runtime import Runtime, check_installed
 from runtimes_peers import Made, TorchAo, TorchDotAo
+from script import run
 
 if TYPE_CHECKING:
     from edgemin.study.runtime import Run
@@ -215,8 +215,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    try:
-        main()
-    except EdgeminError as error:
-        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    run(main)

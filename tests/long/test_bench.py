@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from benches import bench
 
 from edgemin.study import registry
 
@@ -15,9 +15,8 @@ CHOSEN = ["tinybert", "minilmv2"]
 
 @pytest.fixture(scope="module")
 def speed():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-        yield importlib.import_module("speed")
+    with bench("speed") as module:
+        yield module
 
 
 def test_a_row_for_each_objective_and_the_same_work_on_both_sides(speed, capsys, tmp_path, monkeypatch):

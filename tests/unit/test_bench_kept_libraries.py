@@ -9,23 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from benches import bench, plan_of
 
 from edgemin.core.errors import EdgeminError
 from edgemin.data.tokens import Tokens
 from edgemin.encoders.onnx_export import export_checkpoint
 from edgemin.methods.quantize.calibration import sentences
 from edgemin.plan.plan import Plan
-from edgemin.study.read import read_study
 
 CELLS = ["study.yaml", "kd", "teacher"]
 
 
 @pytest.fixture(scope="module")
 def kept():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-        yield importlib.import_module("kept_libraries")
+    with bench("kept_libraries") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +36,7 @@ def graphs(kept):
 def plan(changed, tmp_path, monkeypatch) -> Plan:
     """Of a study in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    Path("study.yaml").write_text(yaml.safe_dump(changed()), encoding="utf-8")
-    return Plan(read_study("study.yaml"))
+    return plan_of(changed())
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
+from benches import bench, plan_of
 
 from edgemin.core.errors import EdgeminError
 from edgemin.data import store
@@ -19,7 +18,6 @@ from edgemin.encoders.onnx_export import export_checkpoint
 from edgemin.measure import host
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.plan.plan import Plan
-from edgemin.study.read import read_study
 from edgemin.study.runtime import Runtime
 
 CELLS = ["study.yaml", "kd_prune", "edgemin"]
@@ -29,17 +27,15 @@ INT8 = ["OpenVINO static INT8", "ours, ONNX Runtime int8_dynamic", "torch.ao INT
 
 @pytest.fixture(scope="module")
 def runtimes():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-        yield importlib.import_module("runtimes")
+    with bench("runtimes") as module:
+        yield module
 
 
 @pytest.fixture
 def plan(changed, tmp_path, monkeypatch) -> Plan:
     """Of a study in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    Path("study.yaml").write_text(yaml.safe_dump(changed({"seeds": [3, 4]})), encoding="utf-8")
-    return Plan(read_study("study.yaml"))
+    return plan_of(changed({"seeds": [3, 4]}))
 
 
 @pytest.fixture

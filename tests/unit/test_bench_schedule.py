@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
+from benches import bench
 
 
 @pytest.fixture(scope="module")
 def schedule():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-        yield importlib.import_module("schedule")
+    with bench("schedule") as module:
+        yield module
 
 
 def test_a_chain_gains_nothing_from_cores(schedule):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from typing import Any
 
 from edgemin.plan.jobs.base import Inputs, Job
@@ -185,9 +186,9 @@ class PoolRounds(Rounds):
     def outputs(self) -> list[str]:
         return [f"{self.paths.measured('{task}', '{seed}', *self.where)}/{LATENCY}"]
 
+    @abstractmethod
     def teacher(self, at: Any) -> str | list[str]:
         """The teacher's own latency, from which its times are computed; empty: they are not."""
-        raise NotImplementedError
 
     def inputs(self, at: Any) -> Inputs:
         folders = [self.in_round(at, number) for number in range(1, self.study.latency.rounds + 1)]
