@@ -159,6 +159,19 @@ def test_other_cores_train_nothing_again(options, calls, tmp_path):
     assert (study["threads"]["training"], study["recommend"]["max_bytes"]) == (2, 20_000_000)
 
 
+def test_another_limit_cuts_to_the_same_times(options, calls, tmp_path, monkeypatch):
+    """Measured anew, a machine is a little faster or slower, and another cut would be trained."""
+    command(options)
+    first = yaml.safe_load((tmp_path / "out" / STUDY).read_text(encoding="utf-8"))
+    monkeypatch.delattr(speeds, "measure")
+    command({**options, "max_mb": 20})
+    second = yaml.safe_load((tmp_path / "out" / STUDY).read_text(encoding="utf-8"))
+    assert {"to6", "to10", "to16"} <= set(first["prune"])
+    assert second["prune"] == first["prune"]
+    kept = json.loads((tmp_path / "out" / REQUEST).read_text(encoding="utf-8"))["speeds"]
+    assert kept == {"whole": SPEEDS.whole, "smallest": SPEEDS.smallest}
+
+
 def test_an_edited_study_is_kept(options, calls, tmp_path, capsys):
     command(options)
     file = tmp_path / "out" / STUDY

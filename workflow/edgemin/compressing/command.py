@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -20,6 +20,10 @@ from edgemin.compressing.request import BY, PREFER, Request, threads_of
 from edgemin.core.environment import settled
 from edgemin.core.errors import EdgeminError
 from edgemin.core.messages import line
+
+if TYPE_CHECKING:
+    from edgemin.compressing.inputs import Inputs
+    from edgemin.compressing.speeds import Speeds
 
 Say = Callable[[str], None]
 WORDS = "from a data file, with or without a model, to the recipe to ship within limits"
@@ -133,23 +137,26 @@ def _cascade_added(request: Request, folder: Folder) -> bool:
     study = folder.study()
     if folder.edited or (found := wanted(folder.path, request, study)) == study.get("cascades", {}):
         return False
-    folder.write(request, with_cascades((folder.path / STUDY).read_text(encoding="utf-8"), found), folder.seconds())
+    folder.write(
+        request, with_cascades((folder.path / STUDY).read_text(encoding="utf-8"), found), folder.seconds(), folder.speeds
+    )
     return True
 
 
-def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str, float]]:
-    """The study as text, and estimated seconds of its jobs."""
-    from edgemin.compressing import speeds, study_file
+def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str, float], Mapping[str, float] | None]:
+    """The study as text, estimated seconds of its jobs, and the speeds by which its cuts to a time are chosen."""
+    from edgemin.compressing import study_file
     from edgemin.compressing.estimate import check_bytes, estimate, fixed_seconds, thinned, works_of
     from edgemin.compressing.inputs import look
-    from edgemin.compressing.space import deep, space
+    from edgemin.compressing.space import space
     from edgemin.compressing.thinning import may_have, within_bytes
     from edgemin.compressing.timing import measure
     from edgemin.plan.paths import Paths
 
     with _quiet():
         inputs = look(request)
-    every = space(inputs, None if deep(inputs) else speeds.measure(inputs.teacher, round(inputs.tokens)))
+    speeds = _speeds(inputs, folder)
+    every = space(inputs, speeds)
     branches, large = within_bytes(every, request.max_mb)
     smallest = min(cell.bytes for branch in every for cell in branch.cells) / 1e6
     if request.max_mb is not None and not any(may_have(branch, request.max_mb) for branch in branches):
@@ -175,7 +182,18 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
         check_bytes(found, branches, works, request.max_mb, request.minutes)
     say(overview(found))
     text = study_file.text_of(study_file.study_of(request, inputs, found.branches, threads), _head(request))
-    return text, {work.file: round(work.seconds, 1) for one in found.works.values() for work in one}
+    seconds = {work.file: round(work.seconds, 1) for one in found.works.values() for work in one}
+    return text, seconds, asdict(speeds) if speeds else None
+
+
+def _speeds(inputs: Inputs, folder: Folder) -> Speeds | None:
+    """Of a teacher that may be cut to a time: those that the folder keeps, or measured now."""
+    from edgemin.compressing import speeds
+    from edgemin.compressing.space import deep
+
+    if deep(inputs):
+        return None
+    return speeds.Speeds(**folder.speeds) if folder.speeds else speeds.measure(inputs.teacher, round(inputs.tokens))
 
 
 def _check(text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edgemin.compressing.inputs import Inputs
-from edgemin.compressing.space import BATCH, Branch, Cell, Training, steps
+from edgemin.compressing.space import BATCH, RUNTIME, Branch, Cell, Training, steps
 from edgemin.compressing.thinning import fewer, may_have
 from edgemin.compressing.timing import Pace, Paces
 from edgemin.core.errors import EdgeminError
@@ -26,7 +26,6 @@ SHAPES, SHAPES_SECONDS = 13, 6.0
 """Of a cut to a time: models that are built, exported and timed for it, the teacher among them, and seconds that each is timed; often that is done twice."""
 ALONE = 3
 """Tokens of a text that is one token between the special ones."""
-RUNTIME = "onnxruntime"
 FIXED = 20
 """Light jobs that every study has: data, tokens, tables, plots, page, bundle, and Snakemake's own start."""
 

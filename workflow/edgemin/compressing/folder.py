@@ -90,11 +90,18 @@ class Folder:
         """As it is there now."""
         return yaml.safe_load((self.path / STUDY).read_text(encoding="utf-8"))
 
-    def write(self, request: Request, text: str, seconds: Mapping[str, float]) -> None:
+    @property
+    def speeds(self) -> Mapping[str, float] | None:
+        """Of the teacher and its smallest cut, as they were when the first study was written: anew they would be a little other, and so would be what is
+        cut. None where there are none."""
+        return None if self.before is None else self.before.get("speeds")
+
+    def write(self, request: Request, text: str, seconds: Mapping[str, float], speeds: Mapping[str, float] | None = None) -> None:
         """The study, and then what it was made for. seconds: of each job, by a file that it makes."""
         with whole_file(self.path / STUDY) as partial:
             partial.write_text(text, encoding="utf-8")
-        write_json(self.path / REQUEST, {"request": request.kept(), "study_sha256": _digest(text), "seconds": dict(seconds)})
+        kept = {"request": request.kept(), "study_sha256": _digest(text), "seconds": dict(seconds), "speeds": speeds}
+        write_json(self.path / REQUEST, kept)
 
     def seconds(self) -> dict[str, float]:
         """Estimated seconds of each job, by a file that it makes."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgemin.compressing.speeds import Speeds
 
 BATCH = 32
+RUNTIME = "onnxruntime"
 DEEP = 8
 """Layers from which on a teacher is not cut itself: its recoveries take too long."""
 TEACHER, STATES, PREDICTIONS, RECOVERY = 663, 221, 663, 1326
@@ -230,9 +231,9 @@ BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _static,
 # -- tails ---------------------------------------------------------------------------------------------------------------
 
 QUANTIZE: Mapping[str, Mapping[str, Any]] = {
-    "int8": {"scheme": "int8_fused", "backend": "onnxruntime"},
-    "int4": {"scheme": "int8_fused", "backend": "onnxruntime", "embeddings": 4},
-    "vectors": {"scheme": "int4", "backend": "onnxruntime", "linear": 32},
+    "int8": {"scheme": "int8_fused", "backend": RUNTIME},
+    "int4": {"scheme": "int8_fused", "backend": RUNTIME, "embeddings": 4},
+    "vectors": {"scheme": "int4", "backend": RUNTIME, "linear": 32},
 }
 """Static, or of tables alone: answers do not depend on what else is in the batch."""
 VOCABULARY: Mapping[str, Any] = {"structure": "vocabulary"}

@@ -5,25 +5,23 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from edgemin.compressing.encoder import Encoder
-from edgemin.compressing.sizes import Sizes
+from edgemin.compressing.space import RUNTIME
 from edgemin.compressing.timing import random_model
 from edgemin.core.provenance import EXPORT_PROVENANCE, write_provenance
+from edgemin.encoders.blocks import Classifier
 from edgemin.encoders.checkpoint import quiet_transformers
-from edgemin.encoders.onnx_export import export
+from edgemin.encoders.onnx_export import export, random_inputs
 from edgemin.measure.latency import Call, take_turns
 from edgemin.methods.schemes.int8_dynamic import Int8Dynamic
 from edgemin.methods.schemes.int8_dynamic.in_onnxruntime import quantize
-from edgemin.study.family import family_of
 from edgemin.study.measuring import Latency
-from edgemin.study.runtime import open_model
+from edgemin.study.runtime import GRAPH, open_model
 
-RUNTIME = "onnxruntime"
 PROTOCOL = Latency(rounds=1, warmup=10, calls=200, seconds=1.0, minimum_calls=20, blocks=10)
 """Of each of the three models."""
 
@@ -44,38 +42,43 @@ class Speeds:
 
 
 def measure(encoder: Encoder, tokens: int) -> Speeds:
-    """Takes some ten seconds. tokens: of a text."""
+    """Takes some twenty seconds. tokens: of a text."""
     quiet_transformers()
     sizes = encoder.sizes
     layers = len(sizes.heads)
     smallest = replace(sizes, heads=(1,) + (0,) * (layers - 1), neurons=(0,) * layers)
-    shapes = {"teacher": (sizes, False), "whole": (sizes, True), "smallest": (smallest, True)}
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
         with tempfile.TemporaryDirectory() as scratch:
-            calls = {name: _call(encoder, shape, Path(scratch, name), int8, tokens) for name, (shape, int8) in shapes.items()}
+            model = random_model(encoder, sizes)
+            text = {name: values.numpy() for name, values in random_inputs(model, 1, tokens, seed=0).items()}
+            teacher = _exported(model, Path(scratch, "teacher"))
+            least = _exported(random_model(encoder, smallest), Path(scratch, "least"))
+            folders = {"teacher": teacher, "whole": _in_int8(teacher), "smallest": _in_int8(least)}
+            calls = {name: _on(text, folder) for name, folder in folders.items()}
             timed = {name: float(np.median(seconds)) for name, seconds in take_turns(calls, [0], PROTOCOL).items()}
     finally:
         torch.set_num_threads(before)
     return Speeds(timed["teacher"] / timed["whole"], timed["teacher"] / timed["smallest"])
 
 
-def _call(encoder: Encoder, sizes: Sizes, folder: Path, int8: bool, tokens: int) -> Call:
-    """One answer of a model of these sizes."""
+def _exported(model: Classifier, folder: Path) -> Path:
     folder.mkdir()
-    model, graph = random_model(encoder, sizes), folder / "model.onnx"
-    export(model, graph)
-    if int8:
-        graph.rename(folder / "float.onnx")
-        quantize(folder / "float.onnx", graph, Int8Dynamic(backend=RUNTIME))
+    export(model, folder / GRAPH[0])
     write_provenance(folder, spec={}, name=EXPORT_PROVENANCE)
-    run, inputs = open_model(folder, RUNTIME, 1), _inputs(model.config, tokens)
-    return lambda _: run(inputs)
+    return folder
 
 
-def _inputs(config: Any, tokens: int) -> dict[str, np.ndarray]:
-    """Random ids, int64 (1, tokens)."""
-    ids = np.random.default_rng(0).integers(2, config.vocab_size, (1, tokens), dtype=np.int64)
-    values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-    return {name: values[name] for name in family_of(config).inputs}
+def _in_int8(floats: Path) -> Path:
+    folder = Path(f"{floats}-int8")
+    folder.mkdir()
+    quantize(floats / GRAPH[0], folder / GRAPH[0], Int8Dynamic(backend=RUNTIME))
+    write_provenance(folder, spec={}, name=EXPORT_PROVENANCE)
+    return folder
+
+
+def _on(text: dict[str, np.ndarray], folder: Path) -> Call:
+    """One answer to the text."""
+    run = open_model(folder, RUNTIME, 1)
+    return lambda _: run(text)

@@ -14,7 +14,7 @@ from edgemin.compressing.estimate import ROUNDS, SECONDS
 from edgemin.compressing.folder import TASK
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.request import Request, recommend
-from edgemin.compressing.space import QUANTIZE, VOCABULARY, Branch, teacher_phases
+from edgemin.compressing.space import QUANTIZE, RUNTIME, VOCABULARY, Branch, teacher_phases
 
 WIDTH = 130
 BLOCKS = ("tasks", "teacher", "distill", "prune", "quantize", "cells", "cascades")
@@ -64,7 +64,7 @@ def study_of(request: Request, inputs: Inputs, branches: Sequence[Branch], threa
         "recommend": recommend(request),
         "page": ["recommendation", "stagewise"],
         "seeds": [0],
-        "runtimes": ["onnxruntime"],
+        "runtimes": [RUNTIME],
         "threads": {"training": threads, "inference": 1},
         "latency": {"rounds": ROUNDS, "seconds": SECONDS, "calls": 300, "batches": 0},
     }
