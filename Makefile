@@ -14,7 +14,7 @@ EDGEMIN := .venv/bin/python -m edgemin.cli.main
 PIP := .venv/bin/python -m pip install
 BENCH_RUNTIMES := .venv-bench/bin/python benchmarks/runtimes.py config/config.yaml kd kd_quant
 
-.PHONY: tables help quick smoke study frontier subsets distillation pruning sensitivity quantization latency choice statements recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference docs-results screenshot openvino clean clean-scratch
+.PHONY: tables help quick smoke study frontier flagship subsets distillation pruning sensitivity quantization latency choice statements recommend evidence deploy deploy-recommended status partial verify report bench bench-runtimes test long faults lint docs audit licences format reference docs-results screenshot openvino clean clean-scratch
 
 tables: .venv/ready ## tables, plots and the page of the study STUDY (by default config/config.yaml), as for all targets that name none
 	$(RUN)
@@ -34,6 +34,9 @@ study: .venv/ready ## the whole ablation at the quick study's sizes, every table
 
 frontier: .venv/ready ## from counted words to the teacher, by time and bytes: no transformer, static student, cuts to a time, both ladders, cascades
 	$(SNAKEMAKE) --configfile config/frontier.yaml
+
+flagship: .venv/ready ## the 109 M teacher itself, cut in steps to a twenty-fifth of its bytes; hours, may be stopped and started again
+	$(SNAKEMAKE) --configfile config/flagship.yaml
 
 subsets: .venv/ready ## all eight subsets of distillation, pruning and quantization
 	$(RUN) -- table_subsets

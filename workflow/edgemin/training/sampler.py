@@ -13,8 +13,8 @@ _GROUP = 50  # batches that are sorted by length together: little padding, much 
 class LengthGroupedSampler(Sampler[int]):
     """Indices such that consecutive runs of `batch_size` have similar lengths.
 
-    lengths: tokens per example. An incomplete batch comes last. transformers' own length-grouped sampler draws from the
-    global random state, so that a resumed run would see other batches.
+    lengths: tokens per example. An incomplete batch comes last. transformers' own length-grouped sampler takes its order from the
+    state of a generator (the global one, unless it is given another), so a resumed run would have to restore that; here it follows from two numbers.
     """
 
     def __init__(self, lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int) -> None:

@@ -21,7 +21,7 @@ NOTE = (
     "Batch 1, means over seeds. p50, p90, p99: real test sentences, tokenisation excluded. From text: tokenised and answered, p50. First answer: "
     "importing the runtime, opening the model and one answer, in a process that has done nothing before, with the files in the system's cache. "
     "Memory: what that process grew by until then, at its highest, MB = 10^6 bytes. So many tokens: p50 of inputs of just that length, and how "
-    "many times faster than the teacher, both in turn."
+    "many times faster than the teacher, one call of each in turn: caches hold what the other left there, so small models take longer than in p50."
 )
 PLAIN = {
     "p50": "single_stream",
