@@ -64,6 +64,21 @@ def test_epochs_by_two_rules(choice):
     assert [run["phases"][-1]["selected_epoch"] - 1 for run in runs] == [one["loss"].index(min(one["loss"])) for one in epochs]
 
 
+def test_what_was_trained_on_the_way_to_a_cell(tmp_path):
+    """A distillation, a cut without recovery, one with, and rounding: against the histories in the record, by hand."""
+    records = ROOT / "docs/reference/frontier"
+    files = [file for record in records.glob("*/seed*.json") for file in read_json(record)["files"].items()]
+    ends = tuple(
+        f"/teacher/{way}/history.json" for way in ("distill-tinybert", "distill-tinybert/prune-ffn50_bare/prune-heads50_long")
+    )
+    phases = [phase for name, history in files if name.endswith(ends) for phase in history["phases"]]
+    study = documents.Study(ROOT / "config/frontier.yaml", records, tmp_path)
+    found = study.trained("best")
+    assert found["updates"] == sum(phase["updates"] for phase in phases) / 3
+    assert found["seconds"] == pytest.approx(sum(phase["seconds"] for phase in phases) / 3)
+    assert found["updates"] > study.trained("best_kd")["updates"] > 0 == study.trained("teacher")["updates"]
+
+
 def test_a_record_of_other_settings_is_told(choice):
     """Nothing that the study depends on has changed since, or this says so; a digest that is another makes it."""
     name = next(iter(choice._made_by))

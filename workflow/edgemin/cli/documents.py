@@ -35,7 +35,7 @@ from edgemin.study import registry
 from edgemin.study.measuring import Threads
 from edgemin.study.read import read_study
 
-DOCUMENTS = ("README.md", "docs/results.md")
+DOCUMENTS = ("README.md", "docs/results.md", "docs/log.md")
 FIGURES = {
     "docs/images/pareto_latency.png": ("evidence", "pareto_latency"),
     "docs/images/frontier.png": ("frontier", "pareto_latency"),
@@ -164,6 +164,17 @@ class Study:
                         epochs["metric"][min(range(last + 1), key=epochs["loss"].__getitem__) if rule == "loss" else last]
                     )
         return Format(2, 100).text(sum(found) / len(found))
+
+    def trained(self, cell: str) -> dict[str, float]:
+        """`updates` and `seconds` of all trainings on a cell's way from the teacher, means over tasks and seeds."""
+        chain, found = self.plan.study.chain(cell), []
+        steps = [one for one in chain.prefixes if one.links and self.plan.trains(one)]
+        for seed in self.seeds:
+            for task in self.plan.study.tasks:
+                told = [read_json(Path(self._moved(self.plan.paths.history(task, seed, one)))) for one in steps]
+                learned = [one["masks"]["learning"] for one in told if "masks" in one]
+                found.append([*learned, *(phase for one in told for phase in one["phases"])])
+        return {key: sum(phase[key] for phases in found for phase in phases) / len(found) for key in ("updates", "seconds")}
 
     def draw(self, plot: str, to: Path) -> None:
         """A plot of one table."""
