@@ -42,6 +42,19 @@ def test_a_step_that_is_not_a_pair_has_both_times(spec, tables, tmp_path):
     assert onnx["steps"][1]["sentences"][-1] == "p50 goes from 2.00 to 2.00 ms; the two were not timed as a pair."
 
 
+def test_a_step_names_all_that_was_done_since_the_row_before(spec, tables, tmp_path):
+    """A cut that has no row of its own is no quantization."""
+    rows = pd.read_csv(tables / "stagewise.csv")
+    kept = rows[rows["chain"].isin(["teacher"]) | rows["chain"].str.contains("/quantize-")].copy()
+    kept.loc[kept["chain"] != "teacher", "against"] = "teacher"
+    kept.to_csv(tmp_path / "stagewise.csv", index=False)
+    steps = [step for ladder in summaries(spec, tmp_path) for step in ladder["steps"]]
+    assert steps
+    for step in steps:
+        assert step["stage"] == "Distillation and pruning and quantization"
+        assert step["variant"].count(" → ") == 2
+
+
 def test_points_by_hand(tables):
     """28 of 40 sentences are 70 %, 20 points below the teacher's 36; 32 are answered alike."""
     points = {point["id"]: point for point in points_of(tables)}

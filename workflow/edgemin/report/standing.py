@@ -93,4 +93,5 @@ def _figures(row: Mapping[str, Any], unit: str) -> str:
     """`85.74 %, 0.783 ms`, in one line."""
     scale = scale_of(row["metric"])
     quality = replace(scale.value, factor=1).text(row["y"]) + scale.label.removeprefix(row["metric"])
-    return f"{quality}, {row['x']:#.3g} {unit}".replace(" ", NEVER_APART)
+    figure = f"{row['x']:#.3g}".rstrip(".")
+    return f"{quality}, {figure} {unit}".replace(" ", NEVER_APART)

@@ -85,11 +85,13 @@ def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[d
 
 
 def _step(above: pd.Series, row: pd.Series) -> dict[str, Any]:
-    """A row against the one before it in its ladder: what it costs, what it buys."""
-    chain = Chain.parse(row["chain"])
-    stage = _STAGES[chain.last.stage] if chain.last else "The teacher"
+    """A row against the one before it in its ladder: what it costs, what it buys, and all steps between the two."""
+    chain, before = Chain.parse(row["chain"]), Chain.parse(above["chain"])
+    links = chain.links[len(before.links) :] if before in chain.prefixes else chain.links[-1:]
+    stages = " and ".join(dict.fromkeys(_STAGES[link.stage] for link in links)).capitalize() or "The teacher"
     sentences = [_quality(row), _bytes(above, row), _speed(above, row, chain)]
-    return {"stage": stage, "cell": row["cell"], "variant": str(chain.last or ""), "sentences": [one for one in sentences if one]}
+    variants = " → ".join(map(str, links))
+    return {"stage": stages, "cell": row["cell"], "variant": variants, "sentences": [one for one in sentences if one]}
 
 
 def _quality(row: pd.Series) -> Markup:
