@@ -28,12 +28,11 @@ from edgemin.methods.schemes.int4 import Int4
 from edgemin.methods.schemes.int4 import in_onnxruntime as int4
 from edgemin.methods.schemes.int8_static import Int8Static
 from edgemin.methods.schemes.int8_static import in_onnxruntime as int8_static
-from edgemin.plan.plan import Plan
 from edgemin.report.acceptance.measures import Answers, agreement, divergence
 from edgemin.report.statistics.judge import Judge
 from edgemin.runtimes.onnxruntime.run import open_graph
 from edgemin.study.kind import Kind
-from edgemin.study.read import read_study
+from script import plan_with
 
 CALIBRATIONS = {"minmax": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 """Ours -> onnxruntime's."""
@@ -61,11 +60,9 @@ class Case:
     @classmethod
     def of(cls, file: str, cell: str, other: str) -> Case:
         """Raises EdgeminError for what the study does not have, for a quantized cell, or for files that are not there."""
-        plan = Plan(read_study(file))
+        plan = plan_with(file, (cell, other))
         study = plan.study
         for name in (cell, other):
-            if name not in study.cells:
-                raise EdgeminError(study.no_cell(file, name))
             if study.chain(name).quantized:
                 raise EdgeminError(f"{file}: '{name}' is quantized; name a float cell")
         task, seed = next(iter(study.tasks)), study.seeds[0]

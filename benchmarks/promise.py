@@ -25,12 +25,11 @@ from edgemin.measure.latency import take_turns
 from edgemin.measure.lengths import of_length
 from edgemin.measure.rounds import predicted
 from edgemin.plan.plan import Plan
-from edgemin.study.chains import Chain
+from edgemin.study.chains import ROOT, Chain
 from edgemin.study.measuring import Latency
-from edgemin.study.read import read_study
 from edgemin.study.runtime import open_model
 from edgemin.study.timed import Target, Timed
-from script import run
+from script import plan_with, run
 
 _WARM = Latency(rounds=1, warmup=20, calls=400, seconds=2.0, minimum_calls=100, blocks=20)
 PROTOCOLS = {"warm": _WARM, "cold": _WARM.model_copy(update={"calls": 100, "blocks": 100})}
@@ -56,12 +55,10 @@ def promises(plan: Plan, file: str, cells: Sequence[str]) -> list[Promise]:
     study = plan.study
     task, seed, found = next(iter(study.tasks)), study.seeds[0], []
     for cell in cells:
-        if cell not in study.cells:
-            raise EdgeminError(study.no_cell(file, cell))
         chain = study.chain(cell)
-        cut = chain.parent if chain.quantized else chain
-        variant = study.variant(cut) if cut and cut.links else None
-        if cut is None or not isinstance(variant, Timed):
+        cut = plan.float_of(chain)
+        variant = study.variant(cut) if cut.links else None
+        if not isinstance(variant, Timed):
             raise EdgeminError(f"{file}: '{cell}' does not end with a cut to a time; name one that does")
         target = variant.target
         if target.quantized != (chain.quantized and getattr(study.variant(chain), "scheme", None) == "int8_dynamic"):
@@ -70,13 +67,18 @@ def promises(plan: Plan, file: str, cells: Sequence[str]) -> list[Promise]:
             )
         folder, test = Path(plan.paths.model(task, seed, chain)), Path(plan.tokens(task, chain, "test"))
         history = Path(plan.paths.model(task, seed, cut), "history.json")
-        if missing := [str(one) for one in (folder / "model.onnx", history, test) if not one.exists()]:
-            raise EdgeminError(f"missing: {', '.join(missing)}; let snakemake make the cell '{cell}'")
+        _check(cell, folder / "model.onnx", history, test)
         speedup = float(read_json(history)["pruning"]["speedup"]["predicted"])
         found.append(Promise(cell, target, speedup, folder, test))
     if len(lengths := {one.target.tokens for one in found}) > 1:
         raise EdgeminError(f"{file}: cells promise times at {sorted(lengths)} tokens; name those of one length")
     return found
+
+
+def _check(cell: str, *files: Path) -> None:
+    """Raises EdgeminError for files that are not there."""
+    if missing := [str(file) for file in files if not file.exists()]:
+        raise EdgeminError(f"missing: {', '.join(missing)}; let snakemake make the cell '{cell}'")
 
 
 def speedups(teacher: tuple[Path, Path], found: Sequence[Promise], threads: int, tokens: int) -> dict[str, dict[str, float]]:
@@ -120,11 +122,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--tokens", type=int, help="measure at so many in place of the promised number")
     parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     given = parser.parse_args(argv)
-    plan = Plan(read_study(given.study))
+    plan = plan_with(given.study, given.cells)
     study = plan.study
     found = promises(plan, given.study, given.cells)
     task, root = next(iter(study.tasks)), Chain()
     teacher = Path(plan.paths.model(task, study.seeds[0], root)), Path(plan.tokens(task, root, "test"))
+    _check(ROOT, teacher[0] / "model.onnx", teacher[1])
     tokens, rounds = given.tokens or found[0].target.tokens, []
     for _ in range(given.rounds):
         with multiprocessing.get_context("spawn").Pool(1) as process:

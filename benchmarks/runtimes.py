@@ -28,14 +28,12 @@ from edgemin.measure import host as hosts
 from edgemin.measure.blocks import percentile, ratio
 from edgemin.measure.latency import take_turns
 from edgemin.measure.quality import measure
-from edgemin.plan.plan import Plan
 from edgemin.study import registry
 from edgemin.study.kind import Kind
 from edgemin.study.measuring import Latency
-from edgemin.study.read import read_study
 from edgemin.study.runtime import Runtime, check_installed
 from runtimes_peers import Made, TorchAo, TorchDotAo
-from script import run
+from script import plan_with, run
 
 if TYPE_CHECKING:
     from edgemin.study.runtime import Run
@@ -67,11 +65,8 @@ class Case:
     @classmethod
     def of(cls, file: str, floats: str, quantized: str, task: str | None = None, seed: int | None = None) -> Case:
         """file: of the study; floats, quantized: its cells. Raises EdgeminError for what the study does not have."""
-        plan = Plan(read_study(file))
+        plan = plan_with(file, (floats, quantized))
         study = plan.study
-        for cell in (floats, quantized):
-            if cell not in study.cells:
-                raise EdgeminError(study.no_cell(file, cell))
         parent, child = study.chain(floats), study.chain(quantized)
         if not child.quantized or child.parent != parent:
             raise EdgeminError(

@@ -1,12 +1,23 @@
-"""How a benchmark is run as a script."""
+"""How a benchmark is run as a script, and the study that it is given."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from edgemin.core.errors import EdgeminError
+from edgemin.plan.plan import Plan
+from edgemin.study.read import read_study
+
+
+def plan_with(file: str, cells: Iterable[str]) -> Plan:
+    """Of a study. Raises EdgeminError for a cell that it does not have."""
+    plan = Plan(read_study(file))
+    for cell in cells:
+        if cell not in plan.study.cells:
+            raise EdgeminError(plan.study.no_cell(file, cell))
+    return plan
 
 
 def run(main: Callable[[], None]) -> None:

@@ -62,6 +62,15 @@ def changed():
     return make
 
 
+@pytest.fixture
+def planned(changed, tmp_path, monkeypatch):
+    """planned({"seeds": [3]}): the plan of that ladder with some keys set, as study.yaml of an empty folder, which tests then run in."""
+    from benches import plan_of
+
+    monkeypatch.chdir(tmp_path)
+    return lambda changes=None: plan_of(changed(changes))
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """Folder of a prepared task: 144 sentences whose adjective gives the label; 96 to train, 24 and 24 held out."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from benches import bench, plan_of
+from benches import bench, put
 
 from edgemin.core.errors import EdgeminError
 from edgemin.data.tokens import Tokens
@@ -33,10 +32,8 @@ def graphs(kept):
 
 
 @pytest.fixture
-def plan(changed, tmp_path, monkeypatch) -> Plan:
-    """Of a study in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return plan_of(changed())
+def plan(planned) -> Plan:
+    return planned()
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +47,7 @@ def student(tiny, save, tmp_path_factory) -> Path:
 def finished(plan, student, exported, tokens) -> None:
     """The files of two float cells."""
     for cell, made in zip(CELLS[1:], (student, exported), strict=True):
-        chain = plan.study.chain(cell)
-        shutil.copytree(made, plan.paths.model("snippets", 0, chain), dirs_exist_ok=True)
-        for split in ("train", "validation"):
-            file = Path(plan.tokens("snippets", chain, split))
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes((tokens / f"{split}.arrow").read_bytes())
+        put(plan, plan.study.chain(cell), made, tokens, ("train", "validation"))
 
 
 @pytest.mark.usefixtures("finished")

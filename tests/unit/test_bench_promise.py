@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from benches import bench, plan_of
+from benches import bench, put
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
@@ -35,22 +34,16 @@ def promise():
 
 
 @pytest.fixture
-def plan(changed, tmp_path, monkeypatch) -> Plan:
-    """Of a study in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return plan_of(changed(STUDY))
+def plan(planned) -> Plan:
+    return planned(STUDY)
 
 
 @pytest.fixture
 def finished(plan, exported, tokens) -> None:
     """The files of two cuts, which are as large as their teacher."""
     for chain in (Chain(), plan.study.chain("to2"), plan.study.chain("to2_long")):
-        folder = Path(plan.paths.model("snippets", 0, chain))
-        shutil.copytree(exported, folder)
+        folder = put(plan, chain, exported, tokens, ("test",))
         write_json(folder / "history.json", {"pruning": {"speedup": {"predicted": 2.1}}})
-        file = Path(plan.tokens("snippets", chain, "test"))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes((tokens / "test.arrow").read_bytes())
 
 
 @pytest.mark.usefixtures("finished")

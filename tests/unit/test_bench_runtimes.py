@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from benches import bench, plan_of
+from benches import bench
 
 from edgemin.core.errors import EdgeminError
 from edgemin.data import store
@@ -32,10 +32,8 @@ def runtimes():
 
 
 @pytest.fixture
-def plan(changed, tmp_path, monkeypatch) -> Plan:
-    """Of a study in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return plan_of(changed({"seeds": [3, 4]}))
+def plan(planned) -> Plan:
+    return planned({"seeds": [3, 4]})
 
 
 @pytest.fixture
