@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,7 +31,9 @@ from edgemin.report.markup import pipes
 from edgemin.report.number import Format, scale_of
 from edgemin.report.page.render import write_page
 from edgemin.report.record import unpack
+from edgemin.report.trainings import phases_of
 from edgemin.study import registry
+from edgemin.study.chains import Chain
 from edgemin.study.measuring import Threads
 from edgemin.study.read import read_study
 
@@ -157,8 +159,7 @@ class Study:
         for cell in cells:
             for seed in self.seeds:
                 for task in self.plan.study.tasks:
-                    history = self._moved(self.plan.paths.history(task, seed, self.plan.study.chain(cell)))
-                    epochs = read_json(Path(history))["phases"][-1]["validation"]
+                    epochs = self._history(task, seed, self.plan.study.chain(cell))["phases"][-1]["validation"]
                     last = len(epochs["loss"]) - 1
                     found.append(
                         epochs["metric"][min(range(last + 1), key=epochs["loss"].__getitem__) if rule == "loss" else last]
@@ -167,14 +168,14 @@ class Study:
 
     def trained(self, cell: str) -> dict[str, float]:
         """`updates` and `seconds` of all trainings on a cell's way from the teacher, means over tasks and seeds."""
-        chain, found = self.plan.study.chain(cell), []
-        steps = [one for one in chain.prefixes if one.links and self.plan.trains(one)]
-        for seed in self.seeds:
-            for task in self.plan.study.tasks:
-                told = [read_json(Path(self._moved(self.plan.paths.history(task, seed, one)))) for one in steps]
-                learned = [one["masks"]["learning"] for one in told if "masks" in one]
-                found.append([*learned, *(phase for one in told for phase in one["phases"])])
-        return {key: sum(phase[key] for phases in found for phase in phases) / len(found) for key in ("updates", "seconds")}
+        steps = [one for one in self.plan.study.chain(cell).prefixes if one.links and self.plan.trains(one)]
+        runs = list(product(self.plan.study.tasks, self.seeds))
+        phases = [phase for (task, seed), step in product(runs, steps) for phase in phases_of(self._history(task, seed, step))]
+        return {key: sum(phase[key] for phase in phases) / len(runs) for key in ("updates", "seconds")}
+
+    def _history(self, task: str, seed: int, chain: Chain) -> Mapping[str, Any]:
+        """Of the training at a chain's end."""
+        return read_json(Path(self._moved(self.plan.paths.history(task, seed, chain))))
 
     def draw(self, plot: str, to: Path) -> None:
         """A plot of one table."""

@@ -18,6 +18,11 @@ def number(value: float | None, decimals: int, signed: bool = False) -> str:
     return f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
 
 
+def three_digits(value: float) -> str:
+    """`0.783`, `18.9`, `439`."""
+    return f"{value:#.3g}".rstrip(".")
+
+
 @dataclass(frozen=True)
 class Format:
     """How a number is written."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from edgemin.report.number import scale_of
+from edgemin.report.number import scale_of, three_digits
 from edgemin.study.chains import ROOT
 from edgemin.study.floor import NUMPY
 
@@ -93,5 +93,4 @@ def _figures(row: Mapping[str, Any], unit: str) -> str:
     """`85.74 %, 0.783 ms`, in one line."""
     scale = scale_of(row["metric"])
     quality = replace(scale.value, factor=1).text(row["y"]) + scale.label.removeprefix(row["metric"])
-    figure = f"{row['x']:#.3g}".rstrip(".")
-    return f"{quality}, {figure} {unit}".replace(" ", NEVER_APART)
+    return f"{quality}, {three_digits(row['x'])} {unit}".replace(" ", NEVER_APART)

@@ -13,7 +13,8 @@ from markupsafe import Markup
 from edgemin.measure.blocks import Interval
 from edgemin.report.ladders import ladders_of
 from edgemin.report.measured import logits_of
-from edgemin.report.number import Format, scale_of
+from edgemin.report.number import Format, scale_of, three_digits
+from edgemin.report.recipes import joined
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import values_of
 from edgemin.study import registry
@@ -90,8 +91,7 @@ def _step(above: pd.Series, row: pd.Series) -> dict[str, Any]:
     links = chain.links[len(before.links) :] if before in chain.prefixes else chain.links[-1:]
     stages = " and ".join(dict.fromkeys(_STAGES[link.stage] for link in links)).capitalize() or "The teacher"
     sentences = [_quality(row), _bytes(above, row), _speed(above, row, chain)]
-    variants = " → ".join(map(str, links))
-    return {"stage": stages, "cell": row["cell"], "variant": variants, "sentences": [one for one in sentences if one]}
+    return {"stage": stages, "cell": row["cell"], "variant": joined(links), "sentences": [one for one in sentences if one]}
 
 
 def _quality(row: pd.Series) -> Markup:
@@ -172,7 +172,7 @@ def _times(row: pd.Series, name: str) -> str:
 
 
 def _megabytes(row: pd.Series) -> str:
-    return f"{row['bytes'] / 1e6:#.3g}".rstrip(".")
+    return three_digits(row["bytes"] / 1e6)
 
 
 def _whole_text(figure: str, ends: str) -> Markup:

@@ -119,13 +119,11 @@ def _trained(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     import numpy as np
 
     from edgemin.core.files import read_json
+    from edgemin.report.trainings import phases_of
 
     told = [read_json(seed["history"]) for seed in seeds if seed["history"]]
     masks = [one["masks"] for one in told if "masks" in one]
-    updates = [
-        sum(phase["updates"] for phase in (*one["phases"], *([one["masks"]["learning"]] if "masks" in one else [])))
-        for one in told
-    ]
+    updates = [sum(phase["updates"] for phase in phases_of(one)) for one in told]
     found = {"updates": float(np.mean(updates)) if told else 0.0}
     names = ("sparsity_prunable", "sparsity_model") if masks else ()
     return found | {name: float(np.mean([one[name] for one in masks])) for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from edgemin.report.acceptance.marks import names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, NUMBERS, SETTINGS, WIDTH, headline, legend, save
 from edgemin.report.ladders import ladders_of
-from edgemin.report.number import scale_of
+from edgemin.report.number import scale_of, three_digits
 from edgemin.study import registry
 from edgemin.study.floor import NUMPY
 from edgemin.study.runtime import Runtime
@@ -88,15 +88,17 @@ def _begins(table: pd.DataFrame) -> set[int]:
 def _runtime(axes: Any, rows: pd.DataFrame, y: np.ndarray, runtime: Runtime) -> None:
     """The cells of one runtime, at these heights."""
     quality = scale_of(rows["metric"].iloc[0]).value
-    _points(axes[0], rows, "quality", quality.factor, y, runtime, f"{{:.{quality.decimals}f}}")
+    _points(axes[0], rows, "quality", quality.factor, y, runtime, f"{{:.{quality.decimals}f}}".format)
     for axis, name, scale in ((axes[1], "bytes", 1e-6), (axes[2], "p50", 1), (axes[3], "logical", 1e-6)):
-        _points(axis, rows, name, scale, y, runtime, "{:#.3g}")
+        _points(axis, rows, name, scale, y, runtime, three_digits)
     if rows["naive"].notna().any():
         look = {"mfc": "white", "mec": runtime.color, "ms": 7, "zorder": 1.5}
         axes[3].plot(rows["naive"] * 1e-6, y, runtime.marker, label=f"naive count ({runtime.label})", **look)
 
 
-def _points(axis: Any, rows: pd.DataFrame, name: str, scale: float, y: np.ndarray, runtime: Runtime, text: str) -> None:
+def _points(
+    axis: Any, rows: pd.DataFrame, name: str, scale: float, y: np.ndarray, runtime: Runtime, text: Callable[[float], str]
+) -> None:
     """One column of the table, with intervals where it has them, and its numbers beside."""
     values = ends = rows[name] * scale
     if f"{name}_low" in rows:
@@ -110,7 +112,7 @@ def _points(axis: Any, rows: pd.DataFrame, name: str, scale: float, y: np.ndarra
     above, beside = {"xytext": (0, 5), "ha": "center", "va": "bottom"}, {"xytext": (7, 0), "ha": "left", "va": "center"}
     for value, end, position in zip(values, ends, y, strict=True):
         at, place = (value, above) if first else (end, beside)
-        axis.annotate(text.format(value).rstrip("."), (at, position), textcoords="offset points", fontsize=NUMBERS, **place)
+        axis.annotate(text(value), (at, position), textcoords="offset points", fontsize=NUMBERS, **place)
 
 
 def _finding(table: pd.DataFrame) -> str:
