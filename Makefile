@@ -35,7 +35,7 @@ study: .venv/ready ## the whole ablation at the quick study's sizes, every table
 frontier: .venv/ready ## from counted words to the teacher, by time and bytes: no transformer, static student, cuts to a time, both ladders, cascades
 	$(SNAKEMAKE) --configfile config/frontier.yaml
 
-flagship: .venv/ready ## the 109 M teacher itself, cut in steps to a twenty-fifth of its bytes; hours, may be stopped and started again
+flagship: .venv/ready ## the 109 M teacher itself, cut in steps: how small can it be? Hours, may be stopped and started again
 	$(SNAKEMAKE) --configfile config/flagship.yaml
 
 subsets: .venv/ready ## all eight subsets of distillation, pruning and quantization
