@@ -12,9 +12,8 @@ LEFT_OUT = (".venv", "site", "tests")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """In place of the docs folder's files."""
-    root = Path(config.config_file_path).parent
+    """In place of the docs folder's files. Those of the theme stay: without them the site has no style."""
+    root, theme = Path(config.config_file_path).parent, [file for file in files if file.src_dir != config.docs_dir]
     found = sorted({file.relative_to(root) for page in PAGES for file in root.glob(page)})
-    return Files(
-        [File.generated(config, str(file), abs_src_path=str(root / file)) for file in found if file.parts[0] not in LEFT_OUT]
-    )
+    pages = [File.generated(config, str(file), abs_src_path=str(root / file)) for file in found if file.parts[0] not in LEFT_OUT]
+    return Files([*theme, *pages])
