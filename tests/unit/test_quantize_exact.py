@@ -123,6 +123,7 @@ INT4 = {"scheme": "int4", "backend": "onnxruntime", "block_size": 16}
         {**STATIC, "reduce_range": True},
         {**STATIC, "skip": ["layer.0"]},
         {**STATIC, "scheme": "int8_fused"},
+        {**STATIC, "scheme": "int8_compact", "group": 16},
         INT4,
         {**INT4, "linear": 32},
         {**INT4, "linear": 8},
