@@ -159,6 +159,19 @@ def save(source):
 
 
 @pytest.fixture(scope="session")
+def with_tokens(tiny, save, data, tmp_path_factory):
+    """Folder of a float model with its graph, and its tokens of the training split."""
+    from edgemin.data.tokenizing import write_tokens
+    from edgemin.encoders.onnx_export import export_checkpoint
+
+    folder = save(tiny(), tmp_path_factory.mktemp("float"))
+    export_checkpoint(folder, {})
+    tokens = tmp_path_factory.mktemp("tokens") / "train.arrow"
+    write_tokens(data / "train.arrow", folder, 16, tokens)
+    return folder, tokens
+
+
+@pytest.fixture(scope="session")
 def exported(tmp_path_factory, tiny, save):
     """A BERT checkpoint with heads {0, 2, 3} and {1} and its model.onnx.
 

@@ -1,4 +1,4 @@
-"""Vocabulary pruning: what is kept, and that nothing changes for the texts it was kept for."""
+"""Vocabulary pruning: what is kept, and that nothing changes for the texts it was kept for. Rare pieces: which stay, and how texts with the others are read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import shutil
 import string
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from prunes import SPEC, prune_into
+from pydantic import ValidationError
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, write_json
@@ -19,18 +21,22 @@ from edgemin.core.provenance import write_provenance
 from edgemin.data import store
 from edgemin.data.tokenizer import load_tokenizer, tokenize
 from edgemin.data.tokenizing import write_tokens
+from edgemin.data.tokens import Tokens
 from edgemin.encoders import checkpoint
 from edgemin.methods.distill.teachers import TeacherFiles, cache
+from edgemin.methods.structures.rare_pieces.tokenizer import frequent_pieces
 from edgemin.methods.structures.vocabulary.cut import keep_pieces
 from edgemin.methods.structures.vocabulary.tokenizer import KEPT, kept_pieces, write_tokenizer
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
 from edgemin.study.read import parse_study
 from edgemin.study.registry import KINDS
+from edgemin.study.structure import Shape
 from edgemin.study.term import needs_of
 from edgemin.study.variants import prune_variant
 
 VARIANT = {"structure": "vocabulary"}
+RARE = {"structure": "rare_pieces", "at_least": 3}
 
 
 @pytest.fixture
@@ -69,21 +75,21 @@ def cut(data, parent, tmp_path):
     """cut(*rows, texts, name): the parent pruned for the texts of files of rows, with the tokenizer that the tokenizer's job made of
     their tokens; texts: rows of the job that prunes. terms: of a recovery that follows the parent. Returns the folder."""
 
-    def make(*rows, texts, name="out", terms=()):
+    def make(*rows, texts, name="out", variant=VARIANT, terms=()):
         made, folder = tmp_path / f"{name}-tokenizer", tmp_path / f"{name}-tokens"
         made.mkdir()
         folder.mkdir()
         tokens = [folder / f"old{number}.arrow" for number in range(len(rows))]
         for file, old in zip(rows, tokens, strict=True):
             write_tokens(file, parent, 16, old)
-        prune_variant(VARIANT).write_tokenizer(parent, tokens, made)
+        prune_variant(variant).write_tokenizer(parent, tokens, made)
         shutil.copyfile(parent / "config.json", made / "config.json")
         write_provenance(made, spec={})
         write_tokens(texts, made, 16, folder / "train.arrow")
         write_tokens(data / "validation.arrow", made, 16, folder / "validation.arrow")
-        variant, teacher_files = VARIANT, None
+        teacher_files = None
         if terms:
-            variant = {**VARIANT, "recovery": [{"epochs": 1, "learning_rate": 1e-9, "dropout": 0, "terms": terms}]}
+            variant = {**variant, "recovery": [{"epochs": 1, "learning_rate": 1e-9, "dropout": 0, "terms": terms}]}
             teacher_files = taught(parent, texts, folder, needs_of(prune_variant(variant).phases[0].terms))
         prune_into(tmp_path / name, parent, folder, variant, tokenizer=made, teacher_files=teacher_files)
         return tmp_path / name
@@ -223,3 +229,58 @@ def test_the_padding_token_stays_where_it_is(tiny, family):
     assert torch.equal(model.get_input_embeddings().weight, table[kept])
     assert (model.config.vocab_size, model.config.pad_token_id) == (len(kept), padding)
     assert model.config.sep_token_id == padding + 1
+
+
+# -- rare pieces -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def some(data, tmp_path):
+    """Rows of eight sentences of the training split."""
+    return rows_file(store.read_split(data, "train")["text"].iloc[:8], tmp_path / "some.arrow")
+
+
+def test_pieces_stay_that_one_file_has_often_enough(parent, some, tmp_path):
+    """Two files of the same texts count no piece twice."""
+    tokens = tmp_path / "some-tokens.arrow"
+    write_tokens(some, parent, 16, tokens)
+    counts = np.bincount(Tokens.read(tokens, parent).flat)
+    always = set(kept_pieces(parent, []))
+    for least in (2, 3, 7):
+        expected = sorted(always | set(np.flatnonzero(counts >= least).tolist()))
+        assert frequent_pieces(parent, [tokens], least) == expected
+        assert frequent_pieces(parent, [tokens, tokens], least) == expected
+    kept = [len(frequent_pieces(parent, [tokens], least)) for least in (2, 3, 7)]
+    assert len(kept_pieces(parent, [tokens])) > kept[0] > kept[1] > kept[2] > len(always)
+
+
+def test_a_rare_word_is_read_in_smaller_pieces_and_any_other_as_before(parent, some, cut, data, tmp_path):
+    """The model keeps the rows of those pieces, and its recovery trains on texts as the new tokenizer reads them."""
+    out = cut(some, texts=data / "train.arrow", variant=RARE, terms=[{"objective": "labels"}])
+    before, after, kept = load_tokenizer(parent), load_tokenizer(out), read_json(tmp_path / "out-tokenizer" / KEPT)
+    words = " ".join(store.read_rows(some)["text"]).split()
+    old, new = (tokenize(tokenizer, words, None, 64) for tokenizer in (before, after))
+    same = 0
+    for one, other in zip(old, new, strict=True):
+        if set(one["input_ids"]) <= set(kept):
+            assert one["input_ids"] == [kept[number] for number in other["input_ids"]]
+            same += 1
+        else:
+            assert len(other["input_ids"]) > len(one["input_ids"])
+        assert one["input_ids"].count(before.id_of("[UNK]")) == other["input_ids"].count(after.id_of("[UNK]"))
+    assert 0 < same < len(words)
+    rows = [checkpoint.load(where).get_input_embeddings().weight.detach() for where in (parent, out)]
+    assert np.allclose(rows[0][kept], rows[1], atol=1e-6)
+    facts = read_json(out / "history.json")
+    assert facts["pruning"]["pieces_kept"] == len(kept) < facts["pruning"]["pieces_before"]
+    assert facts["phases"][0]["updates"] > 0
+
+
+def test_rare_pieces_of_others_are_refused(tmp_path):
+    with pytest.raises(ValidationError, match="greater than or equal to 2"):
+        prune_variant({**RARE, "at_least": 1})
+    with pytest.raises(EdgeminError, match="rare_pieces cuts WordPiece tokenizers, this one is BPE; leave it out"):
+        prune_variant(RARE).shape(Shape(heads=(2,), head_dim=8, tokenizer="BPE"))
+    write_json(tmp_path / "tokenizer.json", {"model": {"type": "BPE"}})
+    with pytest.raises(EdgeminError, match=r"cuts WordPiece tokenizers, .* has BPE"):
+        frequent_pieces(tmp_path, [], 2)

@@ -7,50 +7,21 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from quantizes import made, tensors
 
 from edgemin.core.errors import EdgeminError
-from edgemin.data.tokenizing import write_tokens
 from edgemin.data.tokens import Tokens
-from edgemin.encoders.onnx_export import export_checkpoint
-from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.study.runtime import open_model
 from edgemin.study.structure import Shape
 from edgemin.study.variants import quantize_variant
 
-STATIC = {"backend": "onnxruntime", "sentences": 32}
-
-
-@pytest.fixture(scope="module")
-def parent(tiny, save, data, tmp_path_factory):
-    """Folder of a float model with its graph, and its tokens of the training split."""
-    folder = save(tiny(), tmp_path_factory.mktemp("float"))
-    export_checkpoint(folder, {})
-    tokens = tmp_path_factory.mktemp("tokens") / "train.arrow"
-    write_tokens(data / "train.arrow", folder, 16, tokens)
-    return folder, tokens
-
-
-def made(parent, out, **settings):
-    """The folder of a scheme."""
-    variant = quantize_variant({**STATIC, **settings} if settings["scheme"] != "few_bits" else settings)
-    folder, tokens = parent
-    variant.quantize(QuantizeInputs(folder, out, {"variant": variant.model_dump(), "seed": 0}, tokens))
-    return out
-
-
-def tensors(folder) -> dict[str, np.ndarray]:
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(folder / "model.onnx").graph.initializer}
-
 
 @pytest.mark.parametrize("skip", [[], ["layer.1"]])
 @pytest.mark.parametrize("embeddings", [4, 2])
-def test_each_matrix_is_that_of_one_of_both_schemes(parent, tmp_path, skip, embeddings):
-    both = tensors(made(parent, tmp_path / "c", scheme="int8_compact", group=16, embeddings=embeddings, skip=skip))
-    layers = tensors(made(parent, tmp_path / "a", scheme="int8_fused", embeddings=32, skip=skip))
-    rest = tensors(
-        made(parent, tmp_path / "b", scheme="few_bits", backend="onnxruntime", bits=8, group=16, embeddings=embeddings)
-    )
+def test_each_matrix_is_that_of_one_of_both_schemes(with_tokens, tmp_path, skip, embeddings):
+    both = tensors(made(with_tokens, tmp_path / "c", scheme="int8_compact", group=16, embeddings=embeddings, skip=skip))
+    layers = tensors(made(with_tokens, tmp_path / "a", scheme="int8_fused", embeddings=32, skip=skip))
+    rest = tensors(made(with_tokens, tmp_path / "b", scheme="few_bits", bits=8, group=16, embeddings=embeddings))
     packed = [name for name in both if name.endswith("_codes")]
     assert {name.rpartition(".weight")[0].rpartition(".")[2] for name in packed} == {
         "word_embeddings", "position_embeddings", "token_type_embeddings", "dense", "classifier",
@@ -64,12 +35,12 @@ def test_each_matrix_is_that_of_one_of_both_schemes(parent, tmp_path, skip, embe
     assert largest_float <= max(skipped, 256)
 
 
-def test_it_is_smaller_than_the_fused_form_and_answers_as_it_does(parent, tmp_path):
+def test_it_is_smaller_than_the_fused_form_and_answers_as_it_does(with_tokens, tmp_path):
     groups = {"compact": {"group": 16}, "fused": {"block_size": 16}}
-    compact, fused = (made(parent, tmp_path / name, scheme=f"int8_{name}", embeddings=4, **groups[name]) for name in groups)
-    texts = Tokens.read(parent[1], compact)
+    compact, fused = (made(with_tokens, tmp_path / name, scheme=f"int8_{name}", embeddings=4, **groups[name]) for name in groups)
+    texts = Tokens.read(with_tokens[1], compact)
     batch = texts.batch(list(range(16)))
-    answers = [open_model(folder, "onnxruntime", 1)(batch) for folder in (parent[0], compact, fused)]
+    answers = [open_model(folder, "onnxruntime", 1)(batch) for folder in (with_tokens[0], compact, fused)]
     errors = [np.abs(answer - answers[0]).max() for answer in answers[1:]]
     assert errors[0] < max(2 * errors[1], 0.02)
     assert (compact / "model.onnx").stat().st_size < (fused / "model.onnx").stat().st_size
@@ -79,9 +50,9 @@ def test_it_is_smaller_than_the_fused_form_and_answers_as_it_does(parent, tmp_pa
     assert not (compact / "fused.onnx").exists()
 
 
-def test_what_cannot_be_done_is_refused(parent, tmp_path):
+def test_what_cannot_be_done_is_refused(with_tokens, tmp_path):
     with pytest.raises(EdgeminError, match=r"skip: 'layer\.9' is no linear layer"):
-        made(parent, tmp_path / "q", scheme="int8_compact", skip=["layer.9"])
+        made(with_tokens, tmp_path / "q", scheme="int8_compact", skip=["layer.9"])
     variant = quantize_variant({"scheme": "int8_compact", "backend": "onnxruntime"})
     assert variant.batch_invariant
     variant.check(Shape(heads=(2,), head_dim=8, embedding=32))

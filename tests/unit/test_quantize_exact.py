@@ -10,9 +10,7 @@ from graphs import exact_processor
 from onnx import helper, numpy_helper
 from pydantic import TypeAdapter, ValidationError
 
-from edgemin.data.tokenizing import write_tokens
 from edgemin.data.tokens import Tokens
-from edgemin.encoders.onnx_export import export_checkpoint
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize
 from edgemin.methods.schemes.int8_dynamic import Int8Dynamic
@@ -69,9 +67,9 @@ def test_reduced_weights_have_64_steps():
 @pytest.mark.parametrize(
     "variant", [{**INT8}, {**STATIC}, {"scheme": "int4", "backend": "onnxruntime", "linear": 8, "block_size": 16}]
 )
-def test_a_reduced_range_is_of_linear_layers_alone(floats, tmp_path, variant):
+def test_a_reduced_range_is_of_linear_layers_alone(with_tokens, tmp_path, variant):
     """Embedding tables, which no product reads, keep 8 bits."""
-    folder, train = floats
+    folder, train = with_tokens
     for reduced in (False, True):
         out = tmp_path / str(reduced)
         make(folder, out, train, {**variant, "reduce_range": reduced})
@@ -94,16 +92,6 @@ def test_a_reduced_range_is_of_linear_layers_alone(floats, tmp_path, variant):
 def test_a_range_that_cannot_be_reduced_is_refused(variant, message):
     with pytest.raises(ValidationError, match=message):
         TypeAdapter(AnyQuantize).validate_python(variant)
-
-
-@pytest.fixture(scope="module")
-def floats(tiny, save, data, tmp_path_factory):
-    """Folder of a float model with its graph, and its tokens of the training split."""
-    folder = save(tiny(), tmp_path_factory.mktemp("float"))
-    export_checkpoint(folder, {})
-    train = tmp_path_factory.mktemp("tokens") / "train.arrow"
-    write_tokens(data / "train.arrow", folder, 16, train)
-    return folder, train
 
 
 def make(folder, out, train, variant) -> None:
@@ -131,7 +119,7 @@ INT4 = {"scheme": "int4", "backend": "onnxruntime", "block_size": 16}
     ],
     ids=str,
 )
-def test_a_scheme_says_truly_whether_answers_depend_on_neighbours(floats, tmp_path, variant):
+def test_a_scheme_says_truly_whether_answers_depend_on_neighbours(with_tokens, tmp_path, variant):
     """Each text alone, and in a batch of 64 with another order and more padding than it needs.
 
     Floats may round otherwise in another batch, some 1e-7, which can move an activation that lies between two codes to the other one.
@@ -139,7 +127,7 @@ def test_a_scheme_says_truly_whether_answers_depend_on_neighbours(floats, tmp_pa
     """
     if variant.get("scheme") == "int8_nncf":
         pytest.importorskip("nncf")
-    folder, train = floats
+    folder, train = with_tokens
     make(folder, tmp_path / "out", train, variant)
     settings = TypeAdapter(AnyQuantize).validate_python(variant)
     run, tokens = open_model(tmp_path / "out", settings.backend, 1), Tokens.read(train, folder)

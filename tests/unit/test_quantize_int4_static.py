@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
+from quantizes import made, tensors
 
 from edgemin.core.errors import EdgeminError
-from edgemin.data.tokenizing import write_tokens
 from edgemin.data.tokens import Tokens
-from edgemin.encoders.onnx_export import export_checkpoint
-from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.study.runtime import open_model
 from edgemin.study.structure import Shape
 from edgemin.study.variants import quantize_variant
 
 
-@pytest.fixture(scope="module")
-def parent(tiny, save, data, tmp_path_factory):
-    """Folder of a float model with its graph, and its tokens of the training split."""
-    folder = save(tiny(), tmp_path_factory.mktemp("float"))
-    export_checkpoint(folder, {})
-    tokens = tmp_path_factory.mktemp("tokens") / "train.arrow"
-    write_tokens(data / "train.arrow", folder, 16, tokens)
-    return folder, tokens
-
-
-def made(parent, out, **variant):
-    """The folder of that scheme."""
-    found = quantize_variant({"backend": "onnxruntime", **variant})
-    folder, tokens = parent
-    found.quantize(QuantizeInputs(folder, out, {"variant": found.model_dump(), "seed": 0}, tokens))
-    return out
-
-
-def tensors(folder) -> dict[str, np.ndarray]:
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(folder / "model.onnx").graph.initializer}
-
-
 @pytest.mark.parametrize("skip", [[], ["layer.1"]])
-def test_layers_are_those_of_int8_static_and_tables_those_of_int4(parent, tmp_path, skip):
-    both = tensors(made(parent, tmp_path / "both", scheme="int4_static", block_size=16, sentences=32, skip=skip))
-    layers = tensors(made(parent, tmp_path / "a", scheme="int8_static", embeddings=False, sentences=32, skip=skip))
-    tables = tensors(made(parent, tmp_path / "b", scheme="int4", linear=32, block_size=16))
+def test_layers_are_those_of_int8_static_and_tables_those_of_int4(with_tokens, tmp_path, skip):
+    both = tensors(made(with_tokens, tmp_path / "both", scheme="int4_static", block_size=16, sentences=32, skip=skip))
+    layers = tensors(made(with_tokens, tmp_path / "a", scheme="int8_static", embeddings=False, sentences=32, skip=skip))
+    tables = tensors(made(with_tokens, tmp_path / "b", scheme="int4", linear=32, block_size=16))
     packed = {name for name in tables if "_int4" in name}
     assert packed
     assert {name for name in both if "_int4" in name} == packed
@@ -53,18 +27,18 @@ def test_layers_are_those_of_int8_static_and_tables_those_of_int4(parent, tmp_pa
     assert all((both[name] == layers[name]).all() for name in others)
 
 
-def test_an_answer_does_not_depend_on_its_neighbours(parent, tmp_path):
-    folder = made(parent, tmp_path / "q", scheme="int4_static", block_size=16, sentences=32)
-    run, texts = open_model(folder, "onnxruntime", 1), Tokens.read(parent[1], folder)
+def test_an_answer_does_not_depend_on_its_neighbours(with_tokens, tmp_path):
+    folder = made(with_tokens, tmp_path / "q", scheme="int4_static", block_size=16, sentences=32)
+    run, texts = open_model(folder, "onnxruntime", 1), Tokens.read(with_tokens[1], folder)
     alone = np.concatenate([run(texts.batch([index])) for index in range(16)])
     together = run(texts.batch(list(range(16))))
     assert np.abs(alone - together).max() < 1e-5
     assert (folder / "tables.onnx").exists() is False
 
 
-def test_what_cannot_be_done_is_refused(parent, tmp_path):
+def test_what_cannot_be_done_is_refused(with_tokens, tmp_path):
     with pytest.raises(EdgeminError, match=r"skip: 'layer\.9' is no linear layer"):
-        made(parent, tmp_path / "q", scheme="int4_static", skip=["layer.9"])
+        made(with_tokens, tmp_path / "q", scheme="int4_static", skip=["layer.9"])
     variant = quantize_variant({"scheme": "int4_static", "backend": "onnxruntime"})
     assert variant.batch_invariant
     variant.check(Shape(heads=(2,), head_dim=8, embedding=32))
