@@ -112,6 +112,7 @@ INT4 = {"scheme": "int4", "backend": "onnxruntime", "block_size": 16}
         {**STATIC, "skip": ["layer.0"]},
         {**STATIC, "scheme": "int8_fused"},
         {**STATIC, "scheme": "int8_compact", "group": 16},
+        {**STATIC, "scheme": "int8_packed", "group": 16},
         INT4,
         {**INT4, "linear": 32},
         {**INT4, "linear": 8},

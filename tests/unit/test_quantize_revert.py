@@ -39,10 +39,11 @@ SCHEMES = {
     "int4": {"scheme": "int4", "backend": "onnxruntime", "block_size": 16, "embeddings": 32},
     "int4_static": {"scheme": "int4_static", "backend": "onnxruntime", "block_size": 16, "sentences": 16},
     "int8_compact": {"scheme": "int8_compact", "backend": "onnxruntime", "group": 16, "sentences": 16},
+    "int8_packed": {"scheme": "int8_packed", "backend": "onnxruntime", "group": 16, "sentences": 16},
     "few_bits": {"scheme": "few_bits", "backend": "onnxruntime", "group": 16},
     "int4 beside int8": {"scheme": "int4", "backend": "onnxruntime", "block_size": 16, "linear": 8},
 }
-CALIBRATED = ("int8_static", "int4_static", "int8_compact")
+CALIBRATED = ("int8_static", "int4_static", "int8_compact", "int8_packed")
 """Of these the head is no layer to revert."""
 
 
@@ -165,10 +166,10 @@ def test_a_limit_below_all_ends_with_floats_and_says_so(reverted, parent, monkey
     assert layers == len(told["steps"]) == len(told["harm"]) == len({step["layer"] for step in told["steps"]})
     assert layers == (12 if scheme in CALIBRATED else 14)
     assert f"revert: all {layers} linear layers are floats again" in caplog.text
-    assert len(floats_of(out)) == (12 if scheme == "int8_compact" else 14)  # its head has 8 bits
+    assert len(floats_of(out)) == (12 if scheme in ("int8_compact", "int8_packed") else 14)  # its head has 8 bits
     harm = [told["harm"][step["layer"]] for step in told["steps"]]
     assert harm == sorted(harm, reverse=True)
-    if scheme not in ("int4 beside int8", "int4_static", "int8_compact"):  # embeddings are floats there, so all is
+    if scheme not in ("int4 beside int8", "int4_static", "int8_compact", "int8_packed"):  # embeddings are floats there, so all is
         inputs = {"input_ids": np.arange(5, 17)[None], "attention_mask": np.ones((1, 12), np.int64)}
         inputs["token_type_ids"] = np.zeros((1, 12), np.int64)
         answers = [onnxruntime.InferenceSession(folder / "model.onnx").run(["logits"], inputs)[0] for folder in (out, parent)]
@@ -230,7 +231,7 @@ def test_others_are_refused_in_one_line(keys, said):
 
 def test_all_schemes_that_can_are_named():
     able = [name for name in registry.SCHEMES.names() if registry.SCHEMES.has(name, "reverting")]
-    assert able == ["few_bits", "int4", "int4_static", "int8_compact", "int8_dynamic", "int8_fused", "int8_static"]
+    assert able == ["few_bits", "int4", "int4_static", "int8_compact", "int8_dynamic", "int8_fused", "int8_packed", "int8_static"]
     assert all(registry.SCHEMES.half(name, "reverting").partly for name in able)
 
 

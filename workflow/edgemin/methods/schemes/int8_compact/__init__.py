@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class Int8Compact(Calibrated):
     """Linear layers as of `int8_fused`. What that one keeps as floats is stored as by `few_bits`: the classifier's head in 8 bits, embedding
-    tables in few. The smallest file of static INT8."""
+    tables in few. The smallest form that nothing has to unpack."""
 
     scheme: Literal["int8_compact"]
     embeddings: Literal[8, 4, 2] = 4
