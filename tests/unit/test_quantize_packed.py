@@ -15,6 +15,7 @@ from quantizes import made, tensors
 
 from edgemin.core.errors import EdgeminError
 from edgemin.data.tokens import Tokens
+from edgemin.deploy.across.saturating import saturates
 from edgemin.encoders import checkpoint
 from edgemin.methods.quantize.calibration import sentences
 from edgemin.methods.quantize.inputs import QuantizeInputs
@@ -240,6 +241,12 @@ def test_attention_stays_one_node_and_only_wanted_layers_are_packed(with_tokens,
     names = {tensor.name for tensor in part.graph.initializer if tensor.name.endswith("_planes")}
     assert len(names) == 6
     assert not any("layer.1" in name for name in names)
+
+
+@pytest.mark.parametrize("reduce_range", [True, False])
+def test_a_bundle_is_told_whether_its_products_may_saturate(with_tokens, tmp_path, reduce_range):
+    packed = made(with_tokens, tmp_path / "q", scheme="int8_packed", group=16, reduce_range=reduce_range)
+    assert saturates(packed / "model.onnx") != reduce_range
 
 
 def test_nearest_is_a_choice(with_tokens, tmp_path):

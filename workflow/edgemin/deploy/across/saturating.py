@@ -21,5 +21,7 @@ def saturates(file: Path) -> bool:
     weights = {node.input[1] for node in graph.node if node.op_type in PRODUCTS}
     # of QAttention, matrices that are put together first
     weights |= {name for node in graph.node if node.op_type == "Concat" and node.output[0] in weights for name in node.input}
+    # of `int8_packed`, matrices that are made of codes: none of their integers is larger than the multiplier of its group
+    weights |= {f"{name.removesuffix('_quantized')}_multipliers" for name in weights}
     matrices = (numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.name in weights)
     return any(int(np.abs(matrix.astype(np.int16)).max()) > SAFE for matrix in matrices)
