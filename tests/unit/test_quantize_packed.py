@@ -216,6 +216,23 @@ def test_the_graph_unpacks_the_codes_and_is_int8_compact_with_these_weights(with
     assert (logits == answers(twin, batch)[0]).all()
 
 
+def test_the_runtime_unpacks_once_as_it_loads_the_model(with_tokens, tmp_path):
+    """What it runs has the nodes of `int8_compact`, of the same constant weights."""
+    loaded = {}
+    for scheme in ("int8_packed", "int8_compact"):
+        folder, options = made(with_tokens, tmp_path / scheme, scheme=scheme, group=16), onnxruntime.SessionOptions()
+        options.optimized_model_filepath, options.intra_op_num_threads = str(tmp_path / "run.onnx"), 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(tmp_path / "run.onnx").graph
+        weights = sorted(
+            tuple(one.dims) for one in graph.initializer if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 2
+        )
+        loaded[scheme] = Counter(node.op_type for node in graph.node), weights
+    assert loaded["int8_packed"] == loaded["int8_compact"]
+    assert loaded["int8_packed"][1]
+
+
 @pytest.mark.parametrize("bits", BITS)
 def test_a_weight_takes_its_bits_and_a_byte_for_its_group(with_tokens, tmp_path, bits):
     packed = tensors(made(with_tokens, tmp_path / "p", scheme="int8_packed", bits=bits, group=16))
@@ -237,7 +254,7 @@ def test_attention_stays_one_node_and_only_wanted_layers_are_packed(with_tokens,
     fused = onnx.load(made(with_tokens, tmp_path / "c", scheme="int8_compact", group=16) / "model.onnx")
     counts = [Counter(node.op_type for node in graph.graph.node) for graph in (whole, part, fused)]
     assert counts[0]["QAttention"] == counts[2]["QAttention"] > 0
-    assert [count["BitShift"] for count in counts] == [24, 12, 0]
+    assert [count["Unpack"] for count in counts] == [12, 6, 0]
     names = {tensor.name for tensor in part.graph.initializer if tensor.name.endswith("_planes")}
     assert len(names) == 6
     assert not any("layer.1" in name for name in names)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edgemin.compressing.inputs import Inputs
+from edgemin.compressing.sizes import Sizes
 from edgemin.compressing.space import BATCH, RUNTIME, Branch, Cell, Training, steps
 from edgemin.compressing.thinning import fewer, may_have
 from edgemin.compressing.timing import Pace, Paces
@@ -26,6 +27,8 @@ SHAPES, SHAPES_SECONDS = 13, 6.0
 """Of a cut to a time: models that are built, exported and timed for it, the teacher among them, and seconds that each is timed; often that is done twice."""
 ALONE = 3
 """Tokens of a text that is one token between the special ones."""
+ROUNDING = 2e-6
+"""Seconds for each weight that is rounded to four bits, one by one."""
 FIXED = 20
 """Light jobs that every study has: data, tokens, tables, plots, page, bundle, and Snakemake's own start."""
 
@@ -82,7 +85,8 @@ def _links(branch: Branch, cell: Cell, paces: Paces, paths: Paths, task: str) ->
     if not branch.static:
         yield Work(f"{floats}/model.onnx", 2 * paces.start)
     if cell.form != "float":
-        yield Work(f"{model}/model.onnx", paces.start)
+        rounding = ROUNDING * branch.sizes.linear if isinstance(branch.sizes, Sizes) and cell.form == "int4" else 0
+        yield Work(f"{model}/model.onnx", paces.start + rounding)
 
 
 def seconds_of(training: Training, pace: Pace, inputs: Inputs) -> float:

@@ -14,7 +14,10 @@ TOKENIZER = 23.3
 """Bytes of tokenizer.json for each token: 711,396 for the 30,522 of BERT's English vocabulary."""
 EMBEDDINGS = {"float": 4.0, "int8": 1.0, "int4": 0.5 + 4 / 32}
 """Bytes of a value; of four bits, 32 neighbours share a scale of four bytes."""
-LINEAR = {"float": 4.0, "int8": 1.0, "int4": 1.0}
+LINEAR = {"float": 4.0, "int8": 1.0, "int4": 0.5 + 1 / 32}
+"""Of four bits, 32 neighbours share a multiplier of one byte."""
+HEAD = {"float": 4.0, "int8": 4.0, "int4": 1.0 + 4 / 32}
+"""Of the head, which has 8 bits where the rest has four."""
 MULTIPLE = 8
 """A layer keeps a multiple of so many neurons."""
 
@@ -69,7 +72,7 @@ class Sizes:
 
     @property
     def head(self) -> int:
-        """Weights of the pooler, which stays floats."""
+        """Weights of the pooler."""
         return self.hidden**2
 
     @property
@@ -92,8 +95,8 @@ class Sizes:
 
     def bytes(self, form: str = "float") -> float:
         """Of model and tokenizer. form: a key of EMBEDDINGS."""
-        weights = self.linear * LINEAR[form] + self.tables * EMBEDDINGS[form] + 4 * (self.head + self.vectors)
-        return weights + TOKENIZER * self.vocabulary
+        weights = self.linear * LINEAR[form] + self.tables * EMBEDDINGS[form] + self.head * HEAD[form]
+        return weights + 4 * self.vectors + TOKENIZER * self.vocabulary
 
 
 @dataclass(frozen=True)

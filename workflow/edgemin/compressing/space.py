@@ -232,7 +232,7 @@ BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _static,
 
 QUANTIZE: Mapping[str, Mapping[str, Any]] = {
     "int8": {"scheme": "int8_fused", "backend": RUNTIME},
-    "int4": {"scheme": "int8_fused", "backend": RUNTIME, "embeddings": 4},
+    "int4": {"scheme": "int8_packed", "backend": RUNTIME, "group": 32},
     "vectors": {"scheme": "int4", "backend": RUNTIME, "linear": 32},
 }
 """Static, or of tables alone: answers do not depend on what else is in the batch."""
@@ -240,12 +240,12 @@ VOCABULARY: Mapping[str, Any] = {"structure": "vocabulary"}
 TAILS = {
     "": ("", "float", ""),
     "int8": ("/quantize-int8", "int8", "INT8"),
-    "int4": ("/quantize-int4", "int4", "INT8, embeddings of four bits"),
+    "int4": ("/quantize-int4", "int4", "INT8, stored in four bits"),
     "vocabulary": ("/prune-vocabulary/quantize-int8", "int8", "INT8, only with word pieces that training texts use"),
     "smallest": (
         "/prune-vocabulary/quantize-int4",
         "int4",
-        "INT8, embeddings of four bits, only with word pieces that training texts use",
+        "INT8, stored in four bits, only with word pieces that training texts use",
     ),
 }
 """Name -> links, form of the weights, words."""

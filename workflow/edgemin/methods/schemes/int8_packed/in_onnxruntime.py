@@ -1,6 +1,6 @@
-"""The graph of `int8_compact`, in which standard operators make the weights of linear layers from packed codes.
+"""The graph of `int8_compact`, in which a function of standard operators makes the weights of linear layers from packed codes.
 
-They read constants alone, so the runtime computes them once, when it loads the model, and its integer products find constant weights.
+It reads constants alone, so the runtime computes it once, when it loads the model, and its integer products find constant weights.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from edgemin.methods.schemes.int8_packed import Int8Packed
 from edgemin.methods.schemes.int8_packed.moments import second_moments
 from edgemin.methods.schemes.int8_packed.rounding import Packed, pack
 from edgemin.methods.schemes.int8_static.in_onnxruntime import FULL, REDUCED
+
+DOMAIN, FUNCTION = "edgemin", "Unpack"
+"""A function that the graph itself defines: no runtime needs to know it."""
 
 
 def quantize_folder(config: Int8Packed, given: QuantizeInputs) -> None:
@@ -61,14 +64,16 @@ def quantize(floats: Any, target: Path, config: Int8Packed, ranges: Mapping[str,
     names = {layer.weight: weights[layer.module] for layer in linear_layers(floats) if layer.node.name not in left}
     int8_compact.quantize(floats, target, config.compact, ranges)
     model = read_graph(target)
+    model.functions.append(_function(config.bits, model))
+    model.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
     for name, packed in names.items():
         _unpack(model, name, packed)
     onnx.save(model, target)
 
 
 def _unpack(model: Any, weight: str, packed: Packed) -> None:
-    """Make `weight`_quantized, int8 (inputs, outputs), of constants, in place. Each bit of a code is shifted to the top of its byte, then to the bottom."""
-    from onnx import TensorProto, helper, numpy_helper
+    """Make `weight`_quantized, int8 (inputs, outputs), of constants, in place."""
+    from onnx import helper, numpy_helper
 
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     made, scale = f"{weight}_quantized", tensors[f"{weight}_scale"]
@@ -80,15 +85,26 @@ def _unpack(model: Any, weight: str, packed: Packed) -> None:
     codes = (padded.astype(np.int16) + middle).astype(np.uint8)
     constants = {
         "planes": planes(codes, packed.bits)[..., None],
+        "shape": np.array([packed.bits, groups, packed.group, outputs], np.int64),
+        "multipliers": packed.multipliers.T[:, None],
+        "size": np.array([inputs, outputs], np.int64),
+    }
+    model.graph.initializer.extend(numpy_helper.from_array(values, f"{weight}_{name}") for name, values in constants.items())
+    model.graph.node.insert(0, helper.make_node(FUNCTION, [f"{weight}_{name}" for name in constants], [made], domain=DOMAIN))
+
+
+def _function(bits: int, model: Any) -> Any:
+    """(planes, shape, multipliers, size) -> int8 (inputs, outputs). Each bit of a code is shifted to the top of its byte, then to the bottom."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    constants = {
         "left": np.arange(7, -1, -1, dtype=np.uint8),
         "right": np.full(1, 7, np.uint8),
-        "shape": np.array([packed.bits, groups, packed.group, outputs], np.int64),
-        "places": (2.0 ** np.arange(packed.bits, dtype=np.float32) / middle).reshape(-1, 1, 1, 1),
+        "places": (2.0 ** np.arange(bits, dtype=np.float32) / 2 ** (bits - 1)).reshape(-1, 1, 1, 1),
         "first": np.zeros(1, np.int64),
         "one": np.ones(1, np.float32),
-        "multipliers": packed.multipliers.T[:, None],
-        "rows": np.array([-1, outputs], np.int64),
-        "end": np.array([inputs], np.int64),
+        "second": np.ones(1, np.int64),
+        "rest": np.full(1, -1, np.int64),
     }
     steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
         ("BitShift", ["planes", "left"], "raised", {"direction": "LEFT"}),
@@ -102,14 +118,13 @@ def _unpack(model: Any, weight: str, packed: Packed) -> None:
         ("Mul", ["codes", "multiplier"], "products", {}),
         ("Round", ["products"], "rounded", {}),
         ("Cast", ["rounded"], "integers", {"to": TensorProto.INT8}),
-        ("Reshape", ["integers", "rows"], "all", {}),
-        ("Slice", ["all", "first", "end", "first"], "quantized", {}),
+        ("Gather", ["size", "second"], "outputs", {}),
+        ("Concat", ["rest", "outputs"], "rows", {"axis": 0}),
+        ("Reshape", ["integers", "rows"], "padded", {}),
+        ("Gather", ["size", "first"], "inputs", {}),
+        ("Slice", ["padded", "first", "inputs", "first"], "weights", {}),
     ]
-    nodes = [
-        helper.make_node(op, [f"{weight}_{one}" for one in read], [f"{weight}_{result}"], name=f"{weight}_{result}", **attributes)
-        for op, read, result, attributes in steps
-    ]
-    model.graph.initializer.extend(numpy_helper.from_array(values, f"{weight}_{one}") for one, values in constants.items())
-    rest = [type(node).FromString(node.SerializeToString()) for node in model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend([*nodes, *rest])
+    nodes = [helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value)) for name, value in constants.items()]
+    nodes += [helper.make_node(op, read, [result], **attributes) for op, read, result, attributes in steps]
+    standard = [opset for opset in model.opset_import if opset.domain == ""]
+    return helper.make_function(DOMAIN, FUNCTION, ["planes", "shape", "multipliers", "size"], ["weights"], nodes, standard)

@@ -14,7 +14,7 @@ from edgemin.encoders.blocks import Classifier
 
 @torch.no_grad()
 def second_moments(model: Classifier, batches: Sequence[dict[str, Any]], wanted: Iterable[str]) -> Mapping[str, np.ndarray]:
-    """Per nn.Linear of `model` that is wanted, by its dotted name: sums of x xᵀ over tokens, float64 (inputs, inputs). Padding does not count."""
+    """Per nn.Linear of `model` that is wanted, by its dotted name: sums of x xᵀ over tokens, float32 (inputs, inputs). Padding does not count."""
     model.eval()
     sums: dict[str, torch.Tensor] = {}
     mask = torch.empty(0)
@@ -23,7 +23,7 @@ def second_moments(model: Classifier, batches: Sequence[dict[str, Any]], wanted:
         def add(module: nn.Module, arguments: Any) -> None:
             x = arguments[0]
             rows = x[mask] if x.dim() == 3 else x
-            product = (rows.T @ rows).double()
+            product = rows.T @ rows
             sums[name] = sums[name].add_(product) if name in sums else product
 
         return add

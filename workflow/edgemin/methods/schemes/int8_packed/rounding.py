@@ -87,7 +87,7 @@ def _upper(moments: np.ndarray) -> np.ndarray:
     """U of UᵀU = H⁻¹, for the moments without what is added to their diagonal."""
     count = len(moments)
     added = DAMPING * np.diag(moments).mean() or 1.0  # an input that is always zero: weights do not matter
-    return np.asarray(np.linalg.cholesky(np.linalg.inv(moments + added * np.eye(count))).T)
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(moments.astype(np.float64) + added * np.eye(count))).T)
 
 
 def _nearest(values: np.ndarray, steps: np.ndarray, bits: int) -> np.ndarray:
