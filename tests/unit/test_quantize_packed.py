@@ -122,7 +122,7 @@ def test_the_output_has_less_error_than_by_rounding_to_nearest(bits, seed):
     assert bits == 4 or error(weight, pack(weight, moments, bits=bits + 1, group=32), moments) < best
 
 
-def test_it_is_near_the_best_of_all_codes():
+def test_it_is_nearer_to_the_best_of_all_codes_than_rounding_to_nearest():
     """Four inputs of two bits, 20 matrices, of each all 256 choices."""
     errors = np.zeros(3)
     for seed in range(20):
@@ -133,8 +133,7 @@ def test_it_is_near_the_best_of_all_codes():
             for codes in itertools.product(range(-2, 2), repeat=4)
         )
         errors += best, error(weight, packed, moments), error(weight, nearest, moments)
-        assert best <= error(weight, packed, moments)
-    assert errors[0] < errors[1] < errors[2]
+    assert errors[0] < errors[1] < 0.95 * errors[2]
 
 
 def test_no_texts_and_inputs_that_are_always_zero_leave_finite_weights():
@@ -142,8 +141,35 @@ def test_no_texts_and_inputs_that_are_always_zero_leave_finite_weights():
     moments[4], moments[:, 4] = 0, 0
     for given in (moments, np.zeros((20, 20))):
         assert np.isfinite(pack(weight, given, bits=4, group=16).values()).all()
-    zero = pack(np.zeros((2, 16), np.float32), moments[:16, :16], bits=4, group=16)
-    assert not zero.values().any()
+    nothing = pack(np.zeros((2, 16), np.float32), moments[:16, :16], bits=4, group=16)
+    assert not nothing.values().any()
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("found", [None, correlated(96)], ids=["nearest", "gptq"])
+def test_zeros_leave_the_scale_to_the_others(per_channel, found):
+    """A group of zeros, and a row of them."""
+    weight = 0.04 * weights(5, 96)
+    weight[:4, 32:64] = 0
+    weight[4] = 0
+    packed = pack(weight, found, 4, 32, per_channel=per_channel)
+    assert not packed.values()[4].any()
+    others = np.abs(packed.multipliers[:4, [0, 2]]).min() if per_channel else np.abs(packed.multipliers[:4, [0, 2]]).max()
+    assert others > 30
+    if found is None:
+        assert np.square(packed.values() - weight).sum() < 0.02 * np.square(weight).sum()
+
+
+def test_a_code_is_nearest_by_the_integer_that_it_stands_for():
+    """Beside a weight that is 200 times as large, groups have multipliers of 1 or 2: integers -2 to 2."""
+    weight = 0.04 * weights(1, 64)
+    weight[0, 0] = 8
+    packed = pack(weight, None, 4, 16)
+    integers = weight[0, 16:] / packed.scale
+    assert (np.abs(packed.integers()[0, 16:] - integers) <= 0.5 + 0.5).all()
+    every = [np.rint(np.arange(-8, 8) * int(m) / 8) for m in np.repeat(packed.multipliers[0, 1:], 16)]
+    best = [np.abs(values - wanted).min() for values, wanted in zip(every, integers, strict=True)]
+    assert np.allclose(np.abs(packed.integers()[0, 16:] - integers), best, atol=1e-6)
 
 
 def test_a_reduced_range_and_one_scale_for_all():
@@ -241,7 +267,7 @@ def test_a_weight_takes_its_bits_and_a_byte_for_its_group(with_tokens, tmp_path,
     assert len(layers) == 12
     for name, values in layers.items():
         groups, outputs = -(-values.shape[0] // 16), values.shape[1]
-        assert packed[f"{name}_planes"].nbytes == groups * 16 * outputs * bits / 8
+        assert sum(packed[one].nbytes for one in packed if one.startswith(f"{name}_codes")) == groups * 16 * outputs * bits / 8
         assert packed[f"{name}_multipliers"].nbytes == groups * outputs
         assert f"{name}_quantized" not in packed
 
@@ -255,7 +281,7 @@ def test_attention_stays_one_node_and_only_wanted_layers_are_packed(with_tokens,
     counts = [Counter(node.op_type for node in graph.graph.node) for graph in (whole, part, fused)]
     assert counts[0]["QAttention"] == counts[2]["QAttention"] > 0
     assert [count["Unpack"] for count in counts] == [12, 6, 0]
-    names = {tensor.name for tensor in part.graph.initializer if tensor.name.endswith("_planes")}
+    names = {tensor.name for tensor in part.graph.initializer if tensor.name.endswith("_codes0")}
     assert len(names) == 6
     assert not any("layer.1" in name for name in names)
 
@@ -271,7 +297,7 @@ def test_nearest_is_a_choice(with_tokens, tmp_path):
         tensors(made(with_tokens, tmp_path / how, scheme="int8_packed", bits=3, group=16, rounding=how))
         for how in ("gptq", "nearest")
     ]
-    planes = [name for name in both[0] if name.endswith("_planes")]
+    planes = [name for name in both[0] if name.endswith("_codes0")]
     assert len(planes) == 12
     assert any((both[0][name] != both[1][name]).any() for name in planes)
     assert all((both[0][name] == both[1][name]).all() for name in both[0] if name.endswith("_multipliers"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class Int8Packed(Calibrated):
     """The graph of `int8_compact`, whose linear layers are stored in 4, 3 or 2 bits. The runtime unpacks them to INT8 once, as it loads the model:
-    bytes of few bits, times and memory of INT8. Weights are rounded so that those not yet rounded make up for the error (GPTQ: Frantar et
+    bytes of few bits, times of INT8. Weights are rounded so that those not yet rounded make up for the error (GPTQ: Frantar et
     al. 2022, arXiv 2210.17323)."""
 
     scheme: Literal["int8_packed"]

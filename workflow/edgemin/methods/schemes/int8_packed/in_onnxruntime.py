@@ -1,6 +1,7 @@
-"""The graph of `int8_compact`, in which a function of standard operators makes the weights of linear layers from packed codes.
+"""The graph of `int8_compact`, in which a function of its own makes the weights of linear layers from packed codes.
 
-It reads constants alone, so the runtime computes it once, when it loads the model, and its integer products find constant weights.
+It reads constants alone, so the runtime computes it once, when it loads the model, and its integer products find constant weights. Until all
+are made the runtime keeps what lies between, so every step has one byte for each weight.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from edgemin.methods.quantize.calibration import sentences
 from edgemin.methods.quantize.graphs import linear_layers, quantizing, read_graph, skipped
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.ranges import Range, input_ranges
-from edgemin.methods.schemes.few_bits.groups import planes
+from edgemin.methods.schemes.few_bits.groups import pack as pack_bits
 from edgemin.methods.schemes.int8_compact import in_onnxruntime as int8_compact
 from edgemin.methods.schemes.int8_packed import Int8Packed
 from edgemin.methods.schemes.int8_packed.moments import second_moments
@@ -25,7 +26,9 @@ from edgemin.methods.schemes.int8_packed.rounding import Packed, pack
 from edgemin.methods.schemes.int8_static.in_onnxruntime import FULL, REDUCED
 
 DOMAIN, FUNCTION = "edgemin", "Unpack"
-"""A function that the graph itself defines: no runtime needs to know it."""
+"""A function that the graph itself defines: the runtime needs not know it."""
+PIECES = {4: (4,), 3: (2, 1), 2: (2,)}
+"""Bits of a code -> numbers of bits that bytes are packed with, the lowest first."""
 
 
 def quantize_folder(config: Int8Packed, given: QuantizeInputs) -> None:
@@ -64,7 +67,7 @@ def quantize(floats: Any, target: Path, config: Int8Packed, ranges: Mapping[str,
     names = {layer.weight: weights[layer.module] for layer in linear_layers(floats) if layer.node.name not in left}
     int8_compact.quantize(floats, target, config.compact, ranges)
     model = read_graph(target)
-    model.functions.append(_function(config.bits, model))
+    model.functions.append(_function(config.bits))
     model.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
     for name, packed in names.items():
         _unpack(model, name, packed)
@@ -80,51 +83,72 @@ def _unpack(model: Any, weight: str, packed: Packed) -> None:
     model.graph.initializer.remove(tensors[made])
     scale.CopyFrom(numpy_helper.from_array(np.broadcast_to(packed.scale, tuple(scale.dims)).copy(), scale.name))
     outputs, inputs = packed.codes.shape
-    groups, middle = packed.multipliers.shape[1], 2 ** (packed.bits - 1)
-    padded = np.pad(packed.codes.T, ((0, groups * packed.group - inputs), (0, 0)))
-    codes = (padded.astype(np.int16) + middle).astype(np.uint8)
+    groups = packed.multipliers.shape[1]
+    padded = np.pad(packed.codes, ((0, 0), (0, groups * packed.group - inputs)))
+    codes = (padded.astype(np.int16) + 2 ** (packed.bits - 1)).astype(np.uint8).ravel()
     constants = {
-        "planes": planes(codes, packed.bits)[..., None],
-        "shape": np.array([packed.bits, groups, packed.group, outputs], np.int64),
-        "multipliers": packed.multipliers.T[:, None],
-        "size": np.array([inputs, outputs], np.int64),
+        **{name: pack_bits(codes >> start & 2**bits - 1, bits)[:, None] for name, start, bits in _pieces(packed.bits)},
+        "shape": np.array([outputs * groups, packed.group, 1], np.int64),
+        "multipliers": packed.multipliers.reshape(-1, 1, 1),
+        "rows": np.array([outputs, -1], np.int64),
+        "inputs": np.array([inputs], np.int64),
     }
     model.graph.initializer.extend(numpy_helper.from_array(values, f"{weight}_{name}") for name, values in constants.items())
     model.graph.node.insert(0, helper.make_node(FUNCTION, [f"{weight}_{name}" for name in constants], [made], domain=DOMAIN))
 
 
-def _function(bits: int, model: Any) -> Any:
-    """(planes, shape, multipliers, size) -> int8 (inputs, outputs). Each bit of a code is shifted to the top of its byte, then to the bottom."""
+def _pieces(bits: int) -> list[tuple[str, int, int]]:
+    """Name of a piece of the codes, its first bit, how many it has."""
+    found, start = [], 0
+    for count in PIECES[bits]:
+        found.append((f"codes{start}", start, count))
+        start += count
+    return found
+
+
+def _function(bits: int) -> Any:
+    """(pieces of the codes, shape, multipliers, rows, inputs) -> int8 (inputs, outputs). A group is a matrix of one column, its multiplier one of one
+    value: their integer product is rounded and has one byte for each weight, unlike a product of numbers one by one."""
     from onnx import TensorProto, helper, numpy_helper
 
-    constants = {
-        "left": np.arange(7, -1, -1, dtype=np.uint8),
-        "right": np.full(1, 7, np.uint8),
-        "places": (2.0 ** np.arange(bits, dtype=np.float32) / 2 ** (bits - 1)).reshape(-1, 1, 1, 1),
-        "first": np.zeros(1, np.int64),
-        "one": np.ones(1, np.float32),
-        "second": np.ones(1, np.int64),
-        "rest": np.full(1, -1, np.int64),
+    constants: dict[str, Any] = {
+        "middle": np.int8(2 ** (bits - 1)),
+        "step": np.float32(2 ** (1 - bits)),
+        "none": np.int8(0),
+        "unit": np.float32(1),
+        "zero": np.zeros(1, np.int64),
+        "one": np.ones(1, np.int64),
     }
-    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
-        ("BitShift", ["planes", "left"], "raised", {"direction": "LEFT"}),
-        ("BitShift", ["raised", "right"], "bit", {"direction": "RIGHT"}),
-        ("Cast", ["bit"], "float", {"to": TensorProto.FLOAT}),
-        ("Reshape", ["float", "shape"], "grouped", {}),
-        ("Mul", ["grouped", "places"], "placed", {}),
-        ("ReduceSum", ["placed", "first"], "sum", {"keepdims": 0}),
-        ("Sub", ["sum", "one"], "codes", {}),
-        ("Cast", ["multipliers"], "multiplier", {"to": TensorProto.FLOAT}),
-        ("Mul", ["codes", "multiplier"], "products", {}),
-        ("Round", ["products"], "rounded", {}),
-        ("Cast", ["rounded"], "integers", {"to": TensorProto.INT8}),
-        ("Gather", ["size", "second"], "outputs", {}),
-        ("Concat", ["rest", "outputs"], "rows", {"axis": 0}),
+    steps: list[tuple[str, list[str], str, dict[str, Any]]] = []
+    codes = ""
+    for name, start, count in _pieces(bits):
+        constants[f"{name}_places"] = np.arange(0, 8, count, dtype=np.uint8)
+        constants[f"{name}_mask"] = np.uint8(2**count - 1)
+        steps += [
+            ("BitShift", [name, f"{name}_places"], f"{name}_shifted", {"direction": "RIGHT"}),
+            ("BitwiseAnd", [f"{name}_shifted", f"{name}_mask"], f"{name}_each", {}),
+            ("Reshape", [f"{name}_each", "shape"], f"{name}_grouped", {}),
+        ]
+        part = f"{name}_grouped"
+        if codes:
+            constants[f"{name}_start"] = np.uint8(start)
+            steps += [
+                ("BitShift", [part, f"{name}_start"], f"{name}_raised", {"direction": "LEFT"}),
+                ("BitwiseOr", [codes, f"{name}_raised"], f"{name}_joined", {}),
+            ]
+            part = f"{name}_joined"
+        codes = part
+    steps += [
+        ("Cast", [codes], "signed", {"to": TensorProto.INT8}),
+        ("QLinearMatMul", ["signed", "step", "middle", "multipliers", "unit", "none", "unit", "none"], "integers", {}),
         ("Reshape", ["integers", "rows"], "padded", {}),
-        ("Gather", ["size", "first"], "inputs", {}),
-        ("Slice", ["padded", "first", "inputs", "first"], "weights", {}),
+        ("Slice", ["padded", "zero", "inputs", "one"], "matrix", {}),
+        ("Transpose", ["matrix"], "weights", {"perm": [1, 0]}),
     ]
-    nodes = [helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value)) for name, value in constants.items()]
+    nodes = [
+        helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.asarray(value)))
+        for name, value in constants.items()
+    ]
     nodes += [helper.make_node(op, read, [result], **attributes) for op, read, result, attributes in steps]
-    standard = [opset for opset in model.opset_import if opset.domain == ""]
-    return helper.make_function(DOMAIN, FUNCTION, ["planes", "shape", "multipliers", "size"], ["weights"], nodes, standard)
+    names = [*(name for name, _, _ in _pieces(bits)), "shape", "multipliers", "rows", "inputs"]
+    return helper.make_function(DOMAIN, FUNCTION, names, ["weights"], nodes, [helper.make_opsetid("", 20)])

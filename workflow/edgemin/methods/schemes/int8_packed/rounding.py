@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgemin.methods.schemes.few_bits.groups import fit
+from edgemin.methods.schemes.few_bits.groups import fit, split
 
 DAMPING = 0.01
 """What the diagonal gets, in means of the diagonal."""
@@ -49,13 +49,15 @@ def pack(
 ) -> Packed:
     """Round `weight`, float32 (outputs, inputs). moments: (inputs, inputs), None: each weight to its nearest code. largest: |p| at most.
     per_channel: a scale s for each output, else one for all."""
-    found, middle = fit(weight, bits, group, False).scales, 2 ** (bits - 1)
+    middle = 2 ** (bits - 1)
+    found = np.where(split(weight, group).any(-1), fit(weight, bits, group, False).scales, 0)  # zeros have any scale
     scale = np.abs(found).max(1 if per_channel else None) * np.float32(middle / largest)
+    scale = np.where(scale == 0, np.float32(1), scale).astype(np.float32)
     multipliers = np.rint(found / scale.reshape(-1, 1) * middle)
     multipliers[multipliers == 0] = 1
     if moments is None:
-        steps = np.repeat(multipliers, group, axis=1)[:, : weight.shape[1]] * (scale.reshape(-1, 1) / middle)
-        codes = _nearest(weight, steps, bits)
+        of_input = np.repeat(multipliers, group, axis=1)[:, : weight.shape[1]]
+        codes = _nearest(weight / scale.reshape(-1, 1), of_input, bits)
     else:
         codes = _one_by_one(weight, moments, multipliers, scale.reshape(-1), bits, group)
     return Packed(codes.astype(np.int8), multipliers.astype(np.int8), scale, bits, group)
@@ -73,7 +75,7 @@ def _one_by_one(
         end = min(start + _BLOCK, left.shape[1])
         errors = np.empty((len(left), end - start))
         for at in range(start, end):
-            codes[:, at] = _nearest(left[:, at], of_input[:, at] * (scale / 2 ** (bits - 1)), bits)
+            codes[:, at] = _nearest(left[:, at] / scale, of_input[:, at], bits)
             rounded = _integers(codes[:, at], of_input[:, at], bits) * scale
             errors[:, at - start] = (left[:, at] - rounded) / upper[at, at]
             left[:, at + 1 : end] -= np.outer(errors[:, at - start], upper[at, at + 1 : end])
@@ -90,8 +92,12 @@ def _upper(moments: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.cholesky(np.linalg.inv(moments.astype(np.float64) + added * np.eye(count))).T)
 
 
-def _nearest(values: np.ndarray, steps: np.ndarray, bits: int) -> np.ndarray:
-    return np.asarray(np.clip(np.rint(values / steps), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
+def _nearest(wanted: np.ndarray, multipliers: np.ndarray, bits: int) -> np.ndarray:
+    """Codes whose integers p are nearest to `wanted`."""
+    below = np.floor(wanted * 2 ** (bits - 1) / multipliers)
+    both = [np.clip(code, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for code in (below, below + 1)]
+    errors = [np.abs(_integers(code, multipliers, bits) - wanted) for code in both]
+    return np.where(errors[0] <= errors[1], *both)
 
 
 def _integers(codes: np.ndarray, multipliers: np.ndarray, bits: int) -> np.ndarray:
