@@ -99,6 +99,21 @@ def test_another_number_of_bits_quantizes_again_and_trains_nothing_again(options
     assert model not in seconds
 
 
+def test_a_form_that_an_older_version_quantized_otherwise_is_work_again(options):
+    """`_int4` and `_smallest` had weights in INT8."""
+    command(options)
+    smallest = QUANTIZED.replace("quantize-int8", "prune-vocabulary/quantize-int4")
+    for file in (QUANTIZED, smallest):
+        (options["out"] / file).parent.mkdir(parents=True, exist_ok=True)
+        (options["out"] / file).touch()
+    request = asked(options)
+    assert all(Folder.of(request).keeps(file, request) for file in (QUANTIZED, smallest))
+    older = study(options)
+    older["quantize"]["int4"] = {"scheme": "int8_fused", "backend": "onnxruntime", "embeddings": 4}
+    (options["out"] / STUDY).write_text(yaml.safe_dump(older), encoding="utf-8")
+    assert [Folder.of(request).keeps(file, request) for file in (QUANTIZED, smallest)] == [True, False]
+
+
 def asked(options: dict, **more) -> Request:
     return Request(**{**options, "text": (options["text"],), "out": str(options["out"]), **more})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from edgemin.compressing.space import QUANTIZE
 from edgemin.core.files import read_json
 from edgemin.study.variants import quantize_variant
 
@@ -20,6 +21,11 @@ def seven_bits(settings: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError:
         return dict(settings)
     return reduced
+
+
+def forms(any_cpu: bool) -> dict[str, dict[str, Any]]:
+    """The quantize variants of a space; any_cpu: of seven bits, where they take them."""
+    return {name: seven_bits(one) if any_cpu else dict(one) for name, one in QUANTIZE.items()}
 
 
 def note(bundle: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
+from edgemin.compressing.any_cpu import forms
 from edgemin.compressing.request import Request, differing
 from edgemin.core.environment import PACKAGE
 from edgemin.core.errors import EdgeminError
@@ -67,10 +69,11 @@ class Folder:
         return self.before is not None and not differing(self.before["request"], request.kept())
 
     def keeps(self, file: str, request: Request) -> bool:
-        """Whether a file of an earlier run is there, and stays: not that of a quantized model whose weights are to have other bits."""
+        """Whether a file of an earlier run is there, and stays: not that of a model that is to be quantized in another way."""
         if self.before is None or not (self.path / file).exists():
             return False
-        return "/quantize-" not in file or bool(self.before["request"].get("any_cpu")) == request.any_cpu
+        link = re.search("/quantize-([^/]+)/", file)
+        return link is None or self.study()["quantize"].get(link[1]) == forms(request.any_cpu)[link[1]]
 
     @property
     def edited(self) -> bool:

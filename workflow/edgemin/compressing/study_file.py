@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from edgemin.compressing.any_cpu import seven_bits
+from edgemin.compressing.any_cpu import forms
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.estimate import ROUNDS, SECONDS
 from edgemin.compressing.folder import TASK
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.request import Request, recommend
-from edgemin.compressing.space import QUANTIZE, RUNTIME, VOCABULARY, Branch, teacher_phases
+from edgemin.compressing.space import RUNTIME, VOCABULARY, Branch, teacher_phases
 
 WIDTH = 130
 BLOCKS = ("tasks", "teacher", "distill", "prune", "quantize", "cells", "cascades")
@@ -51,8 +51,7 @@ def study_of(request: Request, inputs: Inputs, branches: Sequence[Branch], threa
     cells = {cell.name: {"chain": cell.chain, "question": cell.question} for branch in branches for cell in branch.cells}
     used = {part for cell in cells.values() for part in cell["chain"].split("/")}
     links["prune"] |= {"vocabulary": dict(VOCABULARY)} if "prune-vocabulary" in used else {}
-    quantize = {name: dict(settings) for name, settings in QUANTIZE.items() if f"quantize-{name}" in used}
-    links["quantize"] |= {name: seven_bits(one) if request.any_cpu else one for name, one in quantize.items()}
+    links["quantize"] |= {name: one for name, one in forms(request.any_cpu).items() if f"quantize-{name}" in used}
     return {
         "study": request.name,
         "tasks": {TASK: inputs.task},
