@@ -88,9 +88,7 @@ def test_another_number_of_bits_quantizes_again_and_trains_nothing_again(options
     """The study is written anew; its estimate has the quantized model as work, and not the teacher."""
     command(options)
     model = QUANTIZED.replace("quantize-int8/model.onnx", "model.safetensors")
-    for file in (QUANTIZED, model):
-        (options["out"] / file).parent.mkdir(parents=True, exist_ok=True)
-        (options["out"] / file).touch()
+    finish(options, QUANTIZED, model)
     command({**options, "max_mb": 20})
     assert {QUANTIZED, model}.isdisjoint(Folder.of(asked(options, max_mb=20.0)).seconds())
     command({**options, "max_mb": 20}, "--any-cpu")
@@ -103,15 +101,25 @@ def test_a_form_that_an_older_version_quantized_otherwise_is_work_again(options)
     """`_int4` and `_smallest` had weights in INT8."""
     command(options)
     smallest = QUANTIZED.replace("quantize-int8", "prune-vocabulary/quantize-int4")
-    for file in (QUANTIZED, smallest):
-        (options["out"] / file).parent.mkdir(parents=True, exist_ok=True)
-        (options["out"] / file).touch()
-    request = asked(options)
-    assert all(Folder.of(request).keeps(file, request) for file in (QUANTIZED, smallest))
+    finish(options, QUANTIZED, smallest)
+    assert kept(options, QUANTIZED, smallest) == [True, True]
     older = study(options)
     older["quantize"]["int4"] = {"scheme": "int8_fused", "backend": "onnxruntime", "embeddings": 4}
     (options["out"] / STUDY).write_text(yaml.safe_dump(older), encoding="utf-8")
-    assert [Folder.of(request).keeps(file, request) for file in (QUANTIZED, smallest)] == [True, False]
+    assert kept(options, QUANTIZED, smallest) == [True, False]
+
+
+def finish(options: dict, *files: str) -> None:
+    """Put empty files where jobs leave theirs."""
+    for file in files:
+        (options["out"] / file).parent.mkdir(parents=True, exist_ok=True)
+        (options["out"] / file).touch()
+
+
+def kept(options: dict, *files: str) -> list[bool]:
+    """Whether the same request would leave each as it is."""
+    folder, request = Folder.of(asked(options)), asked(options)
+    return [folder.keeps(file, folder.requantized(request)) for file in files]
 
 
 def asked(options: dict, **more) -> Request:

@@ -172,9 +172,9 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
     if inputs.note:
         say(inputs.note)
     paths, task = Paths(request.name), TASK
-    paces = measure(branches, inputs.tokens, threads)
+    paces, requantized = measure(branches, inputs.tokens, threads), folder.requantized(request)
     works = {
-        branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not folder.keeps(work.file, request)]
+        branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not folder.keeps(work.file, requantized)]
         for branch in branches
     }
     found = estimate(branches, left_out, works, request.processors, fixed_seconds(paces), request.minutes)

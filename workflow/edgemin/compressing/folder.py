@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +67,15 @@ class Folder:
         """Whether its study is the one of this request."""
         return self.before is not None and not differing(self.before["request"], request.kept())
 
-    def keeps(self, file: str, request: Request) -> bool:
+    def requantized(self, request: Request) -> set[str]:
+        """Quantize variants that the study there has otherwise than this request."""
+        before = {} if self.before is None else self.study().get("quantize", {})
+        return {name for name, one in forms(request.any_cpu).items() if name in before and before[name] != one}
+
+    def keeps(self, file: str, requantized: Collection[str]) -> bool:
         """Whether a file of an earlier run is there, and stays: not that of a model that is to be quantized in another way."""
-        if self.before is None or not (self.path / file).exists():
-            return False
-        link = re.search("/quantize-([^/]+)/", file)
-        return link is None or self.study()["quantize"].get(link[1]) == forms(request.any_cpu)[link[1]]
+        there = self.before is not None and (self.path / file).exists()
+        return there and not any(f"/quantize-{name}/" in file for name in requantized)
 
     @property
     def edited(self) -> bool:
