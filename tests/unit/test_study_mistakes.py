@@ -115,7 +115,7 @@ ELSEWHERE = {"source": FILES, "text": ["a", "b"]}
         ("prune.heads25", {"ratio": 0.25, "teacher": "parent"}, "prune.heads25", "there are no recovery phases"),
         ("quantize.int8_dynamic_torch.embeddings", True, "quantize.int8_dynamic_torch", "embeddings: torch.ao"),
         ("quantize.int8_dynamic_torch.skip", ["layer.0"], "quantize.int8_dynamic_torch", "skip: only for backend: onnxruntime; drop the key"),
-        ("quantize.int8_dynamic_ort.scheme", "int3", "quantize.int8_dynamic_ort", "scheme is not one of bf16, few_bits, few_bits_qat, int4, int4_static, int8_compact, int8_dynamic, int8_fused, int8_nncf, int8_packed, int8_qat, int8_static"),
+        ("quantize.int8_dynamic_ort.scheme", "int3", "quantize.int8_dynamic_ort", "scheme is not one of bf16, few_bits, few_bits_qat, int4, int4_static, int8_compact, int8_dynamic, int8_fused, int8_nncf, int8_packed, int8_packed_qat, int8_qat, int8_static"),
         ("quantize.int4", {"scheme": "int4", "backend": "onnxruntime", "linear": 8, "embeddings": 32}, "quantize.int4", "neither linear nor embeddings has 4 bits"),
         ("quantize.nncf", {"scheme": "int8_nncf", "backend": "onnxruntime"}, "quantize.nncf.backend", "found 'onnxruntime'"),
         ("quantize.nncf", {"scheme": "int8_nncf", "sentences": 7}, "quantize.nncf.sentences", "greater than or equal to 8"),

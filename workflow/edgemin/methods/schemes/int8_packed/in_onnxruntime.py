@@ -52,11 +52,15 @@ def calibrated(config: Int8Packed, given: QuantizeInputs) -> tuple[Mapping[str, 
     if missing := [module for module in layers if module not in ranges]:
         raise EdgeminError(f"{given.parent / 'model.onnx'}: no calibration for {missing[0]}; export the model again")
     moments = second_moments(model, batches, layers) if config.rounding == "gptq" else {}
-    largest = REDUCED if config.reduce_range else FULL
     return ranges, {
-        module: pack(weight, moments.get(module), config.bits, config.group, largest, config.per_channel)
+        module: pack(weight, moments.get(module), config.bits, config.group, largest_of(config), config.per_channel)
         for module, weight in layers.items()
     }
+
+
+def largest_of(config: Int8Packed) -> int:
+    """The largest integer of a weight."""
+    return REDUCED if config.reduce_range else FULL
 
 
 def quantize(floats: Any, target: Path, config: Int8Packed, ranges: Mapping[str, Range], weights: Mapping[str, Packed]) -> None:

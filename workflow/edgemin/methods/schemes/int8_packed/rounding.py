@@ -45,12 +45,19 @@ class Packed:
 
 
 def pack(
-    weight: np.ndarray, moments: np.ndarray | None, bits: int, group: int, largest: int = 127, per_channel: bool = True
+    weight: np.ndarray,
+    moments: np.ndarray | None,
+    bits: int,
+    group: int,
+    largest: int = 127,
+    per_channel: bool = True,
+    scales: np.ndarray | None = None,
 ) -> Packed:
     """Round `weight`, float32 (outputs, inputs). moments: (inputs, inputs), None: each weight to its nearest code. largest: |p| at most.
-    per_channel: a scale s for each output, else one for all."""
+    per_channel: a scale s for each output, else one for all. scales: what a step of q is, (outputs, groups), None: of least squared error."""
     middle = 2 ** (bits - 1)
-    found = np.where(split(weight, group).any(-1), fit(weight, bits, group, False).scales, 0)  # zeros have any scale
+    steps = fit(weight, bits, group, False).scales if scales is None else scales
+    found = np.where(split(weight, group).any(-1), steps, 0)  # zeros have any scale
     scale = np.abs(found).max(1 if per_channel else None) * np.float32(middle / largest)
     scale = np.where(scale == 0, np.float32(1), scale).astype(np.float32)
     multipliers = np.rint(found / scale.reshape(-1, 1) * middle)
