@@ -13,7 +13,9 @@ from quantizes import made, tensors
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
+from edgemin.encoders.onnx_export import export, export_checkpoint
 from edgemin.methods.distill.teachers import TeacherFiles
+from edgemin.methods.quantize.graphs import embedding_tables, linear_layers
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.stage import quantize
 from edgemin.methods.schemes.few_bits.groups import pack as pack_bits
@@ -35,11 +37,17 @@ def variant(**keys) -> Int8PackedQat:
     return found
 
 
+def exported(save, model, folder):
+    found = save(model, folder)
+    export_checkpoint(found, {})
+    return found
+
+
 @pytest.fixture
 def trained(with_tokens, tokens, tmp_path):
     """The folder that a variant writes."""
 
-    def make(name="out", **keys):
+    def make(name="out", parent=None, **keys):
         spec = {
             "variant": variant(**keys).model_dump(mode="json"),
             "seed": 0,
@@ -47,7 +55,7 @@ def trained(with_tokens, tokens, tmp_path):
             "precision": "fp32",
             "threads": 1,
         }
-        folder, train = with_tokens
+        folder, train = parent or with_tokens[0], with_tokens[1]
         out, scratch = tmp_path / name, tmp_path / f"{name}_scratch"
         files = Files(tokens / "train.arrow", tokens / "validation.arrow", out, scratch), TeacherFiles(folder, train)
         quantize(QuantizeInputs(folder, out, spec, train, files))
@@ -70,11 +78,14 @@ def test_scales_that_are_given_are_those_of_the_codes():
 
 
 @pytest.mark.parametrize("family", ["bert", "electra", "mpnet"])
-def test_training_rounds_the_layers_whose_weights_are_packed_and_no_head(tiny, family):
-    model = tiny(family)
-    rounded = in_onnxruntime._Trained(model, variant(skip=["layer.1"])).scales()
-    assert len(rounded) == 6
-    assert all(".layer.0." in name for name in rounded)
+def test_training_rounds_tables_and_the_layers_whose_weights_are_packed_and_no_head(tiny, family, tmp_path):
+    model = tiny(family, **({"embedding_size": 16, "hidden_size": 32} if family == "electra" else {})).eval()
+    names = set(in_onnxruntime._Trained(model, variant(skip=["layer.1"])).scales())
+    assert len(names) == {"bert": 3 + 6, "electra": 3 + 6 + 1, "mpnet": 2 + 6}[family]
+    export(tiny(family, **({"embedding_size": 16, "hidden_size": 32} if family == "electra" else {})).eval(), tmp_path / "m.onnx")
+    graph = onnx.load(tmp_path / "m.onnx")
+    layers = {layer.module for layer in linear_layers(graph) if "layer.1." not in layer.module}
+    assert names == layers | {table.module for table in embedding_tables(graph) if "embeddings" in table.module}
 
 
 def test_the_student_is_no_part_of_what_the_rounding_learns(tiny):
@@ -83,32 +94,69 @@ def test_the_student_is_no_part_of_what_the_rounding_learns(tiny):
     assert not {id(one) for one in model.parameters()} & {id(one) for one in rounding.parameters()}
 
 
-@pytest.mark.parametrize("bits", [4, 3, 2])
-def test_packed_weights_are_as_near_as_those_in_training(tiny, bits):
-    """But for one step of INT8: half of it by the rounding of the multiplier, half by that of the product."""
-    model = tiny()
-    rounding = in_onnxruntime._Trained(model, variant(bits=bits))
-    with torch.no_grad():
-        for matrix in rounding.matrices:
-            matrix.share.mul_(1.2)
-    weight, scales = model.get_parameter(f"{QUERY}.weight").detach(), rounding.scales()[QUERY][0]
-    in_training = rounding.matrices[list(rounding.scales()).index(QUERY)].rounded(weight)
-    packed = pack(weight.numpy(), None, bits, 16, scales=scales)
-    off = np.abs(packed.values() - weight.numpy()) - (in_training - weight).abs().detach().numpy()
-    assert (off <= packed.scale[:, None] * 1.001).all()
+@pytest.fixture
+def seen(monkeypatch):
+    """What was in training when the graph was written: scales by module, and the weights that ranges are taken from."""
+    found = {}
 
-
-def test_what_is_calibrated_and_written_are_the_trained_weights(with_tokens, trained, monkeypatch):
-    students = []
+    def scales(rounding):
+        found["scales"] = learned(rounding)
+        return found["scales"]
 
     def ranges(student, *given):
-        students.append({name: values.detach().clone().numpy() for name, values in student.named_parameters()})
+        found["weights"] = {name: values.detach().clone().numpy() for name, values in student.named_parameters()}
         return measured(student, *given)
 
-    measured = in_onnxruntime.input_ranges
+    learned, measured = in_onnxruntime._Trained.scales, in_onnxruntime.input_ranges
+    monkeypatch.setattr(in_onnxruntime._Trained, "scales", scales)
     monkeypatch.setattr(in_onnxruntime, "input_ranges", ranges)
+    return found
+
+
+@pytest.mark.parametrize(("bits", "reduce_range"), [(4, False), (3, True), (2, False)])
+def test_what_is_packed_is_what_was_trained(trained, seen, monkeypatch, bits, reduce_range):
+    """But for one step of INT8: half of it by the rounding of the multiplier, half by that of the product. Layers of 24 inputs have two groups;
+    the first of one was pruned."""
+    kept = {}
+
+    def keep(rounding):
+        for (name, module), matrix in zip(rounding._modules_of.items(), rounding.matrices, strict=True):
+            kept[name] = matrix.rounded(module.weight.detach()).detach().numpy()
+        remove(rounding)
+
+    remove = in_onnxruntime._Trained.remove
+    monkeypatch.setattr(in_onnxruntime._Trained, "remove", keep)
+    stored = tensors(trained(bits=bits, reduce_range=reduce_range, scale_learning_rate=0.05))
+    largest = 64 if reduce_range else 127
+    for module, (scales, _) in seen["scales"].items():
+        weight = seen["weights"][f"{module}.weight"]
+        if "embeddings" in module:
+            np.testing.assert_allclose(weight, kept[module], atol=1e-6)
+            continue
+        step = stored[f"{module}.weight.T_scale"].reshape(-1, 1)
+        assert (np.abs(weight - kept[module]) <= 1.001 * step).all()
+        integers = np.rint(weight / step)
+        assert 0.9 * largest <= np.abs(integers).max() <= largest
+        multipliers = stored[f"{module}.weight.T_multipliers"].reshape(scales.shape)
+        some = kept[module].any() and np.abs(multipliers) > 1
+        off = np.abs(multipliers * step / 2 ** (bits - 1) - scales)
+        assert (off <= 0.501 * step / 2 ** (bits - 1))[some].all()
+
+
+def test_a_group_of_zeros_leaves_the_scale_to_the_others(with_tokens, tiny, save, trained, seen, tmp_path):
+    model, name = tiny(), "bert.encoder.layer.0.output.dense"
+    with torch.no_grad():
+        model.get_parameter(f"{name}.weight").mul_(0.1)[:, :16] = 0
+    trained(parent=exported(save, model, tmp_path / "zeros"), learn={**LEARN, "epochs": 1, "learning_rate": 1e-5})
+    weight = model.get_parameter(f"{name}.weight").detach().numpy()
+    packed = seen["weights"][f"{name}.weight"]
+    assert not packed[:, :16].any()
+    assert np.square(packed - weight).mean() < 0.02 * np.square(weight).mean()
+
+
+def test_what_is_calibrated_and_written_are_the_trained_weights(with_tokens, trained, seen):
     folder = trained(bits=2)
-    (student,), stored = students, tensors(folder)
+    student, stored = seen["weights"], tensors(folder)
     untrained = tensors(made(with_tokens, folder.with_name("packed"), scheme="int8_packed", bits=2, group=16, rounding="nearest"))
     weight, scale = student[f"{QUERY}.weight"], stored[f"{QUERY}.weight.T_scale"].reshape(-1, 1)
     integers = np.rint(weight / scale)
@@ -118,6 +166,11 @@ def test_what_is_calibrated_and_written_are_the_trained_weights(with_tokens, tra
     codes = (every[:, None] == integers[..., None]).argmax(-1)
     written = pack_bits(codes.astype(np.uint8).ravel(), 2)
     assert (stored[f"{QUERY}.weight.T_codes0"].ravel() == written).all()
+    table = "bert.embeddings.word_embeddings.weight"
+    words = stored[f"{table}_codes"].astype(int)
+    words = (np.stack([words & 15, words >> 4], -1).reshape(len(words), -1) - 8) * stored[f"{table}_scales"]
+    np.testing.assert_allclose(student[table], words, atol=1e-7)
+    assert (stored[f"{table}_scales"] != untrained[f"{table}_scales"]).any()
     assert (stored[f"{QUERY}.weight.T_scale"] != untrained[f"{QUERY}.weight.T_scale"]).any()
 
 
@@ -137,6 +190,18 @@ def test_the_graph_is_that_of_int8_packed_with_what_was_trained_beside_it(with_t
 
 def test_the_same_variant_twice_gives_the_same_file(trained):
     assert trained("one").joinpath("model.onnx").read_bytes() == trained("two").joinpath("model.onnx").read_bytes()
+
+
+def test_every_key_is_passed_on():
+    keys = {"bits": 2, "group": 32, "embeddings": 8, "sentences": 9, "skip": ["pooler"], "reduce_range": True}
+    one = variant(**keys, scale_learning_rate=0.5)
+    packed = one.packed.model_dump()
+    assert {name: packed[name] for name in keys} == keys
+    rounding = one.rounding(["classifier"]).model_dump()
+    assert {name: rounding[name] for name in ("bits", "group", "embeddings")} == {"bits": 2, "group": 32, "embeddings": 8}
+    assert rounding["skip"] == ["pooler", "classifier"]
+    assert rounding["scale_learning_rate"] == 0.5
+    assert rounding["learn"] == one.learn.model_dump()
 
 
 def test_what_it_is_called_and_what_it_refuses(trained):

@@ -27,9 +27,12 @@ def quantize_folder(config: Int8Compact, given: QuantizeInputs) -> None:
         quantize(floats, target, config, input_ranges(checkpoint.load(given.parent), batches, config.layers.linear))
 
 
-def quantize(floats: Any, target: Path, config: Int8Compact, ranges: Mapping[str, Range]) -> None:
-    """floats: a ModelProto as exported. Writes the quantized one to `target`. ranges: of the input of each linear layer, by module."""
+def quantize(
+    floats: Any, target: Path, config: Int8Compact, ranges: Mapping[str, Range], scales: few_bits.Scales | None = None
+) -> None:
+    """floats: a ModelProto as exported. Writes the quantized one to `target`. ranges: of the input of each linear layer, by module. scales: of
+    tables, as of `few_bits.quantize`."""
     fused = target.with_name("fused.onnx")
     int8_fused.quantize(int8_fused.rewritten(floats), fused, config.layers, ranges)
-    few_bits.quantize(fused, target, config.rest)
+    few_bits.quantize(fused, target, config.rest, scales)
     fused.unlink()

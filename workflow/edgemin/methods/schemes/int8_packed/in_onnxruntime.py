@@ -19,6 +19,7 @@ from edgemin.methods.quantize.graphs import linear_layers, quantizing, read_grap
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.ranges import Range, input_ranges
 from edgemin.methods.schemes.few_bits.groups import pack as pack_bits
+from edgemin.methods.schemes.few_bits.in_onnxruntime import Scales
 from edgemin.methods.schemes.int8_compact import in_onnxruntime as int8_compact
 from edgemin.methods.schemes.int8_packed import Int8Packed
 from edgemin.methods.schemes.int8_packed.moments import second_moments
@@ -63,13 +64,21 @@ def largest_of(config: Int8Packed) -> int:
     return REDUCED if config.reduce_range else FULL
 
 
-def quantize(floats: Any, target: Path, config: Int8Packed, ranges: Mapping[str, Range], weights: Mapping[str, Packed]) -> None:
-    """floats: a ModelProto as exported. Writes the quantized one to `target`. ranges, weights: as of `calibrated`."""
+def quantize(
+    floats: Any,
+    target: Path,
+    config: Int8Packed,
+    ranges: Mapping[str, Range],
+    weights: Mapping[str, Packed],
+    scales: Scales | None = None,
+) -> None:
+    """floats: a ModelProto as exported. Writes the quantized one to `target`. ranges, weights: as of `calibrated`. scales: of tables, as of
+    `few_bits.quantize`."""
     import onnx
 
     left = skipped(floats, config.skip)
     names = {layer.weight: weights[layer.module] for layer in linear_layers(floats) if layer.node.name not in left}
-    int8_compact.quantize(floats, target, config.compact, ranges)
+    int8_compact.quantize(floats, target, config.compact, ranges, scales)
     model = read_graph(target)
     model.functions.append(_function(config.bits))
     model.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class Int8PackedQat(QuantizingTrained):
-    """The graph of `int8_packed`, of weights that were trained with their rounding in place and learned scales, as in `few_bits_qat`.
-    Embedding tables are trained too, in floats. The ranges of activations are of the rounded weights."""
+    """The graph of `int8_packed`, of weights that were trained with their rounding in place and learned scales, as in `few_bits_qat`,
+    embedding tables too. The ranges of activations are of the rounded weights."""
 
     scheme: Literal["int8_packed_qat"]
     backend: Literal["onnxruntime"]
@@ -65,6 +65,7 @@ class Int8PackedQat(QuantizingTrained):
             backend=self.backend,
             bits=self.bits,
             group=self.group,
+            embeddings=self.embeddings,
             skip=[*self.skip, *heads],
             scale_learning_rate=self.scale_learning_rate,
             learn=self.learn,

@@ -10,9 +10,10 @@ from torch import nn
 from edgemin.encoders.blocks import Classifier
 from edgemin.methods.quantize import aware
 from edgemin.methods.quantize.calibration import sentences
-from edgemin.methods.quantize.graphs import linear_layers, read_graph, skipped
+from edgemin.methods.quantize.graphs import embedding_tables, linear_layers, read_graph, skipped
 from edgemin.methods.quantize.inputs import QuantizeInputs
 from edgemin.methods.quantize.ranges import input_ranges
+from edgemin.methods.schemes.few_bits.groups import encode
 from edgemin.methods.schemes.few_bits_qat import LearnedScalesTerm
 from edgemin.methods.schemes.few_bits_qat.learned import LearnedScales
 from edgemin.methods.schemes.int8_packed.in_onnxruntime import largest_of, quantize
@@ -36,17 +37,25 @@ def quantize_aware(variant: Int8PackedQat, given: QuantizeInputs) -> None:
 
     def write(graph: Path, target: Path, trained: _Trained) -> None:
         floats, (student,) = read_graph(graph), trained.student
-        left, learned = skipped(floats, packed.skip), trained.scales()
-        weights = {}
+        left, scales = skipped(floats, packed.skip), trained.scales()
+        rounded, weights = {}, {}
         for layer in linear_layers(floats):
             if layer.node.name not in left:
-                scales, _ = learned.get(layer.module, (None, None))
-                weights[layer.module] = pack(layer.values.T, None, packed.bits, packed.group, largest_of(packed), scales=scales)
+                values = encode(layer.values.T, packed.group, *scales[layer.module], packed.bits).values()
+                weights[layer.module] = pack(
+                    values, None, packed.bits, packed.group, largest_of(packed), scales=scales[layer.module][0]
+                )
+                rounded[layer.module] = weights[layer.module].values()
+        for table in embedding_tables(floats):
+            if table.module in scales:
+                width = table.values.shape[1] // scales[table.module][0].shape[1]
+                rounded[table.module] = encode(table.values, width, *scales[table.module], packed.embeddings).values()
         with torch.no_grad():
-            for module, one in weights.items():
-                student.get_parameter(f"{module}.weight").copy_(torch.from_numpy(one.values()))
+            for module, values in rounded.items():
+                student.get_parameter(f"{module}.weight").copy_(torch.from_numpy(values))
         batches = sentences(tokens, given.parent, packed.sentences, given.spec["seed"])
-        quantize(floats, target, packed, input_ranges(student, batches, packed.compact.layers.linear), weights)
+        ranges = input_ranges(student, batches, packed.compact.layers.linear)
+        quantize(floats, target, packed, ranges, weights, scales)
 
     aware.quantize_aware(
         given, variant.learn, variant.skip, LearnedScalesTerm(), lambda student: _Trained(student, variant), write
@@ -54,7 +63,7 @@ def quantize_aware(variant: Int8PackedQat, given: QuantizeInputs) -> None:
 
 
 def _heads(student: Classifier) -> list[str]:
-    """Linear layers outside of the encoder's."""
-    family = family_of(student.config)
+    """Linear layers that read one token of a text: those outside of the encoder, and its pooler."""
+    inside = f"{family_of(student.config).base}."
     linear = [name for name, module in student.named_modules() if isinstance(module, nn.Linear)]
-    return [name for name in linear if family.part_of(name) == "head"]
+    return [name for name in linear if not name.startswith(inside) or ".pooler." in name]
