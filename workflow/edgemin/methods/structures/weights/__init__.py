@@ -18,7 +18,8 @@ else:
 
 
 class Weights(Pruning):
-    """Single weights of the encoder's linear layers, set to zero and kept there: dense kernels gain nothing by it."""
+    """Single weights of the encoder's linear layers, set to zero and kept there in its recovery, but not by a stage after it
+    that trains. Dense kernels gain nothing by it."""
 
     structure: Literal["weights"]
     criterion: WeightCriterion = "magnitude"
