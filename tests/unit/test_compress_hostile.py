@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -158,17 +159,33 @@ def test_other_scripts_are_read_and_a_line_says_that_the_encoder_is_of_english(t
     assert not_latin(["café 😀😀😀", "..."]) == 0
     chinese = [(f"{text} 这部电影非常好看我很喜欢它的故事 😀", label) for text, label in ROWS]
     found = look(request(write_csv(tmp_path / "a.csv", ["text", "label"], chinese)))
-    assert found.note.endswith("of English texts: --model takes one of another language")
+    assert found.notes[0].endswith("of English texts: --model takes one of another language")
     assert counted([["电影 好看 a"]], packaged())[0] == pytest.approx(2 + 1.11 * 5), "Chinese characters are words each"
-    assert look(request(classes_csv(tmp_path))).note == ""
+    assert look(request(classes_csv(tmp_path))).notes == ()
 
 
 def test_a_vocabulary_without_the_words_of_the_texts(tmp_path):
     model = bert_folder(tmp_path / "model", None)
     arabic = [(f"مرحبا بالعالم {number}", label) for number, (_, label) in enumerate(ROWS)]
     found = look(request(write_csv(tmp_path / "a.csv", ["text", "label"], arabic), model=model))
-    assert found.note == f"100 % of the tokens are not in the vocabulary of {model}: is it of another language?"
-    assert look(request(classes_csv(tmp_path), model=model)).note == ""
+    assert found.notes == (f"100 % of the tokens are not in the vocabulary of {model}: is it of another language?",)
+    assert look(request(classes_csv(tmp_path), model=model)).notes == ()
+
+
+def test_classes_of_which_hardly_a_row_is_held_out_are_named(tmp_path):
+    """Two and six rows beside 300: one of three to choose on, say."""
+    rows = [*ROWS, *((f"rare {number}", "rare") for number in range(2)), *((f"some {number}", "some") for number in range(6))]
+    (said,) = look(request(write_csv(tmp_path / "a.csv", ["text", "label"], rows))).notes
+    found = re.fullmatch(
+        r"classes with few rows to train \+ choose \+ report on: rare \(([\d +]+)\), some \(([\d +]+)\): how .* merge or remove them",
+        said,
+    )
+    assert [sum(map(int, counts.split(" + "))) for counts in found.groups()] == [2, 6]
+    many = [*ROWS, *((f"rare {number}", f"rare{number % 9}") for number in range(54))]
+    (said,) = look(request(write_csv(tmp_path / "b.csv", ["text", "label"], many))).notes
+    assert "rare4 (" in said
+    assert "rare5" not in said
+    assert " and 4 more: how" in said
 
 
 # -- where it goes -------------------------------------------------------------------------------------------------------

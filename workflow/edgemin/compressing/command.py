@@ -169,8 +169,8 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
     _check(study_file.text_of(study_file.study_of(request, inputs, branches, threads), []))
     rows = "{train} rows to train on, {validation} to choose on, {test} to report on".format(**inputs.rows)
     say(f"{request.data}: {rows}, about {inputs.tokens:.0f} tokens each; teacher: {inputs.teacher.title}")
-    if inputs.note:
-        say(inputs.note)
+    for note in inputs.notes:
+        say(note)
     paths, task = Paths(request.name), TASK
     paces, requantized = measure(branches, inputs.tokens, threads), folder.requantized(request)
     works = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,11 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.messages import excerpt, line
 from edgemin.data import splits
 from edgemin.data.reading import read_source
+from edgemin.data.store import TaskData
 from edgemin.report.readings import READINGS
 from edgemin.study.formats import problem_of
 from edgemin.study.sources import DataSource
-from edgemin.study.task import Task
+from edgemin.study.task import SPLITS, Task
 
 LEAST = 200
 """Rows: a fifth each to choose on and to report on, the rest to train on."""
@@ -37,6 +39,8 @@ WORDS = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
 """And signs. Chinese characters are words each, as BERT's tokenizer has them."""
 SAMPLE = 500
 """Texts whose tokens are counted."""
+FEW, NAMED = 5, 5
+"""Fewer rows of a class to choose on, or to report on, say nothing of how it is answered; so many are named."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Inputs:
     """Tokens that the training texts use, about: of the vocabulary that a cut leaves."""
     teacher: Encoder
     packaged: Encoder
-    note: str = ""
-    """On texts that the teacher can hardly read."""
+    notes: tuple[str, ...] = ()
+    """On texts that the teacher can hardly read, and on classes of few rows."""
 
 
 def look(request: Request) -> Inputs:
@@ -101,7 +105,24 @@ def look(request: Request) -> Inputs:
         pieces,
         teacher,
         packaged(),
-        note([text for one in columns for text in one[:: max(1, len(one) // SAMPLE)]], teacher),
+        tuple(filter(None, (note([text for one in columns for text in one[:: max(1, len(one) // SAMPLE)]], teacher), few(data)))),
+    )
+
+
+def few(data: TaskData) -> str:
+    """A line on classes of which hardly a row is held out; empty if there are none."""
+    counts = {split: Counter(data.splits[split]["label"]) for split in SPLITS} if data.label_names else {}
+    found = [
+        f"{line(name)} ({' + '.join(str(counts[split][number]) for split in SPLITS)})"
+        for number, name in enumerate(data.label_names or ())
+        if min(counts[split][number] for split in SPLITS[1:]) < FEW
+    ]
+    if not found:
+        return ""
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return (
+        f"classes with few rows to train + choose + report on: {', '.join(found[:NAMED])}{more}: how they are answered is not known; "
+        "add rows, or merge or remove them"
     )
 
 
