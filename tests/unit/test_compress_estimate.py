@@ -84,6 +84,9 @@ def test_jobs_of_cuts_to_times():
     assert not any("/shapes/" in file for name in ("to10", "to16") for file in found[name])
     models = "results/s/models/t/seed0/teacher/prune-to6/prune-to10"
     assert found["to10"][f"{models}/model.safetensors"] == START + 700 * 0.5 + 7 * 10 * 0.1
+    hidden_states = START + 100 * 0.1
+    first = found["to6"]["results/s/models/t/seed0/teacher/prune-to6/model.safetensors"]
+    assert first == START + 700 * 0.5 + 7 * 10 * 0.1 + hidden_states
     assert len([file for file in found["to10"] if file.endswith("/model.safetensors")]) == 2, "itself, and with fewer word pieces"
 
 

@@ -110,7 +110,16 @@ def test_a_teacher_is_cut_to_times():
             "to10": {
                 "structure": "budget",
                 "target": {"speedup": 10, "tokens": 30},
-                "recovery": [{"epochs": 7, "learning_rate": 1e-4, "terms": [{"objective": "logits", "temperature": 2}]}],
+                "recovery": [
+                    {
+                        "epochs": 7,
+                        "learning_rate": 1e-4,
+                        "terms": [
+                            {"objective": "logits", "temperature": 2},
+                            {"objective": "cofi_layers", "layers": 3, "weight": 3},
+                        ],
+                    }
+                ],
             }
         }
     }

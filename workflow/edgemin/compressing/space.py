@@ -29,6 +29,8 @@ WIDTH = 64
 """Of the vectors of a static student."""
 SPEEDUPS = (6, 10, 16)
 """Of cuts to a time."""
+MATCHED = 4
+"""Of the teacher's layers whose hidden states a cut of it recovers on, at most: so many as divide their number."""
 LEAST_KEPT, MOST_KEPT = 0.05, 0.9
 """Shares of heads and neurons, as estimated, between which a cut to a time is tried."""
 SURE = 0.6
@@ -206,17 +208,24 @@ def _to_times(inputs: Inputs, speeds: Speeds) -> Iterator[Branch]:
         cut = {
             "structure": "budget",
             "target": {"speedup": speedup, "tokens": tokens},
-            "recovery": [_phase(count, "logits", temperature=2)],
+            "recovery": [_on_states(_phase(count, "logits", temperature=2), teacher)],
         }
         words = f"Heads and neurons of the teacher cut until it is {speedup} times as fast in dynamic INT8: what is left?"
         shapes, chain = tokens if parent == "teacher" else None, f"{chain}/prune-{name}"
-        training = _training(sizes, inputs, count)
+        training = _training(sizes, inputs, count, signals=int(parent == "teacher"))  # the hidden states, for all cuts
         yield Branch(name, chain, teacher, sizes, words, {"prune": {name: cut}}, (training,), parent, shapes)
         parent = name
 
 
 def _phase(count: int, objective: str, **settings: Any) -> dict[str, Any]:
     return {"epochs": count, "learning_rate": 1.0e-4, "terms": [{"objective": objective, **settings}]}
+
+
+def _on_states(phase: dict[str, Any], teacher: Encoder) -> dict[str, Any]:
+    """The phase with the teacher's hidden states beside its predictions."""
+    layers = len(teacher.sizes.heads)
+    matched = max(count for count in range(1, MATCHED + 1) if layers % count == 0)
+    return {**phase, "terms": [*phase["terms"], {"objective": "cofi_layers", "layers": matched, "weight": 3}]}
 
 
 def _training(sizes: AnySizes, inputs: Inputs, count: int, signals: int = 0) -> Training:
