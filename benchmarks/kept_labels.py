@@ -46,8 +46,6 @@ def by_library(only: Sequence[str] | None = None) -> Place:
             axis.text(x, y, cell, **style)
             for (x, y, cell), style in zip(once[["x", "y", "cell"]].to_numpy(), styles, strict=True)
         ]
-        arrows = {"arrowstyle": "-", "color": "#999999", "lw": 0.6}
-        marks = [Bbox.from_extents(*box) for box in labels._Panel(figure, axis, points, lines, []).marks]
         boxes = labels._Panel(figure, axis, points, lines, []).marks
         marks = [Bbox(axis.transData.inverted().transform(box.reshape(2, 2))) for box in boxes]  # it takes them in data
         x, y = points["x"].to_numpy(), points["y"].to_numpy()
@@ -102,7 +100,7 @@ def placing(place: Place, seen: Callable[..., None]) -> Iterator[None]:
 
 
 def compared(study: Any, plot: str) -> list[tuple[str, list[int]]]:
-    """Name of a way -> its counts, summed over the plot's panels."""
+    """Name of a way -> its counts, summed over the plot's panels. The names of ours are those of all panels together: studies have one task each."""
     rows: list[tuple[str, list[int]]] = []
     shown: list[str] = []
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -59,6 +62,21 @@ def test_ours_covers_nothing(kept, axis):
     label_points(axis.figure, axis, POINTS, LINES)
     found = dict(zip(kept.COUNTS, kept.counts(axis.figure, axis, POINTS, LINES), strict=True))
     assert found == dict.fromkeys(kept.COUNTS, 0) | {"names": 3}
+
+
+def test_the_library_gets_names_points_and_marks_in_data(kept, axis, monkeypatch):
+    given = []
+    stub = SimpleNamespace(adjust_text=lambda texts, x, y, **more: given.append((texts, x, y, more)))
+    monkeypatch.setitem(sys.modules, "adjustText", stub)
+    kept.by_library(["a", "c"])(axis.figure, axis, POINTS, LINES)
+    ((texts, x, y, more),) = given
+    assert [(text.get_text(), *text.get_position()) for text in texts] == [("a", 1, 1), ("c", 9, 9)]
+    assert (x.tolist(), y.tolist()) == ([1, 5, 9], [1, 5, 9])
+    centres = [((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in more["objects"]]
+    np.testing.assert_allclose(centres, [(1, 1), (5, 5), (9, 9)])
+    pixels = axis.transData.transform([[more["objects"][0].x0, 0], [more["objects"][0].x1, 0]])
+    assert pixels[1, 0] - pixels[0, 0] == pytest.approx(8 * axis.figure.dpi / 72 + 2)
+    assert more["iter_lim"] == kept.ROUNDS
 
 
 def test_plots_are_named_by_the_other_way_for_a_while(kept, axis, monkeypatch):

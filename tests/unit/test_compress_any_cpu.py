@@ -97,16 +97,21 @@ def test_another_number_of_bits_quantizes_again_and_trains_nothing_again(options
     assert model not in seconds
 
 
-def test_a_form_that_an_older_version_quantized_otherwise_is_work_again(options):
-    """`_int4` and `_smallest` had weights in INT8."""
+def test_what_an_older_version_made_otherwise_is_work_again(options):
+    """`_int4` and `_smallest` had weights in INT8; students, and all that is made from them, were trained in another way."""
     command(options)
+    newer = study(options)
     smallest = QUANTIZED.replace("quantize-int8", "prune-vocabulary/quantize-int4")
-    finish(options, QUANTIZED, smallest)
-    assert kept(options, QUANTIZED, smallest) == [True, True]
+    half = QUANTIZED.replace("quantize-int8", "distill-half/quantize-int8")
+    finish(options, QUANTIZED, smallest, half)
+    assert kept(options, newer, QUANTIZED, smallest, half) == [True, True, True]
     older = study(options)
     older["quantize"]["int4"] = {"scheme": "int8_fused", "backend": "onnxruntime", "embeddings": 4}
     (options["out"] / STUDY).write_text(yaml.safe_dump(older), encoding="utf-8")
-    assert kept(options, QUANTIZED, smallest) == [True, False]
+    assert kept(options, newer, QUANTIZED, smallest, half) == [True, False, True]
+    older["distill"]["half"]["phases"][0]["epochs"] += 1
+    (options["out"] / STUDY).write_text(yaml.safe_dump(older), encoding="utf-8")
+    assert kept(options, newer, QUANTIZED, smallest, half) == [True, False, False]
 
 
 def finish(options: dict, *files: str) -> None:
@@ -116,10 +121,10 @@ def finish(options: dict, *files: str) -> None:
         (options["out"] / file).touch()
 
 
-def kept(options: dict, *files: str) -> list[bool]:
-    """Whether the same request would leave each as it is."""
-    folder, request = Folder.of(asked(options)), asked(options)
-    return [folder.keeps(file, folder.requantized(request)) for file in files]
+def kept(options: dict, wanted: dict, *files: str) -> list[bool]:
+    """Whether a study that is wanted would leave each as it is."""
+    folder = Folder.of(asked(options))
+    return [folder.keeps(file, folder.changed(wanted)) for file in files]
 
 
 def asked(options: dict, **more) -> Request:

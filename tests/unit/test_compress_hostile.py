@@ -177,7 +177,7 @@ def test_classes_of_which_hardly_a_row_is_held_out_are_named(tmp_path):
     rows = [*ROWS, *((f"rare {number}", "rare") for number in range(2)), *((f"some {number}", "some") for number in range(6))]
     (said,) = look(request(write_csv(tmp_path / "a.csv", ["text", "label"], rows))).notes
     found = re.fullmatch(
-        r"classes with few rows to train \+ choose \+ report on: rare \(([\d +]+)\), some \(([\d +]+)\): how .* merge or remove them",
+        r"classes with few rows held out \(train \+ choose \+ report\): rare \(([\d +]+)\), some \(([\d +]+)\): how .* merge or remove them",
         said,
     )
     assert [sum(map(int, counts.split(" + "))) for counts in found.groups()] == [2, 6]

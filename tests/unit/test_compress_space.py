@@ -127,6 +127,32 @@ def test_a_teacher_is_cut_to_times():
 
 
 @pytest.mark.parametrize(
+    ("layers", "rows", "matched"),
+    [
+        (1, 3200, 1),
+        (2, 3200, 2),
+        (3, 3200, 3),
+        (4, 3200, 4),
+        (5, 3200, 1),
+        (6, 3200, 3),
+        (7, 3200, 1),
+        (6, 43_000, 3),
+        (6, 44_000, 0),
+    ],
+)
+def test_hidden_states_are_of_layers_that_divide_the_teachers_and_of_four_gigabytes_at_most(layers, rows, matched):
+    """Of a row 30 tokens, 384 values of two bytes, at three layers and the embeddings: 92,160 bytes, 43,402 times in 4 GB."""
+    teacher = replace(packaged(), config={**CONFIG, "num_hidden_layers": layers})
+    found = {branch.name: branch for branch in space(inputs(teacher, train=rows), SPEEDS)}
+    (phase,) = found["to10"].links["prune"]["to10"]["recovery"]
+    states = [{"objective": "cofi_layers", "layers": matched, "weight": 3}] if matched else []
+    assert phase["terms"] == [{"objective": "logits", "temperature": 2}, *states]
+    (first,), (second,) = found["to6"].trainings, found["to10"].trainings
+    assert (first.signals, second.signals) == (int(matched > 0), 0)
+    assert first.step == second.step == (spaces.MATCHING if matched else 1)
+
+
+@pytest.mark.parametrize(
     ("speeds", "names"),
     [
         (Speeds(whole=2.0, smallest=5.0), ["teacher_cut", "half_cut"]),

@@ -91,7 +91,7 @@ def _links(branch: Branch, cell: Cell, paces: Paces, paths: Paths, task: str) ->
 
 def seconds_of(training: Training, pace: Pace, inputs: Inputs) -> float:
     """Of a training, without the start of its process: updates, and an answer to the validation split after every epoch."""
-    return training.updates * pace.step + training.epochs * steps(inputs.rows["validation"]) * pace.batch
+    return training.updates * training.step * pace.step + training.epochs * steps(inputs.rows["validation"]) * pace.batch
 
 
 def total(works: Iterable[Work], cores: int) -> float:

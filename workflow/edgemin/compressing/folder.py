@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from edgemin.compressing.any_cpu import forms
 from edgemin.compressing.request import Request, differing
 from edgemin.core.environment import PACKAGE
 from edgemin.core.errors import EdgeminError
@@ -22,6 +21,8 @@ from edgemin.core.files import read_json, whole_file, write_json
 STUDY, REQUEST, LOCK = "study.yaml", "request.json", ".compress.lock"
 TASK = "texts"
 """Name of the one task of its study."""
+LINKS = ("distill", "prune", "quantize")
+"""Keys of a study whose variants are links of chains."""
 SAME = ("data", "text", "label", "model", "labels", "metric", "separator", "quoting", "encoding", "out")
 """Options that cannot change within a folder. With others the study is written anew, and what is finished stays."""
 
@@ -67,15 +68,20 @@ class Folder:
         """Whether its study is the one of this request."""
         return self.before is not None and not differing(self.before["request"], request.kept())
 
-    def requantized(self, request: Request) -> set[str]:
-        """Quantize variants that the study there has otherwise than this request."""
-        before = {} if self.before is None else self.study().get("quantize", {})
-        return {name for name, one in forms(request.any_cpu).items() if name in before and before[name] != one}
+    def changed(self, study: Mapping[str, Any]) -> set[str]:
+        """Links of chains, such as `quantize-int8`, that the study there makes otherwise than this one."""
+        before = {} if self.before is None else self.study()
+        return {
+            f"{stage}-{name}"
+            for stage in LINKS
+            for name, one in before.get(stage, {}).items()
+            if study.get(stage, {}).get(name, one) != one
+        }
 
-    def keeps(self, file: str, requantized: Collection[str]) -> bool:
-        """Whether a file of an earlier run is there, and stays: not that of a model that is to be quantized in another way."""
+    def keeps(self, file: str, changed: Collection[str]) -> bool:
+        """Whether a file of an earlier run is there, and stays: not that of a model with a link that is made otherwise."""
         there = self.before is not None and (self.path / file).exists()
-        return there and not any(f"/quantize-{name}/" in file for name in requantized)
+        return there and not any(f"/{link}/" in file for link in changed)
 
     @property
     def edited(self) -> bool:

@@ -39,7 +39,7 @@ WORDS = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
 """And signs. Chinese characters are words each, as BERT's tokenizer has them."""
 SAMPLE = 500
 """Texts whose tokens are counted."""
-FEW, NAMED = 5, 5
+LEAST_HELD, NAMED = 5, 5
 """Fewer rows of a class to choose on, or to report on, say nothing of how it is answered; so many are named."""
 
 
@@ -105,23 +105,28 @@ def look(request: Request) -> Inputs:
         pieces,
         teacher,
         packaged(),
-        tuple(filter(None, (note([text for one in columns for text in one[:: max(1, len(one) // SAMPLE)]], teacher), few(data)))),
+        tuple(
+            filter(
+                None,
+                (note([text for one in columns for text in one[:: max(1, len(one) // SAMPLE)]], teacher), rare_classes(data)),
+            )
+        ),
     )
 
 
-def few(data: TaskData) -> str:
+def rare_classes(data: TaskData) -> str:
     """A line on classes of which hardly a row is held out; empty if there are none."""
     counts = {split: Counter(data.splits[split]["label"]) for split in SPLITS} if data.label_names else {}
     found = [
         f"{line(name)} ({' + '.join(str(counts[split][number]) for split in SPLITS)})"
         for number, name in enumerate(data.label_names or ())
-        if min(counts[split][number] for split in SPLITS[1:]) < FEW
+        if min(counts[split][number] for split in SPLITS[1:]) < LEAST_HELD
     ]
     if not found:
         return ""
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return (
-        f"classes with few rows to train + choose + report on: {', '.join(found[:NAMED])}{more}: how they are answered is not known; "
+        f"classes with few rows held out (train + choose + report): {', '.join(found[:NAMED])}{more}: how they are answered is not known; "
         "add rows, or merge or remove them"
     )
 

@@ -1,4 +1,4 @@
-"""What is tried by default: some 18 cells of few trainings, by the recipes that won on validation (docs/results.md).
+"""What is tried by default: some 18 cells of few trainings, by the recipes that won on validation (docs/results.md, docs/log.md).
 
 A branch is a float model that a training made; its tails cost no training. A further kind of model is one more function in BRANCHES. It yields branches with
 the links that their chains name.
@@ -29,8 +29,11 @@ WIDTH = 64
 """Of the vectors of a static student."""
 SPEEDUPS = (6, 10, 16)
 """Of cuts to a time."""
-MATCHED = 4
-"""Of the teacher's layers whose hidden states a cut of it recovers on, at most: so many as divide their number."""
+MATCHED, STATES_BYTES = 4, 4e9
+"""At most so many of the teacher's layers give hidden states to a cut of it: the largest such number that divides theirs. They are kept in memory and then
+on disk: where they would take more, a cut recovers on predictions alone."""
+MATCHING = 1.3
+"""A step on hidden states, in steps without: 1.2 to 1.5 for cuts of a 23 M teacher to 6, 10 and 16 times."""
 LEAST_KEPT, MOST_KEPT = 0.05, 0.9
 """Shares of heads and neurons, as estimated, between which a cut to a time is tried."""
 SURE = 0.6
@@ -49,6 +52,8 @@ class Training:
     """Files of teacher's outputs that are made for it alone."""
     alone: int = 0
     """Tokens that the teacher reads one by one, for their vectors."""
+    step: float = 1.0
+    """Of an update, in updates on labels."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,7 @@ def _halves(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
 def _to_times(inputs: Inputs, speeds: Speeds) -> Iterator[Branch]:
     """The teacher itself cut to a time in gradual steps, each with a recovery: as far as this machine has such times and layers keep enough."""
     teacher, count, tokens = inputs.teacher, epochs(inputs.rows["train"], PREDICTIONS), max(3, round(inputs.tokens))
-    chain, parent = "teacher", "teacher"
+    chain, parent, matched = "teacher", "teacher", _matched(inputs)
     for speedup in SPEEDUPS:
         kept = speeds.kept(speedup)
         if speedup > SURE * speeds.smallest or not LEAST_KEPT <= kept <= MOST_KEPT:
@@ -208,11 +213,13 @@ def _to_times(inputs: Inputs, speeds: Speeds) -> Iterator[Branch]:
         cut = {
             "structure": "budget",
             "target": {"speedup": speedup, "tokens": tokens},
-            "recovery": [_on_states(_phase(count, "logits", temperature=2), teacher)],
+            "recovery": [_recovery(count, matched)],
         }
         words = f"Heads and neurons of the teacher cut until it is {speedup} times as fast in dynamic INT8: what is left?"
         shapes, chain = tokens if parent == "teacher" else None, f"{chain}/prune-{name}"
-        training = _training(sizes, inputs, count, signals=int(parent == "teacher"))  # the hidden states, for all cuts
+        training = replace(_training(sizes, inputs, count), step=MATCHING if matched else 1.0)
+        if matched and parent == "teacher":  # makes them for all cuts
+            training = replace(training, signals=1)
         yield Branch(name, chain, teacher, sizes, words, {"prune": {name: cut}}, (training,), parent, shapes)
         parent = name
 
@@ -221,11 +228,20 @@ def _phase(count: int, objective: str, **settings: Any) -> dict[str, Any]:
     return {"epochs": count, "learning_rate": 1.0e-4, "terms": [{"objective": objective, **settings}]}
 
 
-def _on_states(phase: dict[str, Any], teacher: Encoder) -> dict[str, Any]:
-    """The phase with the teacher's hidden states beside its predictions."""
-    layers = len(teacher.sizes.heads)
-    matched = max(count for count in range(1, MATCHED + 1) if layers % count == 0)
-    return {**phase, "terms": [*phase["terms"], {"objective": "cofi_layers", "layers": matched, "weight": 3}]}
+def _recovery(count: int, matched: int) -> dict[str, Any]:
+    """On predictions and, if any layers are matched, on hidden states."""
+    phase = _phase(count, "logits", temperature=2)
+    if matched:
+        phase["terms"].append({"objective": "cofi_layers", "layers": matched, "weight": 3})
+    return phase
+
+
+def _matched(inputs: Inputs) -> int:
+    """Of the teacher's layers: how many give hidden states to its cuts. 0 where they would take too much."""
+    teacher = inputs.teacher.sizes
+    matched = max(count for count in range(1, MATCHED + 1) if len(teacher.heads) % count == 0)
+    one = 2 * inputs.rows["train"] * inputs.tokens * teacher.hidden  # in bf16
+    return matched if one * (matched + 1) <= STATES_BYTES else 0
 
 
 def _training(sizes: AnySizes, inputs: Inputs, count: int, signals: int = 0) -> Training:

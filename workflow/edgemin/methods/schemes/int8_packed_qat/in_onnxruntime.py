@@ -23,7 +23,7 @@ from edgemin.study.family import family_of
 
 
 class _Trained(LearnedScales):
-    """The rounding of a student, which can be asked for."""
+    """The rounding, which keeps its student."""
 
     def __init__(self, student: Classifier, variant: Int8PackedQat) -> None:
         super().__init__(student, variant.rounding(_heads(student)))
