@@ -40,7 +40,7 @@ def by_library(only: Sequence[str] | None = None) -> Place:
     from adjustText import adjust_text
 
     def place(figure: Any, axis: Any, points: pd.DataFrame, lines: Sequence[np.ndarray], bars: Sequence[np.ndarray] = ()) -> None:
-        once = points.drop_duplicates("cell") if only is None else points[points["cell"].isin(only)].drop_duplicates("cell")
+        once = (points if only is None else points[points["cell"].isin(only)]).drop_duplicates("cell")
         styles = [labels._BOLD if role else labels._PLAIN for role in once["role"]]
         texts = [
             axis.text(x, y, cell, **style)
@@ -63,7 +63,7 @@ def counts(figure: Any, axis: Any, points: pd.DataFrame, lines: Sequence[np.ndar
     found = np.zeros(len(COUNTS), int)
     joins = np.vstack([labels._NONE, *(labels._along(panel.at[line]) for line in lines)])
     for number, (text, box) in enumerate(zip(named, boxes, strict=True)):
-        gaps = np.linalg.norm(np.maximum(0, np.maximum(box[:2] - panel.at, panel.at - box[2:])), axis=1)
+        gaps = panel.gaps(box)
         own = points["cell"].to_numpy() == text.get_text()
         found += [
             1,

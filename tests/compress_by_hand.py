@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from edgemin.compressing.branch import Branch
 from edgemin.compressing.encoder import CONFIG, Encoder, packaged
 from edgemin.compressing.estimate import Work, works_of
 from edgemin.compressing.inputs import Inputs
-from edgemin.compressing.space import Branch
 from edgemin.compressing.speeds import Speeds
 from edgemin.compressing.timing import Pace, Paces
 from edgemin.plan.paths import Paths

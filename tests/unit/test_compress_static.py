@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from compress_by_hand import BASE, PACE, PATHS, START, inputs, paces, works
 
+from edgemin.compressing.branch import Branch, Training
 from edgemin.compressing.encoder import CONFIG, packaged
 from edgemin.compressing.estimate import ALONE, LIGHT, ROUNDS, estimate, fixed_seconds, total, works_of
 from edgemin.compressing.sizes import StaticSizes
-from edgemin.compressing.space import Branch, Training, space
+from edgemin.compressing.space import space
 from edgemin.compressing.timing import random_model
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edgemin.compressing.space import QUANTIZE
+from edgemin.compressing.tails import QUANTIZE
 from edgemin.core.files import read_json
 from edgemin.study.variants import quantize_variant
 

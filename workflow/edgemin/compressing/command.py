@@ -166,14 +166,14 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
     branches, thin = thinned(branches, request.max_mb)
     left_out = [*([f"{', '.join(large)}: no cell of them has at most {request.max_mb:g} MB"] if large else []), *thin]
     threads = folder.threads or threads_of(request)
-    wanted = study_file.text_of(study_file.study_of(request, inputs, branches, threads), [])
-    _check(wanted)
+    wanted = study_file.study_of(request, inputs, branches, threads)
+    _check(study_file.text_of(wanted, []))
     rows = "{train} rows to train on, {validation} to choose on, {test} to report on".format(**inputs.rows)
     say(f"{request.data}: {rows}, about {inputs.tokens:.0f} tokens each; teacher: {inputs.teacher.title}")
     for note in inputs.notes:
         say(note)
     paths, task = Paths(request.name), TASK
-    paces, changed = measure(branches, inputs.tokens, threads), folder.changed(yaml.safe_load(wanted))
+    paces, changed = measure(branches, inputs.tokens, threads), folder.changed(wanted)
     works = {
         branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not folder.keeps(work.file, changed)]
         for branch in branches

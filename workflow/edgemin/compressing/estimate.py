@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from edgemin.compressing.branch import BATCH, RUNTIME, Branch, Cell, Training
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.sizes import Sizes
-from edgemin.compressing.space import BATCH, RUNTIME, Branch, Cell, Training, steps
+from edgemin.compressing.space import steps
 from edgemin.compressing.thinning import fewer, may_have
 from edgemin.compressing.timing import Pace, Paces
 from edgemin.core.errors import EdgeminError

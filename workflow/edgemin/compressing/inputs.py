@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +96,7 @@ def look(request: Request) -> Inputs:
     longest = min(LONGEST, teacher.positions)
     tokens, pieces = counted(columns, teacher, longest)
     task |= {"label_names": names, "max_length": longest} if names else {"max_length": longest}
+    some = [text for one in columns for text in one[:: max(1, len(one) // SAMPLE)]]
     return Inputs(
         {key: task[key] for key in KEYS if key in task},
         rows,
@@ -105,23 +105,15 @@ def look(request: Request) -> Inputs:
         pieces,
         teacher,
         packaged(),
-        tuple(
-            filter(
-                None,
-                (note([text for one in columns for text in one[:: max(1, len(one) // SAMPLE)]], teacher), rare_classes(data)),
-            )
-        ),
+        tuple(filter(None, (note(some, teacher), rare_classes(data)))),
     )
 
 
 def rare_classes(data: TaskData) -> str:
     """A line on classes of which hardly a row is held out; empty if there are none."""
-    counts = {split: Counter(data.splits[split]["label"]) for split in SPLITS} if data.label_names else {}
-    found = [
-        f"{line(name)} ({' + '.join(str(counts[split][number]) for split in SPLITS)})"
-        for number, name in enumerate(data.label_names or ())
-        if min(counts[split][number] for split in SPLITS[1:]) < LEAST_HELD
-    ]
+    counts = data.report["classes"]
+    of_class = {name: [counts[split].get(number, 0) for split in SPLITS] for number, name in enumerate(data.label_names or ())}
+    found = [f"{line(name)} ({' + '.join(map(str, rows))})" for name, rows in of_class.items() if min(rows[1:]) < LEAST_HELD]
     if not found:
         return ""
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""

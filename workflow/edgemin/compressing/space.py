@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from edgemin.compressing.branch import BATCH, Branch, Training
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.sizes import AnySizes, Sizes, StaticSizes
-from edgemin.methods.schemes.int4 import SMALLEST
+from edgemin.compressing.tails import tails_of, with_cells
 
 if TYPE_CHECKING:
     from edgemin.compressing.speeds import Speeds
 
-BATCH = 32
-RUNTIME = "onnxruntime"
 DEEP = 8
 """Layers from which on a teacher is not cut itself: its recoveries take too long."""
 TEACHER, STATES, PREDICTIONS, RECOVERY = 663, 221, 663, 1326
@@ -38,61 +37,6 @@ LEAST_KEPT, MOST_KEPT = 0.05, 0.9
 """Shares of heads and neurons, as estimated, between which a cut to a time is tried."""
 SURE = 0.6
 """Of the speed of the smallest model: no cut is promised more, since the jobs time it anew."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a branch trains."""
-
-    sizes: AnySizes
-    updates: int
-    epochs: int
-    """After each of which validation is answered, too."""
-    signals: int = 0
-    """Files of teacher's outputs that are made for it alone."""
-    alone: int = 0
-    """Tokens that the teacher reads one by one, for their vectors."""
-    step: float = 1.0
-    """Of an update, in updates on labels."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    name: str
-    chain: str
-    sizes: AnySizes
-    form: str
-    """float, int8 or int4."""
-    question: str
-
-    @property
-    def bytes(self) -> float:
-        return self.sizes.bytes(self.form)
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A float model and its tails."""
-
-    name: str
-    chain: str
-    encoder: Encoder
-    """Whose tokenizer and family it has."""
-    sizes: AnySizes
-    question: str
-    links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Stage -> variants that its chain names and the branch that it starts from does not."""
-    trainings: tuple[Training, ...] = ()
-    parent: str | None = None
-    """Branch whose model it is made from."""
-    times_shapes: int | None = None
-    """Tokens of the texts at which its cut to a time has the shapes of its parent timed; None: no such cut, or a cut before it has them timed."""
-    cells: tuple[Cell, ...] = ()
-
-    @property
-    def static(self) -> bool:
-        """Without layers: nothing can be cut, and the training writes the graph."""
-        return isinstance(self.sizes, StaticSizes)
 
 
 def epochs(rows: int, updates: int, least: int = 1, most: int = 40) -> int:
@@ -216,10 +160,10 @@ def _to_times(inputs: Inputs, speeds: Speeds) -> Iterator[Branch]:
             "recovery": [_recovery(count, matched)],
         }
         words = f"Heads and neurons of the teacher cut until it is {speedup} times as fast in dynamic INT8: what is left?"
-        shapes, chain = tokens if parent == "teacher" else None, f"{chain}/prune-{name}"
-        training = replace(_training(sizes, inputs, count), step=MATCHING if matched else 1.0)
-        if matched and parent == "teacher":  # makes them for all cuts
-            training = replace(training, signals=1)
+        chain, first = f"{chain}/prune-{name}", parent == "teacher"  # which has shapes timed, and hidden states made, for all
+        training = _training(sizes, inputs, count, signals=int(first and matched > 0))
+        training = replace(training, step=MATCHING if matched else 1.0)
+        shapes = tokens if first else None
         yield Branch(name, chain, teacher, sizes, words, {"prune": {name: cut}}, (training,), parent, shapes)
         parent = name
 
@@ -253,52 +197,6 @@ BRANCHES: tuple[Callable[[Inputs], Iterator[Branch]], ...] = (_teacher, _static,
 """Models that are trained from the teacher, each as it is and, if it has layers, cut to half."""
 
 
-# -- tails ---------------------------------------------------------------------------------------------------------------
-
-QUANTIZE: Mapping[str, Mapping[str, Any]] = {
-    "int8": {"scheme": "int8_fused", "backend": RUNTIME},
-    "int4": {"scheme": "int8_packed", "backend": RUNTIME, "group": 32},
-    "vectors": {"scheme": "int4", "backend": RUNTIME, "linear": 32},
-}
-"""Static, or of tables alone: answers do not depend on what else is in the batch."""
-VOCABULARY: Mapping[str, Any] = {"structure": "vocabulary"}
-TAILS = {
-    "": ("", "float", ""),
-    "int8": ("/quantize-int8", "int8", "INT8"),
-    "int4": ("/quantize-int4", "int4", "INT8, stored in four bits"),
-    "vocabulary": ("/prune-vocabulary/quantize-int8", "int8", "INT8, only with word pieces that training texts use"),
-    "smallest": (
-        "/prune-vocabulary/quantize-int4",
-        "int4",
-        "INT8, stored in four bits, only with word pieces that training texts use",
-    ),
-}
-"""Name -> links, form of the weights, words."""
-STATIC_TAILS = {"": TAILS[""], "int4": ("/quantize-vectors", "int4", "vectors of four bits")}
-"""Of static students. Their head is dynamic in INT8, and small: it stays floats."""
-
-
-def tails_of(branch: Branch, pieces: int) -> list[str]:
-    """Those that the encoder allows."""
-    if not isinstance(branch.sizes, Sizes):
-        return ["", *(["int4"] if branch.sizes.width % SMALLEST == 0 else [])]
-    cut = branch.encoder.wordpiece and pieces < branch.sizes.vocabulary
-    four = branch.sizes.embedding % SMALLEST == 0
-    return ["", "int8", *(["vocabulary"] if cut else []), *(["smallest" if cut else "int4"] if four else [])]
-
-
-def _with_cells(branch: Branch, tails: list[str], pieces: int) -> Branch:
-    cells = []
-    for tail in tails:
-        links, form, words = (STATIC_TAILS if branch.static else TAILS)[tail]
-        sizes = (
-            branch.sizes.with_vocabulary(pieces) if "vocabulary" in links and isinstance(branch.sizes, Sizes) else branch.sizes
-        )
-        question = f"`{branch.name}` in {words}" if tail else branch.question
-        cells.append(Cell("_".join(filter(None, (branch.name, tail))), branch.chain + links, sizes, form, question))
-    return replace(branch, cells=tuple(cells))
-
-
 def deep(inputs: Inputs) -> bool:
     return len(inputs.teacher.sizes.heads) >= DEEP
 
@@ -310,7 +208,7 @@ def space(inputs: Inputs, speeds: Speeds | None = None) -> list[Branch]:
     to_times = list(_to_times(inputs, speeds)) if speeds and not deep(inputs) else []
     whole = {"teacher", "half"} if deep(inputs) else {"teacher"} if to_times else set()
     found += [*to_times, *_halves(inputs, [one for one in found if one.name not in whole])]
-    return [_with_cells(branch, tails_of(branch, inputs.pieces), inputs.pieces) for branch in found]
+    return [with_cells(branch, tails_of(branch, inputs.pieces), inputs.pieces) for branch in found]
 
 
 def _many(count: int, what: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from edgemin.compressing.branch import RUNTIME
 from edgemin.compressing.encoder import Encoder
-from edgemin.compressing.space import RUNTIME
 from edgemin.compressing.timing import random_model
 from edgemin.core.provenance import EXPORT_PROVENANCE, write_provenance
 from edgemin.encoders.blocks import Classifier

@@ -9,12 +9,14 @@ from typing import Any
 import yaml
 
 from edgemin.compressing.any_cpu import forms
+from edgemin.compressing.branch import RUNTIME, Branch
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.estimate import ROUNDS, SECONDS
 from edgemin.compressing.folder import TASK
 from edgemin.compressing.inputs import Inputs
 from edgemin.compressing.request import Request, recommend
-from edgemin.compressing.space import RUNTIME, VOCABULARY, Branch, teacher_phases
+from edgemin.compressing.space import teacher_phases
+from edgemin.compressing.tails import VOCABULARY
 
 WIDTH = 130
 BLOCKS = ("tasks", "teacher", "distill", "prune", "quantize", "cells", "cascades")

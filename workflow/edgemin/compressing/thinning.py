@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgemin.compressing.space import Branch, Cell
+from edgemin.compressing.branch import Branch, Cell
 
 MOST_CELLS = 18
 SPARE = 1.15

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
+from edgemin.compressing.branch import BATCH, Branch
 from edgemin.compressing.encoder import Encoder
 from edgemin.compressing.sizes import AnySizes, StaticSizes
-from edgemin.compressing.space import BATCH, Branch
 from edgemin.encoders.checkpoint import NOT_OURS, build, quiet_transformers
 from edgemin.study.family import family_of
 from edgemin.study.structure import Structure

@@ -118,10 +118,13 @@ class _Panel:
         others = np.delete(np.arange(len(self.at)), number)
         others = others[self.cells[others] != self.cells[number]]
         passes = any(_meets(part, self.marks[others] + pad) for part in place.arrow)
-        low, high = place.box[:2], place.box[2:]
-        gaps = np.linalg.norm(np.maximum(0, np.maximum(low - self.at, self.at - high)), axis=1)
+        gaps = self.gaps(place.box)
         strange = not len(place.arrow) and bool((gaps[others] < 1.3 * gaps[number]).any())
         return 10.0 * _meets(place.box, self.bars) + 40.0 * passes + 60.0 * strange
+
+    def gaps(self, box: np.ndarray) -> np.ndarray:
+        """(N,) pixels from a box to each point."""
+        return np.asarray(np.linalg.norm(np.maximum(0, np.maximum(box[:2] - self.at, self.at - box[2:])), axis=1))
 
     def take(self, place: _Place) -> None:
         self.taken, self.names = np.vstack([self.taken, place.box, place.arrow]), np.vstack([self.names, place.box])
