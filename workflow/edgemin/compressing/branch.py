@@ -22,7 +22,7 @@ class Training:
     epochs: int
     """After each of which validation is answered, too."""
     signals: int = 0
-    """Files of teacher's outputs that are made for it; those that an earlier branch made do not count."""
+    """Files of teacher's outputs that it reads and its parent does not. An earlier branch may have made them."""
     alone: int = 0
     """Tokens that the teacher reads one by one, for their vectors."""
     step: float = 1.0
