@@ -51,22 +51,27 @@ def failed(metric: str, answers: Answers) -> list[str]:
 
 
 def on_record() -> Iterator[tuple[str, Answers]]:
-    """Every quantized cell of every seed that is kept with the code, on validation."""
+    """Every quantized cell of every seed that is kept with the code, on validation, if its float parent's answers are kept, too."""
     for file in sorted(ROOT.glob("docs/reference/*/*/seed*.parquet")):
         tables = predictions_of(file, json.loads(file.with_suffix(".json").read_text(encoding="utf-8")))
         for name, table in tables.items():
             if found := re.fullmatch(r"(measurements/\w+/seed\d+/.*)/quantize-\w+/(\w+)/predictions.parquet", name):
-                parent = tables.get(f"{found[1]}/{found[2]}/predictions.parquet")
-                parent = tables[f"{found[1]}/onnxruntime/predictions.parquet"] if parent is None else parent
+                parents = [tables.get(f"{found[1]}/{runtime}/predictions.parquet") for runtime in (found[2], "onnxruntime")]
+                parent = next((one for one in parents if one is not None), None)
+                if parent is None:
+                    continue
                 labels, ours = answers_of([table], "validation")
                 yield f"{file}: {name}", Answers(labels, answers_of([parent], "validation")[1][0], ours[0])
 
 
-def test_every_quantized_model_on_record_is_accepted() -> None:
-    """Dynamic and static INT8, INT8 that was trained, 4-bit embeddings, PyTorch's: no one is known to be broken."""
+def test_of_the_quantized_models_on_record_only_two_bits_are_not_accepted() -> None:
+    """Dynamic and static INT8, INT8 that was trained, three and four bits, PyTorch's: no one is known to be broken. Of two bits all that were only
+    rounded lose two points and more."""
     found = {name: failed("accuracy", answers) for name, answers in on_record()}
-    assert len(found) >= 50
-    assert {name: why for name, why in found.items() if why} == {}
+    two_bits = {name for name in found if re.search(r"/quantize-(ptq2|qat2|ptq8_embeddings2)/", name)}
+    assert len(found) >= 120
+    assert {name: why for name, why in found.items() if why and name not in two_bits} == {}
+    assert all(found[name] for name in two_bits if "/quantize-ptq8_embeddings2/" in name or "/quantize-ptq2/" in name)
 
 
 # -- real graphs -----------------------------------------------------------------------------------------------------------

@@ -72,7 +72,12 @@ def test_no_bundle_is_made_of_a_failed_cell_and_the_error_says_why(files):
 def test_a_failed_cell_is_never_recommended():
     """The faster one is within all limits, and failed."""
     table = pd.DataFrame(
-        {"cell": ["q", "good"], "chain": ["teacher/quantize-x", "teacher"], "p90": [1.0, 2.0], "accepted": [False, True]}
+        {
+            "cell": ["q", "good"],
+            "chain": ["teacher/quantize-x", "teacher"],
+            "p90_from_text": [1.0, 2.0],
+            "accepted": [False, True],
+        }
     )
     table["meets_max_bytes"] = True
     limits = {"max_accuracy_drop": None, "max_bytes": 10, "max_p90_ms": None, "prefer": "latency"}

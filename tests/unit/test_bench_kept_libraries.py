@@ -60,10 +60,14 @@ def test_graphs_of_both_sides_answer_as_the_float_one(kept, capsys):
     assert cleaned["divergence"] == pytest.approx(0, abs=1e-9)
     assert cleaned["nodes"] <= table.loc["float", "nodes"]
     eight, four = (table[table.index.str.startswith(name)] for name in ("int8_static, minmax", "4 bits: ours"))
-    assert eight["linear"].tolist() == [0, 0, 0], "none of the encoder's layers is left in floats"
+    assert eight["linear"].tolist() == [0, 0, 0, 0], "none of the encoder's layers is left in floats"
     assert four["linear"].tolist() == [0, 0, 0]
     assert (eight["agreement"] >= 0.9).all()
     assert eight[["kb", "nodes", "nodes_run"]].idxmin().tolist() == ["int8_static, minmax: ours"] * 3
+    rounded, inputs = (
+        eight.loc[f"int8_static, minmax: quantize_static, {form}", "nodes"] for form in ("QDQ", "QDQ, inputs alone")
+    )
+    assert inputs < rounded, "what products give out is left"
     said = capsys.readouterr().out
     assert "padding alike: True" in said
     assert "p_signs:" in said

@@ -19,6 +19,7 @@ from edgemin.measure.first_use import first_use
 from edgemin.measure.latency import plan, single_stream, take_turns, throughput
 from edgemin.measure.latency_job import measure
 from edgemin.measure.lengths import of_length
+from edgemin.plan.jobs.measuring import one_round
 from edgemin.study.measuring import Latency
 
 SIMULATIONS = 200
@@ -119,6 +120,19 @@ def test_what_cannot_be_shared_evenly_is_rounded_up():
     few = Latency(rounds=3, calls=10, minimum_calls=1, blocks=4, batches=1).share()
     assert (few.calls, few.minimum_calls, few.blocks, few.batches) == (4, 1, 4, 1)
     assert Latency(rounds=3, batches=0).share().batches == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "blocks"), [({"batches": 100}, 20), ({"rounds": 8}, 6), ({"rounds": 1, "batches": 7}, 21), ({}, 4)]
+)
+def test_no_batch_is_timed_oftener_than_another(told, blocks):
+    """Batches go by length. 20 in 4 blocks: only the four shortest would be timed. 3 in 4: the shortest twice."""
+    found = one_round(Latency(**told))
+    assert found.blocks == blocks
+    assert blocks % found.batches == 0
+
+
+def test_a_round_of_a_whole_protocol():
     assert Latency(rounds=1).share() == Latency(rounds=1)
 
 

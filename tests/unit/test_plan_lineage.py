@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import datasets
 import pytest
 
 from edgemin.plan.jobs import Jobs
@@ -65,6 +69,21 @@ def test_a_digest_changes_with_what_the_file_depends_on_and_nothing_else(lineage
     before, after = lineage(), lineage(changes)
     for chain in (*same, *other):
         assert (before.digest(quality(chain)) == after.digest(quality(chain))) == (chain in same), chain
+
+
+def test_a_data_set_that_is_saved_again_into_its_folder_is_another(lineage, tmp_path):
+    """Saving does not change the folder's own time, and Snakemake would look at no other: its files are the inputs."""
+
+    def saved(labels: list[int]) -> tuple[str, list[str]]:
+        datasets.Dataset.from_dict({"text": ["a", "b"], "label": labels}).save_to_disk(tmp_path / "saved")
+        found = lineage({"tasks.snippets.source": {"files": {"train": str(tmp_path / "saved")}}})
+        job, at = found.made_by(f"{ROOT}/data/snippets/train.arrow")
+        return found.digest(quality("teacher")), job.inputs(SimpleNamespace(**at))["local"]
+
+    (before, files), (after, again) = saved([0, 1]), saved([1, 0])
+    assert before != after
+    assert files == again
+    assert {Path(file).name for file in files} == {"state.json", "dataset_info.json", "data-00000-of-00001.arrow"}
 
 
 def test_a_seed_is_part_of_a_digest(lineage):

@@ -15,7 +15,8 @@ from edgemin.report import pareto
 from edgemin.report.page.points import points_of
 from edgemin.report.page.render import render
 from edgemin.report.page.tables import read_table
-from edgemin.report.recommendation import candidates, choose, chosen_cells, text
+from edgemin.report.recommendation import candidates, choose, chosen_cells
+from edgemin.report.recommendation_text import text
 from edgemin.study import registry
 from edgemin.study.read import parse_study
 

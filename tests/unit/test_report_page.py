@@ -42,6 +42,25 @@ def test_a_step_that_is_not_a_pair_has_both_times(spec, tables, tmp_path):
     assert onnx["steps"][1]["sentences"][-1] == "p50 goes from 2.00 to 2.00 ms; the two were not timed as a pair."
 
 
+def test_a_speed_up_is_told_of_the_row_that_was_timed_beside_it(spec, tables):
+    """Of two cuts in a row without a recovery in between, the second is timed beside the model before both: its ratio is not to the first cut."""
+    chains = list(pd.read_csv(tables / "stagewise.csv")["chain"])[1:3]
+    told = summaries({**spec, "timed_with": {chains[1]: "teacher/distill-other"}}, tables)[0]["steps"][1]["sentences"][-1]
+    assert told == "p50 goes from 2.00 to 2.00 ms; the two were not timed as a pair."
+    assert "1.00×" in summaries(spec, tables)[0]["steps"][1]["sentences"][-1]
+
+
+def test_the_page_is_told_who_was_timed_with_whom(changed):
+    """A cut without a recovery, and a second one: both are timed beside the student."""
+    links = {
+        "prune.bare": {"ratio": 0.5},
+        "cells.one": "teacher/distill-minilmv2/prune-bare",
+        "cells.two": "teacher/distill-minilmv2/prune-bare/prune-heads25",
+    }
+    pairs = page.timed_with(Plan(parse_study(changed(links))), ["kd", "one", "two"])
+    assert pairs == dict.fromkeys((links["cells.one"], links["cells.two"]), "teacher/distill-minilmv2")
+
+
 def test_a_step_names_all_that_was_done_since_the_row_before(spec, tables, tmp_path):
     """A cut that has no row of its own is no quantization."""
     rows = pd.read_csv(tables / "stagewise.csv")

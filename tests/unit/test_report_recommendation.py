@@ -13,7 +13,8 @@ from scipy.stats import t
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, write_json
 from edgemin.report.readings import READINGS
-from edgemin.report.recommendation import candidates, choose, text
+from edgemin.report.recommendation import candidates, choose
+from edgemin.report.recommendation_text import text
 from edgemin.report.tables import combinations
 from edgemin.study import registry
 from edgemin.study.base import spec_of
@@ -44,7 +45,9 @@ def block(tmp_path):
         )
         p50 = {"value": p90 / 2, "low": p90 / 4, "high": p90}
         single = {"p50_ms": p50, "p90_ms": p90, "speedup_over_reference": {"value": 2, "low": 1.5, "high": 2.5}}
-        write_json(folder / "latency.json", {"single_stream": single, "tokenisation_p50_ms": 0.1, "host": {"cpu": "c"}})
+        text = {"end_to_end_p50_ms": p50, "cold_start_ms": {"value": 1.0, "low": 1.0, "high": 1.0}, "peak_memory_mb": 1}
+        times = {"single_stream": single, **text, "tokenisation_p50_ms": 0.1, "host": {"cpu": "c"}}
+        write_json(folder / "latency.json", times)
         names = {"study": "s", "task": "t", "seed": 0, "cell": name, "chain": chain, "runtime": "onnxruntime"}
         rows.append({"cell": name, "about": {}, "seeds": [{**names, "folder": str(folder)}]})
     return {"task": "t", "metric": "accuracy", "rows": rows, "bundles": {name: f"deploy/{name}/model.onnx" for name in CELLS}}
@@ -87,6 +90,43 @@ def test_the_pareto_set_by_hand(block):
     table = candidates(block, limits())
     assert table.set_index("cell")["pareto"].to_dict() == {"teacher": True, "kd": True, "small": True, "slow": False}
     assert table["drop"].tolist() == pytest.approx([0, 0.05, 0.1, 0.1])
+
+
+def rewrite(block, cell, change):
+    """Another latency.json of a cell."""
+    [row] = [row for row in block["rows"] if row["cell"] == cell]
+    file = Path(row["seeds"][0]["folder"]) / "latency.json"
+    write_json(file, {**read_json(file), **change})
+
+
+def test_times_are_from_text(block):
+    """Tokenising takes `small` as long as its answer: 3 ms of the model are 6 from text, and `kd` with 4 is the faster one."""
+    rewrite(block, "small", {"end_to_end_p50_ms": {"value": 3.0, "low": 2.9, "high": 3.1}})
+    table = candidates(block, limits())
+    assert table.set_index("cell")["p90_from_text"].to_dict() == {"teacher": 8, "kd": 4, "small": 6, "slow": 5}
+    assert choose(table, limits())["cell"] == "kd"
+    assert choose(candidates(block, limits(p90=3)), limits(p90=3)) is None
+
+
+def test_what_another_cpu_timed_is_within_no_limit_of_time_and_is_not_the_fastest(block):
+    rewrite(block, "small", {"host": {"cpu": "another"}})
+    assert choose(candidates(block, limits(p90=4)), limits(p90=4))["cell"] == "kd"
+    assert choose(candidates(block, limits()), limits())["cell"] == "kd"
+    page = text(block, candidates(block, limits(prefer="bytes")), limits(prefer="bytes"), {})
+    assert "## Ship `small`" in page
+    assert "p90 from text – ms" in page
+
+
+def test_a_limit_of_bytes_is_for_the_largest_of_the_seeds(block, tmp_path):
+    """`kd` has 20 and 22 MB: 21 on average."""
+    for row in block["rows"]:
+        other = tmp_path / f"{row['cell']}1"
+        shutil.copytree(row["seeds"][0]["folder"], other)
+        row["seeds"].append({**row["seeds"][0], "seed": 1, "folder": str(other)})
+    size = read_json(tmp_path / "kd1/size.json")
+    write_json(tmp_path / "kd1/size.json", {**size, "bytes": 22_000_000})
+    table = candidates(block, limits(size=21_500_000)).set_index("cell")
+    assert table.loc["kd", ["bytes", "bytes_most", "meets_max_bytes"]].tolist() == [21_000_000, 22_000_000, False]
 
 
 def test_a_cell_that_is_not_accepted_is_not_in_the_pareto_set_and_beats_nobody(block):

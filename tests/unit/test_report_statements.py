@@ -13,6 +13,7 @@ from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
 from edgemin.measure.blocks import Interval
 from edgemin.plan.plan import Plan
+from edgemin.report.tables import statements
 from edgemin.report.tables.statements import Statements, columns_of, frame, verdict_on
 from edgemin.study.read import parse_study
 
@@ -39,7 +40,6 @@ def said(changed):
         (0.5, 0.9, -1, "holds"),
         (0.9, 1.8, -1, "not shown"),
         (1.2, 1.8, -1, "does not hold"),
-        (1.0, 1.0, 1, "does not hold"),
         (np.nan, np.nan, 1, "not shown"),
         (np.nan, np.nan, -1, "not shown"),
     ],
@@ -49,8 +49,21 @@ def test_a_verdict_by_the_side_of_the_whole_interval(low, high, side, verdict):
 
 
 def test_answers_that_do_not_differ_show_no_gain():
-    assert verdict_on(Interval(0.0, 0.0, 0.0), 0.0, 1) == "does not hold"
+    """Nor a loss: other texts may tell them apart. Counts that are alike are alike."""
+    assert [verdict_on(Interval(0.0, 0.0, 0.0), 0.0, side) for side in (1, -1)] == ["not shown"] * 2
     assert verdict_on(Interval(0.0, 0.0, 0.0), -0.01, 1) == "holds"
+    assert verdict_on(Interval(1.0, 1.0, 1.0), 1.0, 1, exact=True) == "does not hold"
+    assert verdict_on(Interval(1.1, 1.1, 1.1), 1.0, 1, exact=True) == "holds"
+
+
+def test_of_several_cells_the_one_that_speaks_least_for_it_is_the_worst_verdict(monkeypatch):
+    """+2.0 [+1.1, +2.9] against one holds; +2.2 [-1.1, +5.5] against the other shows nothing, though its value is larger."""
+    measured = {"kd": Interval(0.020, 0.011, 0.029), "far": Interval(0.022, -0.011, 0.055), "near": Interval(0.021, -0.01, 0.05)}
+    monkeypatch.setattr(statements, "_measured", lambda by, statement, ours, theirs: measured[theirs])
+    comparison = {"cell": "best", "than": list(measured), "by": "quality", "runtime": "r", "bound": 0.0, "side": 1}
+    rows = {f"t {cell} r": {"seeds": cell} for cell in ("best", *measured)}
+    line = statements._line({"task": "t", "metric": "accuracy"}, comparison, rows)
+    assert (line["than"], line["verdict"], line["low"]) == ("near", "not shown", -0.01)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from edgemin.core.files import write_json
+from edgemin.core.files import read_json, write_json
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
 from edgemin.report.collect import collect
-from edgemin.report.measured import latency_note, log_speed
+from edgemin.report.measured import latencies_of, latency_note, log_speed
 from edgemin.study.read import parse_study
 from edgemin.study.rows import result_rows
 from edgemin.study.table import measured_files
@@ -69,6 +70,39 @@ def test_speed_is_of_the_timed_seeds(tmp_path):
         "falls (95 %)."
     )
     assert "alone" not in latency_note(seeds)
+    other = {**seeds[1], "chain": "teacher/distill-kd", "seed": 0}
+    write_json(tmp_path / "seed1/latency.json", {**read_json(tmp_path / "seed1/latency.json"), "host": {**HOST, "cpu": "d"}})
+    assert latency_note([seeds[0], other]).startswith(
+        "Machine: c, 1 inference thread(s); teacher/distill-kd was timed on another CPU: these times are not comparable. Intervals"
+    )
     found = collect(one)
     assert set(found.loc[found["scenario"].notna(), "seed"]) == {0}
     assert set(found["seed"]) == {0, 1}
+
+
+def table(ends: dict[str, tuple[float, float, float]]) -> pd.DataFrame:
+    rows = []
+    for (scenario, metric), values in {("single_stream", "p50"): ends["p50"], ("end_to_end", "p50"): ends["end_to_end"]}.items():
+        rows += [
+            {"metric": f"{metric}{end}", "scenario": scenario, "value": value}
+            for end, value in zip(("", "_low", "_high"), values, strict=True)
+        ]
+    return pd.DataFrame([*rows, {"metric": "p90", "scenario": "single_stream", "value": 6.0}])
+
+
+def test_from_text_varies_as_the_model_and_as_the_ratio():
+    """Logs of half-widths 0.3 and 0.4 make 0.5. p90 is as many times longer from text as p50: 6 ms times 5 / 4."""
+    p50, text = ((value, value * np.exp(-half), value * np.exp(half)) for value, half in ((4.0, 0.3), (5.0, 0.4)))
+    found = latencies_of(table({"p50": p50, "end_to_end": text}))
+    assert [found[f"end_to_end{end}"] for end in ("", "_low", "_high")] == pytest.approx([5, 5 * np.exp(-0.5), 5 * np.exp(0.5)])
+    assert found["p90_from_text"] == 7.5
+
+
+def test_all_times_of_a_baseline_are_from_text():
+    """Nothing is added to its interval; with one round there is none."""
+    found = latencies_of(table({"p50": (4.0, 3.0, 5.0), "end_to_end": (4.0, 3.0, 5.0)}))
+    assert [found[f"end_to_end{end}"] for end in ("", "_low", "_high")] == [4, 3, 5]
+    assert found["p90_from_text"] == 6
+    once = latencies_of(table({"p50": (4.0, np.nan, np.nan), "end_to_end": (5.0, np.nan, np.nan)}))
+    assert np.isnan(once["end_to_end_low"])
+    assert once["p90_from_text"] == 7.5

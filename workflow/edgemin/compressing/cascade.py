@@ -25,7 +25,8 @@ NAME, FIRST = "cascade", "tfidf"
 
 
 def cascade_of(table: pd.DataFrame, request: Request, examples: int) -> dict[str, Any] | None:
-    """The study's entry; None where no cascade makes sense: nothing is within the limits, or a baseline is enough; or no members fit into --max-mb.
+    """The study's entry; None where no cascade makes sense: nothing is within the limits, or a baseline is enough; or no members fit into --max-mb;
+    or the metric is another than accuracy, of which a cascade's thresholds are chosen.
 
     The last member is a quantized cell within the limit on drops, the best on validation. Before it come TF-IDF and the smallest cell that is better than
     TF-IDF and faster than the last, if there is one. What the last member leaves of the limit on drops the cascade may lose.
@@ -35,14 +36,14 @@ def cascade_of(table: pd.DataFrame, request: Request, examples: int) -> dict[str
     rows = table[table["accepted"] & (table["task"] == TASK)]
     first = rows[rows["cell"] == FIRST]
     cells = rows[~rows["chain"].map(is_baseline)]
-    if not request.kind.classes or first.empty or not cells["recommended"].any():
+    if request.metric != "accuracy" or first.empty or not cells["recommended"].any():
         return None
     room = (float("inf") if request.max_mb is None else 1e6 * request.max_mb) - float(first["bytes"].iloc[0])
     good = cells if request.max_drop is None else cells[cells["meets_max_accuracy_drop"]]
     last = _best(good[good["chain"].str.contains("/quantize-") & (good["bytes"] <= room)], "validation", ascending=False)
     if last is None:
         return None
-    better = cells[(cells["validation"] > float(first["validation"].iloc[0])) & (cells["p90"] < last["p90"])]
+    better = cells[(cells["validation"] > float(first["validation"].iloc[0])) & (cells["p90_from_text"] < last["p90_from_text"])]
     middle = _best(better[better["bytes"] <= room - last["bytes"]], "bytes", ascending=True)
     members = [FIRST, *([] if middle is None else [middle["cell"]]), last["cell"]]
     if request.max_drop is None:

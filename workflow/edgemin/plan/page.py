@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,16 @@ def spec(plan: Plan) -> dict[str, Any]:
         "rows": result_rows(plan),
         "pareto": registry.PLOTS[MARKED_AS].spec(plan),
         "cells": {cell: {"chain": study.cells[cell].chain, "question": study.cells[cell].question} for cell in cells},
+        "timed_with": timed_with(plan, cells),
         "links": {str(chain): _link(plan, chain) for chain in chains},
         **({"elsewhere": added} if (added := elsewhere(plan)) else {}),
     }
+
+
+def timed_with(plan: Plan, cells: Iterable[str]) -> dict[str, str]:
+    """Chain of a cell -> of the model, but the teacher, whose times its `speedup_over_parent` is the ratio of."""
+    pairs = {chain: plan.compared(chain).get("parent") for chain in map(plan.study.chain, cells)}
+    return {str(chain): str(parent) for chain, parent in pairs.items() if parent}
 
 
 def elsewhere_of(plan: Plan) -> str:

@@ -132,6 +132,8 @@ class Compared(Judged):
     """As the plan gives it."""
     results: pd.DataFrame
     """All that was measured, long."""
+    timed: pd.DataFrame
+    """Of it what is of seeds that one machine timed."""
 
 
 def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compared]:
@@ -145,7 +147,7 @@ def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compa
     for one, cell in zip(judged(Judge.of(block), cells, stepwise), rows, strict=True):
         results = collect(cell["seeds"])
         timed = results[results["seed"].isin([seed["seed"] for seed in of_one_machine(cell["seeds"])])]
-        yield Compared({**one.row, **sizes_of(results), **latencies_of(timed)}, one.logits, cell, results)
+        yield Compared({**one.row, **sizes_of(results), **latencies_of(timed)}, one.logits, cell, results, timed)
 
 
 def frame_of(blocks: Sequence[Mapping[str, Any]], stepwise: bool = False) -> pd.DataFrame:

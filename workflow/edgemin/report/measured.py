@@ -56,11 +56,21 @@ def timed_of(seeds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def of_one_machine(seeds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those whose latency was measured on the CPU of most of them (of as many, of the first): times of two CPUs have no mean."""
+    return max(_by_machine(seeds).values(), key=len)
+
+
+def machine_of(seeds: Sequence[Mapping[str, Any]]) -> str:
+    """The CPU of `of_one_machine`."""
+    groups = _by_machine(seeds)
+    return max(groups, key=lambda machine: len(groups[machine]))
+
+
+def _by_machine(seeds: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for seed in timed_of(seeds):
         host = read_json(Path(seed["folder"]) / "latency.json")["host"]
         groups.setdefault(machine_text(host), []).append(seed)
-    return max(groups.values(), key=len)
+    return groups
 
 
 def machine_text(host: Mapping[str, Any]) -> str:
@@ -86,12 +96,22 @@ def _latency_note(seeds: Sequence[Mapping[str, Any]]) -> str:
     text = f"Machine: {machine_text(timed[0]['host'])}, {timed[0]['threads']} inference thread(s)"
     if left := sorted({seed["seed"] for seed in timed_of(seeds)} - {seed["seed"] for seed in counted}):
         text += f"; seeds {', '.join(map(str, left))} are of other machines, and their latencies are left out"
+    if elsewhere := timed_elsewhere(seeds, machine_of(seeds)):
+        text += f"; {', '.join(elsewhere)} {'was' if len(elsewhere) == 1 else 'were'} timed on another CPU: these times are not comparable"
     if len(timed_of(seeds)) < len(seeds):
         text += f". Latency is of seed {', '.join(map(str, sorted({seed['seed'] for seed in counted})))} alone"
     rounds = sorted({one["rounds"] for one in timed})
     if rounds == [1]:
         return f"{text}. Latency was measured in one round, so it has no interval: how far the next run is away was not measured."
     return f"{text}. Intervals of latency say where the next run of {' or '.join(map(str, rounds))} rounds falls (95 %)."
+
+
+def timed_elsewhere(seeds: Sequence[Mapping[str, Any]], machine: str) -> list[str]:
+    """Chains whose times are of another CPU than this one."""
+    chains: dict[str, list[Mapping[str, Any]]] = {}
+    for seed in seeds:
+        chains.setdefault(str(seed["chain"]), []).append(seed)
+    return [chain for chain, own in chains.items() if machine_of(own) != machine]
 
 
 def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
@@ -103,8 +123,23 @@ def latencies_of(rows: pd.DataFrame) -> dict[str, float | None]:
             found[f"{metric}{end}"] = mean_of(rows, metric + end, "single_stream")
     for end in ("", "_low", "_high"):
         found[f"end_to_end{end}"] = mean_of(rows, f"p50{end}", "end_to_end")
+    found |= _from_text(found)
     found["sentences_per_second"] = mean_of(rows, "sentences_per_second", "throughput")
     return found
+
+
+def _from_text(found: Mapping[str, float | None]) -> dict[str, float | None]:
+    """From text: the ends of its interval, and p90 likewise. From text is p50 times a ratio, and as measured the ends are of the ratio alone: the
+    half-widths of both logs add as squares. A baseline has no tokens: all its times are from text."""
+    p50, p90, value = (found[name] for name in ("p50", "p90", "end_to_end"))
+    if p50 is None or p90 is None or value is None:
+        return {"p90_from_text": None}
+    widths = [(found[f"{name}_low"], found[f"{name}_high"]) for name in ("p50", "end_to_end")]
+    ends: dict[str, float | None] = {"p90_from_text": p90 * value / p50}
+    if value != p50 and all(low and high for low, high in widths):
+        reach = float(np.hypot(*(np.log(high / low) / 2 for low, high in widths if low and high)))
+        ends |= {"end_to_end_low": value * float(np.exp(-reach)), "end_to_end_high": value * float(np.exp(reach))}
+    return ends
 
 
 def count_of(name: str, seeds: Sequence[Mapping[str, Any]]) -> float:

@@ -20,8 +20,8 @@ class Recommend(Strict):
     max_bytes: Annotated[int, Field(ge=1)] | None = None
     """Of all files needed to predict."""
     max_p90_ms: Annotated[float, Field(gt=0)] | None = None
-    """90th percentile of the latency at batch 1, on the machine that measures."""
+    """90th percentile of the latency from text to answer, one text at a time, on the machine that measures."""
     runtime: RuntimeName = "onnxruntime"
     """The runtime whose measurements count."""
     prefer: Literal["latency", "bytes", "quality"] = "latency"
-    """Which of the cells within all limits is chosen: the fastest (p90), the smallest, or the best."""
+    """Which of the cells within all limits is chosen: the fastest (p90 from text), the smallest, or the best."""

@@ -155,7 +155,8 @@ def _default(value: Any) -> str:
         return "none"
     if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value)):
         return "see there"
-    return f"`{json.dumps(value, ensure_ascii=False)}`".replace('"', "")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"`{text}`".replace('"', "")
 
 
 def _cell(text: str) -> str:

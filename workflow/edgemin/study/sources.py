@@ -40,7 +40,7 @@ class HubRepo(Strict):
     """A repository of the Hugging Face hub at a pinned revision."""
 
     repo: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")
-    """For example `nyu-mll/glue`."""
+    """Owner and name, such as `nyu-mll/glue` for data and `google-bert/bert-base-uncased` for a model."""
     revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="commit hash, 40 hex digits: a branch name is not a pin")
 
 

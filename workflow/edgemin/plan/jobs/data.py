@@ -11,6 +11,7 @@ from edgemin.plan.paths import DOWNLOADS, download, inside
 from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import one_of
+from edgemin.study.formats import STATE, parts_of
 from edgemin.study.header import INDEX, WEIGHTS
 from edgemin.study.pins import pins_of, source_spec
 from edgemin.study.runtime import CHECKPOINT
@@ -22,8 +23,22 @@ def inputs_of(sources: Iterable[DataSource]) -> Inputs:
     """What jobs that read these sources wait for: downloads, or the user's own files."""
     sources = list(sources)
     downloads = [download(pin.name) for source in sources for pin in pins_of(source)]
-    local = [file for source in sources if source.files for file in source.files.paths.values()]
+    local = [file for source in sources if source.files for path in source.files.paths.values() for file in _files(path)]
     return {"downloads": list(dict.fromkeys(downloads)), "local": local}
+
+
+def _files(path: str) -> list[str]:
+    """A file, or those of a saved data set: a folder's own time does not change where a data set is saved into it again. A folder that is no such data set is
+    the job's to refuse."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return [path]
+    try:
+        parts = parts_of(folder)
+    except (ValueError, OSError):
+        return [path]
+    about = (folder / STATE, folder / "dataset_info.json")  # and what its classes are called
+    return [str(file) for file in (*about, *parts) if file.exists()]
 
 
 def folders_of(sources: Iterable[DataSource]) -> list[str | None]:

@@ -12,6 +12,7 @@ from edgemin.plan.plan import Plan
 from edgemin.study import registry
 from edgemin.study.base import spec_of
 from edgemin.study.chains import Chain
+from edgemin.study.measuring import Latency
 from edgemin.study.table import LATENCY
 
 _BATCH = 32
@@ -20,6 +21,13 @@ _BATCH = 32
 def batch_size(plan: Plan, chain: Chain) -> int:
     """Texts that a chain's model answers at once: 1 where an answer could depend on its neighbours."""
     return _BATCH if plan.batch_invariant(chain) else 1
+
+
+def one_round(protocol: Latency) -> Latency:
+    """The protocol of a round. Batches go by length and blocks take them in turn: there are so many blocks that each batch has as many."""
+    part = protocol.share()
+    each = max(1, part.batches)
+    return part.model_copy(update={"blocks": -(-part.blocks // each) * each})
 
 
 class Measuring(Job):
@@ -170,7 +178,7 @@ class MeasureRound(Rounds, Measuring):
 
     def about(self, at: Any) -> dict[str, Any]:
         return {
-            "protocol": spec_of(self.study.latency.share().model_copy(update={"seeds": None})),
+            "protocol": spec_of(one_round(self.study.latency).model_copy(update={"seeds": None})),
             "max_length": self.study.tasks[at.task].max_length,
             "threads": self.study.threads.inference,
         }

@@ -39,7 +39,7 @@ def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
 
 
 def _ladder(rows: list[pd.Series], spec: Mapping[str, Any]) -> dict[str, Any]:
-    steps = [_step(above, row) for above, row in pairwise(rows)]
+    steps = [_step(above, row, spec["timed_with"]) for above, row in pairwise(rows)]
     return {
         "first": rows[0]["cell"],
         "last": rows[-1]["cell"],
@@ -85,12 +85,13 @@ def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[d
     return tiles
 
 
-def _step(above: pd.Series, row: pd.Series) -> dict[str, Any]:
-    """A row against the one before it in its ladder: what it costs, what it buys, and all steps between the two."""
+def _step(above: pd.Series, row: pd.Series, timed_with: Mapping[str, str]) -> dict[str, Any]:
+    """A row against the one before it in its ladder: what it costs, what it buys, and all steps between the two. timed_with: chain -> of the model
+    beside which it was timed."""
     chain, before = Chain.parse(row["chain"]), Chain.parse(above["chain"])
     links = chain.links[len(before.links) :] if before in chain.prefixes else chain.links[-1:]
     stages = " and ".join(dict.fromkeys(_STAGES[link.stage] for link in links)).capitalize() or "The teacher"
-    sentences = [_quality(row), _bytes(above, row), _speed(above, row, chain)]
+    sentences = [_quality(row), _bytes(above, row), _speed(above, row, timed_with)]
     return {"stage": stages, "cell": row["cell"], "variant": joined(links), "sentences": [one for one in sentences if one]}
 
 
@@ -119,9 +120,12 @@ def _bytes(above: pd.Series, row: pd.Series) -> Markup:
     return Markup("It is {:.2f}× {} ({} → {} MB).").format(ratio, words, _megabytes(above), _megabytes(row))
 
 
-def _speed(above: pd.Series, row: pd.Series, chain: Chain) -> Markup:
-    """Paired with the row before where that is the chain's parent or the teacher; else both times, without a ratio."""
-    name = {str(chain.parent): "speedup_over_parent", "teacher": "speedup_over_reference"}.get(above["chain"])
+def _speed(above: pd.Series, row: pd.Series, timed_with: Mapping[str, str]) -> Markup:
+    """Paired with the row before where that was timed beside it; else both times, without a ratio."""
+    pairs = {"teacher": "speedup_over_reference"}
+    if other := timed_with.get(row["chain"]):
+        pairs[other] = "speedup_over_parent"
+    name = pairs.get(above["chain"])
     if name is None and _told(above, "p50") and _told(row, "p50"):
         return Markup("p50 goes from {:.2f} to {:.2f} ms; the two were not timed as a pair.").format(above["p50"], row["p50"])
     if name is None or not _told(row, name):

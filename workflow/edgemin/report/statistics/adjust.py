@@ -7,6 +7,7 @@ import pandas as pd
 from edgemin.report.number import common_scale
 from edgemin.report.statistics.significance import holm
 from edgemin.report.statistics.twoway import FEWEST_SEEDS
+from edgemin.study.floor import is_baseline
 
 COMPARISON = ["task", "metric", "chain", "against"]
 """Rows that are alike in these are one comparison, such as those of a float model in two runtimes."""
@@ -52,7 +53,7 @@ def cautioned(table: pd.DataFrame) -> str:
     """What the test split cannot show, and where the metric is constant; empty where there is nothing to warn of."""
     text = "".join(f" Caution: {said}." for said in table.get("caution", pd.Series(dtype=str)).dropna().unique())
     if "p" in table and "quality_change" in table:
-        untold = table["quality_change"].notna() & table["change_over"].isna()
+        untold = table["quality_change"].notna() & table["change_over"].isna() & ~table["chain"].map(is_baseline)
         if untold.any():
             metrics = ", ".join(table.loc[untold, "metric"].unique())
             text += f" Where {metrics} is the same whichever example is left out, whatever the answers, there is no p and no minimum detectable effect."

@@ -65,12 +65,12 @@ class Parameters(Table):
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
-    """One row per task, cell and runtime, means over seeds, numbers unrounded."""
+    """One row per task, cell and runtime, means over seeds, of times over those of one class of machine; numbers unrounded."""
     import numpy as np
     import pandas as pd
 
     from edgemin.core.files import read_json
-    from edgemin.report.measured import timed_of
+    from edgemin.report.measured import of_one_machine
 
     rows = []
     for row in spec["rows"]:
@@ -79,7 +79,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
         quality = [read_json(folder / "quality.json")["splits"]["test"][row["metric"]] for folder in folders]
         latency = [
             read_json(Path(seed["folder"]) / "latency.json")["single_stream"]["p50_ms"]["value"]
-            for seed in timed_of(row["seeds"])
+            for seed in of_one_machine(row["seeds"])
         ]
         names = {name: row[name] for name in ("task", "cell", "runtime", "metric")}
         measured = {"quality": float(np.mean(quality)), "p50": float(np.mean(latency))}

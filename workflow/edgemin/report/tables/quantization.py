@@ -136,7 +136,7 @@ def _block(block: Mapping[str, Any]) -> list[dict[str, Any]]:
         if one is not reference and (alike := judge.scores.agreement(one.logits, reference.logits)) is not None:
             found["agreement"] = alike
         found |= _reverted(one.cell["seeds"])
-        rows.append({**found, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.results)})
+        rows.append({**found, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.timed)})
     return rows
 
 

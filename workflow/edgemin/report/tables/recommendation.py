@@ -74,7 +74,8 @@ class Recommendation(Table):
         from edgemin.report.acceptance.marks import failed_of
         from edgemin.report.collect import write
         from edgemin.report.markup import latex
-        from edgemin.report.recommendation import candidates, choose, choose_cell, pareto_set, text
+        from edgemin.report.recommendation import candidates, choose, choose_cell
+        from edgemin.report.recommendation_text import pareto_set, text
 
         told = {"call": spec["call"]} if "call" in spec else {}
         tables, pages, failed = [], [], failed_of(spec.get("acceptance", ()))

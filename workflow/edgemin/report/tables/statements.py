@@ -115,10 +115,11 @@ def _line(statement: Mapping[str, Any], comparison: Mapping[str, Any], rows: Map
         for cell in (comparison["cell"], *comparison["than"])
     }
     side, bound = comparison["side"], comparison["bound"]
-    against = [
-        (cell, _measured(comparison["by"], statement, seeds[comparison["cell"]], seeds[cell])) for cell in comparison["than"]
-    ]
-    than, interval = min(against, key=lambda one: side * one[1].value)
+    exact, against = comparison["by"] in COUNTED, []
+    for cell in comparison["than"]:
+        interval = _measured(comparison["by"], statement, seeds[comparison["cell"]], seeds[cell])
+        against.append((cell, interval, verdict_on(interval, bound, side, exact)))
+    than, interval, verdict = min(against, key=lambda one: (VERDICTS.index(one[2]), side * one[1].value))
     names = {
         **{name: comparison[name] for name in ("cell", "by", "runtime", "bound", "side")},
         "than": than,
@@ -126,7 +127,7 @@ def _line(statement: Mapping[str, Any], comparison: Mapping[str, Any], rows: Map
     }
     count = len(seeds[comparison["cell"]])
     ends = {"value": interval.value, "low": interval.low, "high": interval.high}
-    return {**names, "seeds": count, **ends, "verdict": verdict_on(interval, bound, side)}
+    return {**names, "seeds": count, **ends, "verdict": verdict}
 
 
 def _measured(by: str, statement: Mapping[str, Any], ours: Seeds, theirs: Seeds) -> Interval:
@@ -135,9 +136,13 @@ def _measured(by: str, statement: Mapping[str, Any], ours: Seeds, theirs: Seeds)
     return _exact(COUNTED[by], ours, theirs) if by in COUNTED else _faster(ours, theirs)
 
 
-def verdict_on(interval: Interval, bound: float, side: int) -> str:
-    """With an end that is unknown nothing is shown. What is known exactly (no width) and only reaches the bound is not beyond it."""
-    if interval.low == interval.high:
+VERDICTS = ("does not hold", "not shown", "holds")
+"""The worst first."""
+
+
+def verdict_on(interval: Interval, bound: float, side: int, exact: bool = False) -> str:
+    """With an end that is unknown nothing is shown. What is known exactly and only reaches the bound is not beyond it."""
+    if exact:
         return "holds" if side * (interval.value - bound) > 0 else "does not hold"
     low, high = sorted((side * (interval.low - bound), side * (interval.high - bound)))
     if low >= 0 and side * (interval.value - bound) > 0:
@@ -146,9 +151,7 @@ def verdict_on(interval: Interval, bound: float, side: int) -> str:
 
 
 def _overall(verdicts: Sequence[str]) -> str:
-    if "does not hold" in verdicts:
-        return "does not hold"
-    return "holds" if set(verdicts) == {"holds"} else "not shown"
+    return min(verdicts, key=VERDICTS.index)
 
 
 def _quality(statement: Mapping[str, Any], ours: Seeds, theirs: Seeds) -> Interval:
