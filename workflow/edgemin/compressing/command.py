@@ -54,7 +54,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="points (hundredths) of the metric below the teacher, default 1; judged on validation",
     )
-    add("--max-p90-ms", type=float, help="milliseconds, 90th percentile of one text at a time on this machine")
+    add(
+        "--max-p90-ms", type=float, help="milliseconds from text to answer, 90th percentile of one text at a time on this machine"
+    )
     add(
         "--by",
         default="bound",

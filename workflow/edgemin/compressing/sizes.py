@@ -12,12 +12,16 @@ from edgemin.study.structure import Structure
 
 TOKENIZER = 23.3
 """Bytes of tokenizer.json for each token: 711,396 for the 30,522 of BERT's English vocabulary."""
-EMBEDDINGS = {"float": 4.0, "int8": 1.0, "int4": 0.5 + 4 / 32}
-"""Bytes of a value; of four bits, 32 neighbours share a scale of four bytes."""
-LINEAR = {"float": 4.0, "int8": 1.0, "int4": 0.5 + 1 / 32}
-"""Of four bits, 32 neighbours share a multiplier of one byte."""
-HEAD = {"float": 4.0, "int8": 4.0, "int4": 1.0 + 4 / 32}
+GROUP = 16
+"""Neighbours that share a scale where an encoder has four bits."""
+EMBEDDINGS = {"float": 4.0, "int8": 1.0, "int4": 0.5 + 4 / GROUP}
+"""Bytes of a value; a scale has four bytes."""
+LINEAR = {"float": 4.0, "int8": 1.0, "int4": 0.5 + 1 / GROUP}
+"""A group has a multiplier of one byte."""
+HEAD = {"float": 4.0, "int8": 4.0, "int4": 1.0 + 4 / GROUP}
 """Of the head, which has 8 bits where the rest has four."""
+VECTORS = {"float": 4.0, "int4": 0.5 + 4 / 32}
+"""Of a static student, whose groups have 32."""
 MULTIPLE = 8
 """A layer keeps a multiple of so many neurons."""
 
@@ -108,7 +112,7 @@ class StaticSizes:
 
     def bytes(self, form: str = "float") -> float:
         """As of an encoder."""
-        return self.vocabulary * (self.width * EMBEDDINGS[form] + TOKENIZER)
+        return self.vocabulary * (self.width * VECTORS[form] + TOKENIZER)
 
 
 AnySizes = Sizes | StaticSizes
