@@ -80,6 +80,7 @@ def test_a_failed_cell_is_never_recommended():
         }
     )
     table["meets_max_bytes"] = True
+    table["bytes"] = [1, 2]
     limits = {"max_accuracy_drop": None, "max_bytes": 10, "max_p90_ms": None, "prefer": "latency"}
     for chosen in (choose(table, limits), choose_cell(table, limits), choose(table, limits, without="max_bytes")):
         assert chosen is not None

@@ -117,6 +117,17 @@ def test_what_another_cpu_timed_is_within_no_limit_of_time_and_is_not_the_fastes
     assert "p90 from text – ms" in page
 
 
+def test_where_no_time_compares_the_smallest_is_named_and_not_called_the_fastest(block):
+    for cell in ("kd", "small", "slow"):
+        rewrite(block, cell, {"host": {"cpu": "another"}})
+    wanted = limits(size=25_000_000)
+    table = candidates(block, wanted)
+    assert choose(table, wanted)["cell"] == "small"
+    page = text(block, table, wanted, {})
+    assert "of these it is the smallest: no time of theirs compares with the teacher's, which another CPU timed" in page
+    assert "it is the fastest" not in page
+
+
 def test_a_limit_of_bytes_is_for_the_largest_of_the_seeds(block, tmp_path):
     """`kd` has 20 and 22 MB: 21 on average."""
     for row in block["rows"]:
@@ -127,6 +138,8 @@ def test_a_limit_of_bytes_is_for_the_largest_of_the_seeds(block, tmp_path):
     write_json(tmp_path / "kd1/size.json", {**size, "bytes": 22_000_000})
     table = candidates(block, limits(size=21_500_000)).set_index("cell")
     assert table.loc["kd", ["bytes", "bytes_most", "meets_max_bytes"]].tolist() == [21_000_000, 22_000_000, False]
+    none = limits(size=4_000_000)
+    assert "21.00 (at most 22.00) MB" in text(block, candidates(block, none), none, {})
 
 
 def test_a_cell_that_is_not_accepted_is_not_in_the_pareto_set_and_beats_nobody(block):

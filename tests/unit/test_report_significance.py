@@ -101,6 +101,15 @@ def test_the_columns_of_a_comparison(told):
     assert (stepwise[2]["quality_change"], stepwise[2]["against"]) == (-0.25, "b")
 
 
+def test_a_baseline_is_no_metric_that_does_not_tell(told):
+    """It has no p by design: the note on metrics that are the same whatever the answers is not about it."""
+    *cells, (names, folders) = told(4)
+    table = table_of([*cells, ({**names, "chain": "baseline-tfidf"}, folders)])
+    assert table["change_over"].isna().tolist() == [True, False, True]
+    assert adjust.cautioned(table) == ""
+    assert "is the same whichever example is left out" in adjust.cautioned(table.assign(chain="other"))
+
+
 def test_a_row_of_a_ladder_is_compared_with_what_it_was_made_from(told):
     """Of two ladders below each other, the second goes on from the first row."""
     chains = ["teacher", "teacher/kd", "teacher/kd/cut", "teacher/best", "teacher/best/cut", "teacher/kd2"]

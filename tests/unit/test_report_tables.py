@@ -20,6 +20,8 @@ from edgemin.report.measured import latency_note
 from edgemin.report.tables.latency import LatencyTable
 from edgemin.report.tables.latency import columns_of as latency_shown
 from edgemin.report.tables.latency import frame as latency_frame
+from edgemin.report.tables.parameters import frame as parameters_frame
+from edgemin.report.tables.quantization import frame as quantization_frame
 from edgemin.report.tables.stagewise import columns_of
 from edgemin.study import registry
 
@@ -294,12 +296,26 @@ def test_seeds_of_another_machine_count_for_quality_and_not_for_latency(spec):
         first = row["seeds"][0]
         file = Path(first["folder"], "latency.json")
         told = read_json(file)
-        write_json(file, {**told, "host": {"cpu": "Another", "flags": ["avx2", "amx_int8"]}})
+        there = {
+            "sentences_per_second": told["throughput"]["sentences_per_second"],
+            "speedup_over_parent": {**SPEEDUP, "value": 9.0},
+        }
+        write_json(file, {**told, "throughput": there, "host": {"cpu": "Another", "flags": ["avx2", "amx_int8"]}})
+        other = Path(row["seeds"][1]["folder"], "latency.json")
+        here = read_json(other)
+        write_json(other, {**here, "throughput": {**here["throughput"], "speedup_over_parent": SPEEDUP}})
         again = {**row["seeds"][1], "seed": 2}
         row["seeds"].append(again)
     table = frame_of(spec["blocks"], stepwise=True).set_index("cell")
     assert table.loc["kd", "seeds"] == 3
     assert table.loc["kd", "p50"] == pytest.approx(P50["kd"][1])
+    rows = [{**row, "task": "t", "metric": "accuracy", "runtime": "onnxruntime"} for row in block["rows"]]
+    assert parameters_frame({"rows": rows}).set_index("cell").loc["kd", "p50"] == pytest.approx(P50["kd"][1])
+    about = {"scheme": None, "details": None}
+    batches = quantization_frame(
+        {"blocks": [{**block, "runtime": "onnxruntime", "rows": [{**row, "about": about} for row in block["rows"]]}]}
+    )
+    assert batches.set_index("cell").loc["kd", "throughput_over_parent"] == pytest.approx(SPEEDUP["value"])
     said = latency_note([seed for row in block["rows"] for seed in row["seeds"]])
     assert said.startswith(
         "Machine: Some & CPU (avx2), 1 inference thread(s); seeds 0 are of other machines, and their latencies are left out."

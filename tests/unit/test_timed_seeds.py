@@ -49,6 +49,12 @@ def test_no_round_runs_again_for_the_key(plan):
     assert Jobs(plan(seeds=1)).measure_round.about(where) == Jobs(plan()).measure_round.about(where)
 
 
+def test_a_round_has_the_blocks_that_its_batches_need(plan):
+    """100 batches in 2 rounds are 50 of them, and so many blocks."""
+    protocol = Jobs(plan(batches=100)).measure_round.about(at(chain="teacher", runtime="torch", round="1"))["protocol"]
+    assert (protocol["batches"], protocol["blocks"]) == (50, 50)
+
+
 def test_speed_is_of_the_timed_seeds(tmp_path):
     seeds = []
     for seed, ratio in {0: 2.0, 1: 8.0}.items():

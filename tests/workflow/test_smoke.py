@@ -90,7 +90,7 @@ def test_a_cascade_is_between_its_members(finished: Copy) -> None:
     told = json.loads(
         (finished.folder / RESULTS / "measurements/snippets/seed0/cascade-fast/onnxruntime/latency.json").read_text()
     )
-    assert (told["rounds"], told["texts"], cascades["times"].tolist()) == (2, 2 * 16, ["its own", "measured"])
+    assert (told["rounds"], told["texts"], cascades["times"].tolist()) == (2, 2 * 18, ["its own", "measured"])
     assert found["faster"] == pytest.approx(told["faster"]["value"])
     assert sum(told["answered"].values()) == pytest.approx(1)
 

@@ -79,10 +79,13 @@ def _dominated(row: pd.Series, table: pd.DataFrame) -> bool:
 
 
 def choose(table: pd.DataFrame, limits: Mapping[str, Any], without: str | None = None) -> pd.Series | None:
-    """The preferred one of the accepted cells that meet all limits (but `without`); ties go to the earlier one. None if there is none."""
+    """The preferred one of the accepted cells that meet all limits (but `without`); ties go to the earlier one. None if there is none. Where no time
+    compares with the teacher's, the smallest is the fastest that can be named."""
     keys = [key for key in LIMITS if limits[key] is not None and key != without]
     fitting = table[table[[f"meets_{key}" for key in keys]].all(axis=1) & table["accepted"]]
     column, ascending = _PREFER[limits["prefer"]]
+    if fitting[column].isna().all():
+        column, ascending = _PREFER["bytes"]
     return None if fitting.empty else fitting.sort_values(column, ascending=ascending, kind="stable").iloc[0]
 
 

@@ -138,8 +138,14 @@ def _figures(row: pd.Series, scale: Scale) -> str:
     """A cell in a clause."""
     return (
         f"{scale.value.text(row['validation'])} on validation and {scale.value.text(row['quality'])} on test "
-        f"({scale.label}), {row['bytes'] / 1e6:.2f} MB, p90 from text {columns.MILLISECONDS.text(row['p90_from_text'])} ms"
+        f"({scale.label}), {_megabytes(row)} MB, p90 from text {columns.MILLISECONDS.text(row['p90_from_text'])} ms"
     )
+
+
+def _megabytes(row: pd.Series) -> str:
+    """The mean over seeds and, if another, the largest, which is what a limit is compared with."""
+    mean, most = (f"{row[name] / 1e6:.2f}" for name in ("bytes", "bytes_most"))
+    return mean if mean == most else f"{mean} (at most {most})"
 
 
 def _chosen(
@@ -152,7 +158,7 @@ def _chosen(
     call: str,
 ) -> list[str]:
     count = int(table["qualifies"].sum())
-    why = f"{count} of {len(table)} measured cells {'is' if count == 1 else 'are'} within all limits; of these it is {_WORDS[limits['prefer']]}"
+    why = f"{count} of {len(table)} measured cells {'is' if count == 1 else 'are'} within all limits; of these it is {_why(chosen, limits)}"
     lines = [f"## Ship `{chosen['cell']}`", "", f"{why}: {_figures(chosen, scale)}.", ""]
     lines += [f"- Recipe: {chosen['recipe']}"]
     lines += _in_its_place(table, limits, scale) if is_baseline(chosen["chain"]) else []
@@ -163,6 +169,12 @@ def _chosen(
         drop, bound = (scale.size.text(0.0 + chosen[name]) for name in ("drop", "drop_bound"))
         lines.append(f"- Its drop on validation: {drop}, at most {bound} by that bound.")
     return lines + ([_loss(chosen, limits["max_accuracy_drop"], scale)] if _has_loss(chosen, limits) else [])
+
+
+def _why(chosen: pd.Series, limits: Mapping[str, Any]) -> str:
+    if limits["prefer"] == "latency" and pd.isna(chosen["p90_from_text"]):
+        return f"{_WORDS['bytes']}: no time of theirs compares with the teacher's, which another CPU timed"
+    return _WORDS[limits["prefer"]]
 
 
 def _in_its_place(table: pd.DataFrame, limits: Mapping[str, Any], scale: Scale) -> list[str]:

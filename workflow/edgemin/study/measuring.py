@@ -51,11 +51,11 @@ class Latency(Strict):
     minimum_calls: Annotated[int, Field(ge=1)] = 100
     """...but not before so many calls. It is also the number of different sentences, the same for every model."""
     blocks: Annotated[int, Field(ge=4)] = 20
-    """Blocks of calls, in which models take turns; at least 4 in a round."""
+    """Blocks of calls, in which models take turns; at least 4 in a round, and a multiple of its batches."""
     batch_size: Annotated[int, Field(ge=2)] = 32
     """Batch of the throughput scenario."""
     batches: Annotated[int, Field(ge=0)] = 20
-    """Batches of the throughput scenario; 0 leaves it out."""
+    """Batches of the throughput scenario, by length; 0 leaves it out. A test split with fewer than a round wants gives the shortest more turns."""
     lengths: list[Annotated[int, Field(ge=3)]] = [16, 32, 64, 128]
     """Numbers of tokens of which the time is measured too, as far as the task's `max_length` allows."""
     seed: Seed = 0

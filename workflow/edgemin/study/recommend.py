@@ -18,7 +18,7 @@ class Recommend(Strict):
     bound: Annotated[Literal["upper", "interval", "point"], AsBefore("point")] = "upper"
     """What `max_accuracy_drop` is compared with: an upper 80 % bound of the drop on validation, the upper end of its 95 % interval, or the drop itself."""
     max_bytes: Annotated[int, Field(ge=1)] | None = None
-    """Of all files needed to predict."""
+    """Of all files needed to predict, of the largest of the seeds."""
     max_p90_ms: Annotated[float, Field(gt=0)] | None = None
     """90th percentile of the latency from text to answer, one text at a time, on the machine that measures."""
     runtime: RuntimeName = "onnxruntime"
