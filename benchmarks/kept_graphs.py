@@ -8,14 +8,12 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from edgemin.core.errors import EdgeminError
 from edgemin.data.tokens import Tokens
 from edgemin.encoders import checkpoint
 from edgemin.measure.quality import predict
@@ -29,10 +27,8 @@ from edgemin.methods.schemes.int4 import in_onnxruntime as int4
 from edgemin.methods.schemes.int8_static import Int8Static
 from edgemin.methods.schemes.int8_static import in_onnxruntime as int8_static
 from edgemin.report.acceptance.measures import Answers, agreement, divergence
-from edgemin.report.statistics.judge import Judge
 from edgemin.runtimes.onnxruntime.run import open_graph
-from edgemin.study.kind import Kind
-from script import plan_with
+from kept_case import Case
 
 CALIBRATIONS = {"minmax": "MinMax", "percentile": "Percentile", "entropy": "Entropy"}
 """Ours -> onnxruntime's."""
@@ -43,49 +39,6 @@ INT8_ACTIVATIONS = 4
 BATCH = 32
 Write = Callable[[Path], None]
 """Makes a graph at a path."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A float cell, and another that its answers are compared with, at the first task and seed of a study."""
-
-    folder: Path
-    other: Path
-    train: Path
-    validation: tuple[Path, Path]
-    """As each of the two reads it."""
-    kind: Kind
-    metric: str
-
-    @classmethod
-    def of(cls, file: str, cell: str, other: str) -> Case:
-        """Raises EdgeminError for what the study does not have, for a quantized cell, or for files that are not there."""
-        plan = plan_with(file, (cell, other))
-        study = plan.study
-        for name in (cell, other):
-            if study.chain(name).quantized:
-                raise EdgeminError(f"{file}: '{name}' is quantized; name a float cell")
-        task, seed = next(iter(study.tasks)), study.seeds[0]
-        chains = [study.chain(name) for name in (cell, other)]
-        found = cls(
-            *(Path(plan.paths.model(task, seed, chain)) for chain in chains),
-            train=Path(plan.tokens(task, chains[0], "train")),
-            validation=(Path(plan.tokens(task, chains[0], "validation")), Path(plan.tokens(task, chains[1], "validation"))),
-            kind=study.tasks[task].asks,
-            metric=study.tasks[task].metric,
-        )
-        read = [*(folder / "model.onnx" for folder in (found.folder, found.other)), found.train, *found.validation]
-        if missing := [path for path in read if not path.exists()]:
-            raise EdgeminError(f"missing: {missing[0]}; run the study first: make tables STUDY={file}")
-        return found
-
-    @property
-    def graph(self) -> Path:
-        return self.folder / "model.onnx"
-
-    @property
-    def judge(self) -> Judge:
-        return Judge(self.metric, self.kind)
 
 
 def ways(case: Case, count: int) -> dict[str, Write]:

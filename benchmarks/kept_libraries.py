@@ -21,7 +21,8 @@ from edgemin.measure.quality import predict
 from edgemin.report.statistics.values import values_of
 from edgemin.runtimes.onnxruntime.run import open_graph
 from edgemin.training.sampler import LengthGroupedSampler
-from kept_graphs import BATCH, Case, compare, ways
+from kept_case import Case
+from kept_graphs import BATCH, compare, ways
 from script import run
 
 RESAMPLES = 9999

@@ -84,11 +84,7 @@ def test_it_may_lose_what_its_last_member_leaves():
         (table(""), {}, 1000),  # nothing is within the limits
         (table(refused=("tfidf",)), {}, 1000),
         (table(), {"metric": "spearman"}, 1000),  # numbers have no classes to be sure of
-        (
-            table(),
-            {"metric": "macro_f1"},
-            1000,
-        ),  # its thresholds are chosen by accuracy, which may hold while a rare class is lost
+        (table(), {"metric": "macro_f1"}, 1000),  # thresholds are chosen by accuracy, which says little of a rare class
     ],
 )
 def test_none(found, options, examples):

@@ -24,7 +24,9 @@ def batch_size(plan: Plan, chain: Chain) -> int:
 
 
 def one_round(protocol: Latency) -> Latency:
-    """The protocol of a round. Batches go by length and blocks take them in turn: there are so many blocks that each batch has as many."""
+    """The protocol of a round. Batches go by length and blocks take them in turn: there are so many blocks that each batch has as many.
+
+    Not in `share`, whose code the digest of every measured round covers: a change there would void all records."""
     part = protocol.share()
     each = max(1, part.batches)
     return part.model_copy(update={"blocks": -(-part.blocks // each) * each})
