@@ -93,11 +93,10 @@ def latency_note(seeds: Sequence[Mapping[str, Any]]) -> str:
 def _latency_note(seeds: Sequence[Mapping[str, Any]]) -> str:
     counted = of_one_machine(seeds)
     timed = [read_json(Path(seed["folder"]) / "latency.json") for seed in counted]
-    machine = machine_text(timed[0]["host"])
-    text = f"Machine: {machine}, {timed[0]['threads']} inference thread(s)"
+    text = f"Machine: {machine_text(timed[0]['host'])}, {timed[0]['threads']} inference thread(s)"
     if left := sorted({seed["seed"] for seed in timed_of(seeds)} - {seed["seed"] for seed in counted}):
         text += f"; seeds {', '.join(map(str, left))} are of other machines, and their latencies are left out"
-    if elsewhere := _timed_elsewhere(seeds, machine):
+    if elsewhere := timed_elsewhere(seeds, machine_of(seeds)):
         text += f"; {', '.join(elsewhere)} {'was' if len(elsewhere) == 1 else 'were'} timed on another CPU: these times are not comparable"
     if len(timed_of(seeds)) < len(seeds):
         text += f". Latency is of seed {', '.join(map(str, sorted({seed['seed'] for seed in counted})))} alone"
@@ -107,7 +106,7 @@ def _latency_note(seeds: Sequence[Mapping[str, Any]]) -> str:
     return f"{text}. Intervals of latency say where the next run of {' or '.join(map(str, rounds))} rounds falls (95 %)."
 
 
-def _timed_elsewhere(seeds: Sequence[Mapping[str, Any]], machine: str) -> list[str]:
+def timed_elsewhere(seeds: Sequence[Mapping[str, Any]], machine: str) -> list[str]:
     """Chains whose times are of another CPU than this one."""
     chains: dict[str, list[Mapping[str, Any]]] = {}
     for seed in seeds:
