@@ -56,6 +56,22 @@ def test_the_winner_the_teachers_and_the_ends_are_marked(page: Page) -> None:
     assert told == {"edgemin": "winner: no ladder ends better", "teacher": "teacher", "kd": "–", "kd_prune": "–"}
 
 
+def _told(page: Page) -> str:
+    """What the sentence below the plot says of marks."""
+    return page.locator("#finding").inner_text().partition("Marked: ")[2]
+
+
+def test_the_text_names_what_is_marked(page: Page) -> None:
+    """In a narrow plot not every name fits beside its point. As for the points, what is not shown is not told."""
+    assert _told(page) == "winner: no ladder ends better (edgemin); teacher."
+    page.select_option("#axis-x", "mb")
+    drawn(page, 2)
+    assert _told(page) == "winner: no ladder ends better (edgemin); end of another ladder (edgemin_torch); teacher."
+    page.uncheck("input[name=runtime][value=onnxruntime]")
+    until(page, f"document.querySelectorAll('{POINT}').length === 4")
+    assert _told(page) == "end of another ladder (edgemin_torch); teacher."
+
+
 def test_marks_follow_the_axes_but_not_the_filters(page: Page) -> None:
     """By size edgemin_torch is there, and larger than edgemin. It ends another ladder though edgemin is not shown."""
     page.select_option("#axis-x", "mb")

@@ -188,7 +188,7 @@
   /** Names beside points of the plot as it stands: their places depend on its width and scales. */
   function name() {
     const found = rows();
-    byId("finding").textContent = finding(found, runtimes);
+    byId("finding").textContent = [finding(found, runtimes), markedIn(found, meanings)].join(" ").trim();
     const [left, down] = [view.scale("x"), view.scale("y")];
     const drawn = found.map((row) => ({ ...row, left: left(row.x), down: down(row.y) }));
     const font = `${NAME_SIZE}px ${getComputedStyle(document.body).fontFamily}`;
