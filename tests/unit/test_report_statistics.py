@@ -170,6 +170,18 @@ def test_the_quick_ways_are_the_metric_computed_anew(metric, draw):
     assert left_out(judge, labels, answers) == pytest.approx(_one_by_one(judge, labels, answers), abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+@pytest.mark.parametrize("metric", ["pearson", "spearman"])
+def test_a_correlation_and_its_interval_have_no_unit(metric, scale):
+    rng = np.random.default_rng(5)
+    scores = rng.normal(size=40)
+    answers = (scores + rng.normal(size=(2, 40)))[..., None]
+    judge = Judge.of({"metric": metric})
+    here, scaled = quality(judge, scores, answers), quality(judge, scale * scores, scale * answers)
+    assert here.error > 0
+    assert (scaled.value, scaled.error) == pytest.approx((here.value, here.error))
+
+
 def test_pseudo_values_of_a_mean_are_its_values():
     """Accuracy by the long way: N mean - (N - 1) mean without e is the value of e."""
     random = np.random.default_rng(3)

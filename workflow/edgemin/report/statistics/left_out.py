@@ -39,9 +39,16 @@ def _by_answer(judge: Judge, labels: np.ndarray, logits: np.ndarray) -> np.ndarr
 
 def _pearson(judge: Judge, labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """Without one of n, a sum of products about the mean is smaller by n / (n - 1) times the product that goes."""
-    x, y = (values - values.mean() for values in (labels.astype(float), judge.scores.decide(logits)))
+    x, y = (_about_mean(values) for values in (labels.astype(float), judge.scores.decide(logits)))
     share = len(x) / (len(x) - 1)
     return _correlation(*(one @ other - share * one * other for one, other in ((x, y), (x, x), (y, y))))
+
+
+def _about_mean(values: np.ndarray) -> np.ndarray:
+    """In units of the largest deviation, since the unit of scores is the user's and what counts as constant below is not."""
+    values = values - values.mean()
+    largest = np.abs(values).max()
+    return values / largest if largest else values
 
 
 def _spearman(judge: Judge, labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
