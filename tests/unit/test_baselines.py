@@ -149,7 +149,7 @@ def test_regularisation_is_chosen_on_validation(tmp_path: Path) -> None:
 
 def test_no_term_in_enough_rows_is_said(tmp_path: Path) -> None:
     train, validation = reviews()
-    with pytest.raises(EdgeminError, match=r"no word is in 9999 training rows \(`min_rows`\)"):
+    with pytest.raises(EdgeminError, match=r"no word is in 9999 training texts \(`min_rows`\)"):
         folder_of(
             tmp_path, CLASSES, {"baseline": "tfidf", "min_rows": 9999}, {"train": train, "validation": validation}, ["n", "p"]
         )

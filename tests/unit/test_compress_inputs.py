@@ -45,6 +45,8 @@ def model(tmp_path_factory):
         ({"max_mb": float("nan")}, "--max-mb: nan can be met by nothing; give a number above 0"),
         ({"max_p90_ms": -1.0}, "--max-p90-ms: -1 can be met by nothing; give a number above 0"),
         ({"minutes": 0}, "--minutes: 0 can be met by nothing; give a number above 0"),
+        ({"max_length": 7}, "--max-length: 7; give a whole number of tokens, 8 or more"),
+        ({"max_length": 7.5}, "--max-length: 7.5; give a whole number of tokens, 8 or more"),
         ({"max_drop": 101}, "--max-drop: 101; give points of the metric, from 0 to 100"),
         ({"by": "luck"}, "--by: 'luck' is not one of bound, estimate, interval"),
         ({"prefer": "luck"}, "--prefer: 'luck' is not one of latency, bytes, quality"),
@@ -225,5 +227,30 @@ def test_the_packaged_encoder_is_that_of_the_quick_study():
 
 def test_words_and_signs_are_counted_where_there_is_no_tokenizer():
     """Two texts of 3 and 5 words and signs: 2 + 1.11 4; five different ones."""
-    tokens, pieces = counted([["A b.", "a, b c."]], packaged())
-    assert (tokens, pieces) == (pytest.approx(2 + 1.11 * 4), 2000 + 5)
+    tokens, pieces, longer = counted([["A b.", "a, b c."]], packaged())
+    assert (tokens, pieces, longer) == (pytest.approx(2 + 1.11 * 4), 2000 + 5, 0)
+    assert counted([["A b.", "a, b c."]], packaged(), longest=7)[2] == 0.5, "2 + 3.33 and 2 + 5.55"
+    assert counted([["A b.", "a, b c."], ["a", "a"]], packaged(), longest=7)[2] == 0.5, "a pair is read as one"
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_texts_that_are_cut_off_are_told_and_can_be_read_further(tmp_path, model, own):
+    rows = [
+        (f"{text} {'good ' * (300 if number % 4 == 0 else 3)}", label)
+        for number, (text, label) in enumerate(sentences(("bad", "good", "so"), 300))
+    ]
+    file, options = write_csv(tmp_path / "a.csv", ["text", "label"], rows), {"model": model} if own else {}
+    found = look(request(file, **options))
+    most = found.teacher.positions
+    (note,) = [note for note in found.notes if "ends are not read" in note]
+    share = int(note.split(" %")[0])
+    assert 20 <= share <= 30
+    assert note == f"{share} % of the texts have more than {min(128, most)} tokens, and their ends are not read: " + (
+        f"--max-length reads more, up to {most}, and takes longer" if most > 128 else "no encoder of this study reads more"
+    )
+    further = look(request(file, max_length=most, **options))
+    assert further.task["max_length"] == most
+    assert any("ends are not read" in note for note in further.notes) == (most < 310)
+    with pytest.raises(EdgeminError) as raised:
+        look(request(file, max_length=most + 1, **options))
+    assert str(raised.value) == f"--max-length {most + 1}: the encoders of this study read at most {most} tokens"

@@ -233,6 +233,7 @@ CHANGES = [
     ("pruned_heads", [{"0": [1]}, {"1": [0, 1]}]),
     ("prune_heads", [{"0": [0]}]),
     ("quantization_config", [{"quant_method": "bitsandbytes", "load_in_8bit": True}, {"quant_method": "gptq", "bits": 4}]),
+    ("chunk_size_feed_forward", [1, 4]),
     ("auto_map", [{"AutoModel": "modeling.Own"}, {"AutoConfig": "x--y.Own", "AutoTokenizer": "z.T"}]),
     ("hidden_act", ["nothing", 7]),
 ]

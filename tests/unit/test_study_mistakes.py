@@ -41,6 +41,7 @@ ELSEWHERE = {"source": FILES, "text": ["a", "b"]}
         ("cells.KD", "teacher", r"cells(\.KD)?", "'KD' does not match ^[a-z]"),
         ("cells.kd", "teacher/tune-x", "study", "cells.kd: chain 'teacher/tune-x': unknown stage 'tune'"),
         ("cells.kd", "teacher/distill-x", "study", "cells.kd: chain 'teacher/distill-x' names the unknown distill variant 'x'; known: minilmv2"),
+        ("prune.x", {"ratio": 0.5, "criterion": "random", "iterations": 2}, "prune.x", "random draws the same numbers in each step"),
         ("cells.kd", "teacher/quantize-int8_dynamic_ort/prune-heads25", "study", "cells.kd: chain 'teacher/quantize-int8_dynamic_ort/prune-heads25'"),
         ("tables.stagewise.torch", ["teacher", "x"], "study", "tables.stagewise.torch: 'x' is not a cell"),
         ("tables.stagewise.torch", ["teacher", "edgemin"], "study", "tables.stagewise.torch: cell 'edgemin' is not measured in torch"),
@@ -154,6 +155,20 @@ def test_every_problem_has_a_line(changed):
     with pytest.raises(EdgeminError) as error:
         parse_study(changed({"seeds": [], "precision": "fp8", "cells.kd": {"chain": 3}}))
     assert [line.split(": ")[1] for line in str(error.value).splitlines()] == ["cells.kd.chain", "seeds", "precision"]
+
+
+@pytest.mark.parametrize(("second", "refused"), [("heads", True), ("ffn", False)])
+def test_units_are_cut_at_random_once(changed, second, refused):
+    """Of other units a seed draws other numbers."""
+    cuts = {"a": {"ratio": 0.25, "criterion": "random"}, "b": {"structure": second, "ratio": 0.25, "criterion": "random"}}
+    study = changed({"prune": {**changed()["prune"], **cuts}, "cells.twice": "teacher/prune-a/prune-b"})
+    if not refused:
+        assert parse_study(study).cells["twice"]
+        return
+    with pytest.raises(
+        EdgeminError, match=r"cells\.twice: cuts heads by the criterion random twice, by the same numbers; make it one cut"
+    ):
+        parse_study(study)
 
 
 def test_a_pair_of_texts_asks_for_pairs_elsewhere(changed):

@@ -71,6 +71,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     add("--minutes", type=float, help="leave out what does not fit")
     add(
+        "--max-length",
+        type=int,
+        metavar="TOKENS",
+        help="tokens of a text that are read, default 128 or what the encoder can; more take longer",
+    )
+    add(
         "--any-cpu",
         action="store_true",
         help="INT8 with weights of 7 bits, which answers alike on CPUs with and without VNNI; without it some answers may differ",

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from edgemin.compressing.encoder import Encoder, given, packaged
 from edgemin.compressing.language import note
-from edgemin.compressing.request import BY, Request
+from edgemin.compressing.request import BY, LONGEST, Request
 from edgemin.compressing.wording import of_the_command
 from edgemin.core.errors import EdgeminError
 from edgemin.core.messages import excerpt, line
@@ -29,7 +29,6 @@ LEAST = 200
 """Rows: a fifth each to choose on and to report on, the rest to train on."""
 SHARE, VALIDATION, TEST = 5, 1000, 2000
 """Validation and test are a fifth of the rows each, up to these sizes (the defaults of a study)."""
-LONGEST = 128
 CLASSES = 50
 """More different numbers than that are hardly classes."""
 KEYS = ("source", "text", "label", "label_names", "splits", "max_length", "metric")
@@ -38,6 +37,8 @@ WORDS = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
 """And signs. Chinese characters are words each, as BERT's tokenizer has them."""
 SAMPLE = 500
 """Texts whose tokens are counted."""
+WORTH_A_LINE = 0.01
+"""Share of texts that are cut off."""
 LEAST_HELD, NAMED = 5, 5
 """Fewer rows of a class to choose on, or to report on, say nothing of how it is answered; so many are named."""
 
@@ -59,7 +60,7 @@ class Inputs:
     teacher: Encoder
     packaged: Encoder
     notes: tuple[str, ...] = ()
-    """On texts that the teacher can hardly read, and on classes of few rows."""
+    """On texts that the teacher can hardly read or not to their end, and on classes of few rows."""
 
 
 def look(request: Request) -> Inputs:
@@ -78,7 +79,7 @@ def look(request: Request) -> Inputs:
         "text": request.text[0] if len(request.text) == 1 else list(request.text),
         "label": request.label,
         "splits": held,
-        "max_length": LONGEST,
+        "max_length": request.max_length or LONGEST,
         "metric": request.metric,
     }
     try:
@@ -93,8 +94,11 @@ def look(request: Request) -> Inputs:
     _check_bound(request, rows["validation"])
     texts = data.splits["train"].to_pandas()
     columns = [texts[name].tolist() for name in ("text", "pair") if name in texts]
-    longest = min(LONGEST, teacher.positions)
-    tokens, pieces = counted(columns, teacher, longest)
+    most = min(teacher.positions, packaged().positions)
+    if (request.max_length or 0) > most:
+        raise EdgeminError(f"--max-length {request.max_length}: the encoders of this study read at most {most} tokens")
+    longest = min(request.max_length or LONGEST, most)
+    tokens, pieces, longer = counted(columns, teacher, longest)
     task |= {"label_names": names, "max_length": longest} if names else {"max_length": longest}
     some = [text for one in columns for text in one[:: max(1, len(one) // SAMPLE)]]
     return Inputs(
@@ -105,8 +109,18 @@ def look(request: Request) -> Inputs:
         pieces,
         teacher,
         packaged(),
-        tuple(filter(None, (note(some, teacher), rare_classes(data)))),
+        tuple(filter(None, (note(some, teacher), _cut_off(longer, longest, most), rare_classes(data)))),
     )
+
+
+def _cut_off(share: float, longest: int, most: int) -> str:
+    """A line on texts whose ends are not read; empty if there are hardly any."""
+    if share < WORTH_A_LINE:
+        return ""
+    remedy = (
+        f"--max-length reads more, up to {most}, and takes longer" if longest < most else "no encoder of this study reads more"
+    )
+    return f"{100 * share:.0f} % of the texts have more than {longest} tokens, and their ends are not read: {remedy}"
 
 
 def rare_classes(data: TaskData) -> str:
@@ -186,8 +200,9 @@ def _check_bound(request: Request, examples: int) -> None:
         )
 
 
-def counted(columns: Sequence[Sequence[str]], encoder: Encoder, longest: int = LONGEST) -> tuple[float, int]:
-    """Tokens of a text, mean, with both texts of a pair, none counted beyond `longest`; and how many different tokens all have, about.
+def counted(columns: Sequence[Sequence[str]], encoder: Encoder, longest: int = LONGEST) -> tuple[float, int, float]:
+    """Tokens of a text, mean, with both texts of a pair, none counted beyond `longest`; how many different tokens all have, about; and the
+    share of rows with more than `longest` tokens.
 
     By the encoder's own tokenizer where it is there. Else by words and signs: BERT's English vocabulary has 1.11 tokens for each in
     movie reviews; the pieces of single characters, which a cut keeps, are some 2,000.
@@ -195,10 +210,19 @@ def counted(columns: Sequence[Sequence[str]], encoder: Encoder, longest: int = L
     tokenizer = encoder.tokenizer()
     if tokenizer is None:
         split = [[WORDS.findall(text.lower()) for text in texts] for texts in columns]
-        each = [min(1.11 * len(words), longest) for texts in split for words in texts]
-        return 2 + sum(each) / len(columns[0]), len({word for texts in split for words in texts for word in words}) + 2000
+        lengths = [[1.11 * len(words) for words in texts] for texts in split]
+        each = [min(length, longest) for texts in lengths for length in texts]
+        different = len({word for texts in split for words in texts for word in words}) + 2000
+        return 2 + sum(each) / len(columns[0]), different, _beyond(lengths, longest - 2)
     ids = [[one.ids for one in tokenizer.encode_batch(list(texts))] for texts in columns]
     step = max(1, len(ids[0]) // SAMPLE)
     some = [min(len(one), longest) for texts in ids for one in texts[::step]]
     characters = sum(len(piece.removeprefix("##")) == 1 for piece in tokenizer.get_vocab())
-    return sum(some) / len(ids[0][::step]), len({number for texts in ids for one in texts for number in one}) + characters
+    different = len({number for texts in ids for one in texts for number in one}) + characters
+    return sum(some) / len(ids[0][::step]), different, _beyond([list(map(len, texts)) for texts in ids], longest)
+
+
+def _beyond(lengths: Sequence[Sequence[float]], longest: int) -> float:
+    """The share of rows that are longer, both texts of a pair together."""
+    rows = [sum(row) for row in zip(*lengths, strict=True)]
+    return sum(row > longest for row in rows) / len(rows)

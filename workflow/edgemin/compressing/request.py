@@ -18,6 +18,8 @@ BY = {"bound": "upper", "estimate": "point", "interval": "interval"}
 PREFER = ("latency", "bytes", "quality")
 LIMITS = ("max_mb", "max_drop", "max_p90_ms", "by", "prefer")
 """What can change without another study: only the recommendation is made again."""
+LONGEST, SHORTEST = 128, 8
+"""Tokens of a text that are read where nothing is said, and the fewest that can be asked for."""
 NOT_KEPT = ("cores", "dry_run")
 """Of how it is run, not of what."""
 
@@ -44,6 +46,8 @@ class Request:
     by: str = "bound"
     prefer: str = "latency"
     minutes: float | None = None
+    max_length: int | None = None
+    """Tokens of a text that are read; None: LONGEST."""
     any_cpu: bool = False
     """Weights of seven bits, whose products saturate on no processor."""
     out: str = ""
@@ -75,6 +79,8 @@ class Request:
                 raise EdgeminError(f"--{name.replace('_', '-')}: {value!r} is no number; give one above 0")
             if value is not None and not 0 < value < float("inf"):
                 raise EdgeminError(f"--{name.replace('_', '-')}: {value:g} can be met by nothing; give a number above 0")
+        if self.max_length is not None and not (isinstance(self.max_length, int) and self.max_length >= SHORTEST):
+            raise EdgeminError(f"--max-length: {self.max_length!r}; give a whole number of tokens, {SHORTEST} or more")
         if self.max_drop is not None and not 0 <= self.max_drop <= 100:
             raise EdgeminError(f"--max-drop: {self.max_drop:g}; give points of the metric, from 0 to 100")
 

@@ -40,15 +40,15 @@ def rows_of(lines: Sequence[str], pairs: bool) -> list[Row | None]:
 
 
 def read_rows(text: str, form: str, columns: Sequence[str]) -> list[Row | None]:
-    """Rows of a CSV or of JSON lines: the columns of the text, or of both texts of a pair; None where all of them are empty.
+    """Rows of a CSV or of JSON lines: the columns of the text, or of both texts of a pair; None where all of them are empty, and for an empty line.
 
-    Raises BundleError for a row without one of them, or with half a pair.
+    Raises BundleError for a row without one of them, or with half a pair, and for a file that can be read in two ways.
     """
-    import csv
-
-    reader: Any = csv.DictReader(text.splitlines(keepends=True)) if form == "csv" else _objects(text)
     found: list[Row | None] = []
-    for number, row in enumerate(reader, 1):
+    for number, row in enumerate(_records(text, columns) if form == "csv" else _objects(text), 1):
+        if row is None:
+            found.append(None)
+            continue
         if lacking := [name for name in columns if not isinstance(row.get(name), str)]:
             raise BundleError(
                 f"row {number}: no text in column '{lacking[0]}'; it has {', '.join(map(str, row))}; name others with --columns"
@@ -62,9 +62,35 @@ def read_rows(text: str, form: str, columns: Sequence[str]) -> list[Row | None]:
     return found
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(text.split("\n"), 1):
+def _records(text: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | None]:
+    """Rows of a CSV; None for an empty line."""
+    import csv
+    import io
+
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = next(filter(None, reader), [])
+        if twice := [name for name in columns if names.count(name) > 1]:
+            raise BundleError(f"column '{twice[0]}' appears twice; drop or rename one")
+        for values in reader:
+            if len(values) > len(names):
+                raise BundleError(
+                    f"line {reader.line_num}: {len(values)} values in {len(names)} columns; quote texts that have commas"
+                )
+            yield dict(zip(names, values, strict=False)) if values else None
+    except csv.Error as error:
+        raise BundleError(f"line {reader.line_num}: no CSV ({error}); correct its quotes") from None
+
+
+def _objects(text: str) -> Iterator[dict[str, Any] | None]:
+    """Rows of JSON lines; None for an empty line."""
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()  # a line feed ends a line, it begins none
+    for number, line in enumerate(lines, 1):
         if not line.strip():
+            yield None
             continue
         try:
             row = json.loads(line)

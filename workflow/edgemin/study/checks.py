@@ -28,6 +28,7 @@ def problems(study: Study) -> list[str]:
         static_checks.problems,
         cascade.problems,
         _measured_cells,
+        _random_cuts,
         _deployed,
         _page,
         _tables,
@@ -72,6 +73,15 @@ def _baselines(study: Study) -> Iterator[str]:
             if settings.asks.name not in baseline.kinds:
                 kinds = ", ".join(baseline.kinds)
                 yield f"baselines.{name}: answers tasks of kind {kinds}, and task {task} is of kind {settings.asks.name}; drop it"
+
+
+def _random_cuts(study: Study) -> Iterator[str]:
+    """Random numbers are drawn by the seed and the place of a unit: the second of two cuts that take units away would not be uniform."""
+    for cell in study.cells:
+        found = [study.variant(prefix) for prefix in study.chain(cell).prefixes if prefix.last and prefix.last.stage == "prune"]
+        cuts = [one.structure for one in found if getattr(one, "criterion", "") == "random" and one.structure != "weights"]
+        for structure in sorted({one for one in cuts if cuts.count(one) > 1}):
+            yield f"cells.{cell}: cuts {structure} by the criterion random twice, by the same numbers; make it one cut"
 
 
 def _measured_cells(study: Study) -> Iterator[str]:

@@ -105,8 +105,9 @@ IGNORED = {
     "prune_heads": "transformers prunes no heads as it loads; save the pruned model without the key",
     "quantization_config": "quantized weights are not read; take the float model",
     "auto_map": "the model brings code of its own, which is not run",
+    "chunk_size_feed_forward": "neurons would be scored by the last piece alone; with 0 it answers alike",
 }
-"""Key of a config -> why it is refused; where it is null, false or empty it changes nothing."""
+"""Key of a config -> why it is refused; where it is null, false, 0 or empty it changes nothing."""
 
 
 def _ignored(values: Mapping[str, Any], folder: Path) -> Iterator[str]:

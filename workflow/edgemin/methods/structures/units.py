@@ -58,6 +58,14 @@ class Units(Pruning):
             raise ValueError("ratio: 0 cuts nothing and there are no recovery phases; raise the ratio")
         return self
 
+    @model_validator(mode="after")
+    def _random_in_one_step(self) -> Self:
+        if self.criterion == "random" and self.iterations > 1:
+            raise ValueError(
+                "criterion: random draws the same numbers in each step, so more than one is not uniform; iterations: 1"
+            )
+        return self
+
     def left(self, counts: Sequence[int]) -> list[int]:
         """The number of units that each layer keeps of `counts`, if all scores are equal. For a global cut only the sum is exact.
 

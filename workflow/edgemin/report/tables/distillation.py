@@ -36,7 +36,8 @@ class Distillation(BlockTable):
     title = "Distillation"
     caption = (
         "Which supervision: the same student and, within a block, as many updates; only the objective (and the text it sees) "
-        "differs. A change is paired with the control of its block. Teacher seconds are for one pass that all students share."
+        "differs. A change is paired with the control of its block. Teacher seconds are for one pass that all students share. "
+        "Training seconds are of the last process: of a training that was stopped and went on they are too few."
     )
     meaning = (
         "blocks of a table of objectives: the control cell, then cells that are compared with it, at equal compute. Each chain ends in a "

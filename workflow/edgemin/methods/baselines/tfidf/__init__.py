@@ -20,7 +20,7 @@ class Tfidf(Baseline):
     words: Annotated[int, Field(ge=1, le=5)] = 2
     """Terms are single words and phrases of up to so many."""
     min_rows: Annotated[int, Field(ge=1)] = 2
-    """Terms in fewer training rows are left out."""
+    """Terms in fewer training texts are left out; the two texts of a pair count as two."""
     inverse_strengths: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.3, 1, 3, 10, 30, 100]
     """Of regularisation (scikit-learn's C; alpha of ridge regression is 1 / (2C)). The one with the least loss on validation is used."""
 

@@ -46,7 +46,7 @@ def fitted_vectorizer(settings: Tfidf, rows: Rows) -> Any:
         return vectorizer.fit([text for column in rows.columns for text in rows.texts("train", column)])
     except ValueError:  # so says scikit-learn of an empty vocabulary
         raise EdgeminError(
-            f"baselines: tfidf: no word is in {settings.min_rows} training rows (`min_rows`), so there is nothing to weigh; lower it, or drop tfidf"
+            f"baselines: tfidf: no word is in {settings.min_rows} training texts (`min_rows`), so there is nothing to weigh; lower it, or drop tfidf"
         ) from None
 
 
