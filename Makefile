@@ -5,8 +5,10 @@ PYTHON ?= python3
 CORES ?= all
 STUDY ?= config/config.yaml
 THREE := 0,1,2
+SEEDS ?=
 # What the study says, if that is more than one seed.
-SEEDS ?= $(or $(shell sed -n 's/^seeds: *\[\(.*,.*\)\].*/\1/p' "$(STUDY)" | tr -d ' '),$(THREE))
+ITS_SEEDS = $(shell .venv/bin/python -c 'import sys, yaml; seeds = yaml.safe_load(open(sys.argv[1], encoding="utf-8-sig"))["seeds"]; print(*seeds if len(seeds) > 1 else [$(THREE)], sep=",")' "$(STUDY)" 2>/dev/null)
+SEEDS_READ = $(or $(SEEDS),$(ITS_SEEDS),$(error $(STUDY): its seeds cannot be read; give SEEDS=0,1,2))
 TORCH_INDEX ?=
 SNAKEMAKE := .venv/bin/python -m snakemake --cores $(CORES)
 RUN := $(SNAKEMAKE) --configfile "$(STUDY)"
@@ -72,7 +74,7 @@ deploy-recommended: .venv/ready ## the same, of the recommended cell whatever `d
 	$(RUN) -- deploy_recommended
 
 evidence: .venv/ready ## tables, plots and the page with the seeds SEEDS (the study's; 0,1,2 where it has one); finished ones are kept in docs/reference and taken from there
-	$(RUN) --config 'seeds=[$(SEEDS)]' 'threads={training: 1, inference: 1}' record=docs/reference -- evidence
+	$(RUN) --config 'seeds=[$(SEEDS_READ)]' 'threads={training: 1, inference: 1}' record=docs/reference -- evidence
 
 status: .venv/ready ## cells of the study that are done, running, failed or waiting, and about how long the rest takes
 	$(EDGEMIN) status "$(STUDY)"
@@ -136,8 +138,9 @@ reference: .venv/ready ## rewrite the JSON schema, and the tables of keys and li
 docs-results: .venv/ready ## rewrite the tables, figures and sentences of README.md and docs/results.md that are of measurements, from docs/reference
 	$(EDGEMIN) documents
 
-clean-scratch: ## resume states and partial downloads; finished files stay
+clean-scratch: ## resume states, partial downloads and what killed jobs left half-written; finished files stay
 	rm -rf results/*/scratch results/downloads/.partial
+	find results -name '.partial.*' -prune -exec rm -rf {} + -o -name '.*.partial' -exec rm -f {} +
 
 clean: ## everything that was computed or fetched; .venv stays
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

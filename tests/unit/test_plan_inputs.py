@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from edgemin.plan.jobs import Jobs
+from edgemin.plan.jobs.data import model_files
 from edgemin.plan.plan import Plan
+from edgemin.study import tokenizer_file
 from edgemin.study.chains import Chain
 from edgemin.study.read import parse_study
 from planning import (
@@ -298,3 +300,12 @@ def test_sources_of_other_texts_are_downloaded_too(plan):
     one, other = ({"source": {"pip": {**PIP, "sha256": digit * 64}}} for digit in "12")
     study = plan({"transfer": {"wide": {"unlabelled": [one]}}, "tasks.snippets.out_of_domain": {"tweets": other}})
     assert set(study.pins) == {f"pip-some.Package-1.0-{digit * 12}" for digit in "12"}
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_a_local_tokenizer_is_made_of_is_read(tmp_path, whole):
+    """tokenizer.json has the vocabulary in it; the other files change special tokens in any case."""
+    sources = set(tokenizer_file.SOURCES) - (set() if whole else {tokenizer_file.NAME})
+    for name in sources:
+        (tmp_path / name).touch()
+    assert set(model_files(tmp_path)) == sources - ({"vocab.json", "merges.txt"} if whole else set())

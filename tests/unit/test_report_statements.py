@@ -206,7 +206,7 @@ def test_below_four_seeds_a_verdict_on_quality_is_of_these_checkpoints(made, see
     assert (smaller.number, smaller.low, smaller.high) == (4, None, None), "a count is known exactly"
     assert text["measured"][0].startswith("edgemin against kd, accuracy %: −30.00 [−")
     assert text["measured"][0].endswith("] (≥ 0)")
-    assert text["measured"][1] == "edgemin against kd, smaller: 4.00× (≥ 1×)"
+    assert text["measured"][1] == "edgemin against kd, smaller: 4.00× (> 1×)"
 
 
 def test_the_files_are_written_with_what_they_rest_on(made, tmp_path):

@@ -30,6 +30,7 @@ ELSEWHERE = {"source": FILES, "text": ["a", "b"]}
         ("teacher.training.0.epoch", 3, "teacher.training.0.epoch", "unknown key"),
         ("distill.minilmv2.phases.0.learning_rate", 0, "distill.minilmv2.phases.0.learning_rate", "greater than 0; found '0'"),
         ("seeds", [], "seeds", "at least 1 item"),
+        ("study", "downloads", "study", "study: results/downloads is the folder of what is fetched; give another name"),
         ("seeds", [0, 1, 0], "study", "seeds: [0] stand twice"),
         ("seeds", [-1], "seeds.0", "greater than or equal to 0"),
         ("runtimes", ["torch", "torch"], "study", "runtimes: ['torch'] stand twice"),

@@ -14,13 +14,15 @@ from edgemin.study.transfer import Transfer
 if TYPE_CHECKING:
     from edgemin.study.study import Study
 
+DOWNLOADS = "downloads"
+"""Beside the folders of studies, under results/."""
 LINKS = 16
 """Of a chain: each is a folder inside the one before, and a path has an end."""
 
 
 def problems(study: Study) -> list[str]:
     """All of them; those of tables and the like only if the chains are right."""
-    first = [*_repeated(study), *(problem for cell in study.cells for problem in _chain(study, cell))]
+    first = [*_name(study), *_repeated(study), *(problem for cell in study.cells for problem in _chain(study, cell))]
     if first:
         return first
     parts = (
@@ -38,6 +40,11 @@ def problems(study: Study) -> list[str]:
         _transfer_sets,
     )
     return [problem for part in parts for problem in part(study)]
+
+
+def _name(study: Study) -> Iterator[str]:
+    if study.study == DOWNLOADS:
+        yield f"study: results/{DOWNLOADS} is the folder of what is fetched; give another name"
 
 
 def _repeated(study: Study) -> Iterator[str]:

@@ -74,7 +74,8 @@ class TeacherCache(Strict):
     """The cache of a frozen teacher's outputs on the training split, computed once for all students."""
 
     limit_gb: Annotated[float, Field(ge=0)] = 8.0
-    """A signal larger than this (10^9 bytes on disk) is not stored: the teacher then runs inside every training step."""
+    """A signal larger than this (10^9 bytes on disk) is not stored: the teacher then runs inside every training step.
+    Students are made of the stored signals: another limit trains them anew."""
     keep: bool = False
     """Keep the files when the run has ended well; else they go, and are computed again if a later run needs them."""
 

@@ -19,9 +19,9 @@ class Comparison(Strict):
     by: Literal["quality", "smaller", "fewer", "faster"] = "quality"
     """`quality`: difference of the metric. How many times: `smaller` in bytes, `fewer` weights that take part in inference, `faster`."""
     at_least: float | None = None
-    """The statement says that it is not less; empty, and `at_most` too: 0 for quality, 1 for a ratio."""
+    """The statement says that it is not less (of bytes and weights, which are counted: that it is more); empty, and `at_most` too: 0 for quality, 1 for a ratio."""
     at_most: float | None = None
-    """The statement says that it is not more."""
+    """The statement says that it is not more (of what is counted: that it is less)."""
 
     @model_validator(mode="after")
     def _one_bound(self) -> Comparison:

@@ -80,6 +80,8 @@ class Rows:
         missing = [one for one in (*task.text_columns, column) if one not in table]
         if missing:
             raise EdgeminError(f"{', '.join(missing)}: no such column in the data; it has {', '.join(map(str, table.columns))}")
+        if not len(table):
+            raise EdgeminError("a data file has no rows; add some")
         groups: dict[Any, list[int]] = {}
         for number, value in enumerate(table[column]):
             groups.setdefault(_group(value, task), []).append(number)

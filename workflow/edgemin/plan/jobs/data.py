@@ -53,6 +53,7 @@ def model_files(folder: Path) -> list[str]:
         names += [INDEX, *(file.name for file in sorted(folder.glob("*-of-*.safetensors")))]
     if not (folder / TOKENIZER).exists():
         names += ["vocab.json", "merges.txt"]
+    names += ["special_tokens_map.json", "added_tokens.json"]
     return [name for name in names if (folder / name).exists()]
 
 

@@ -197,7 +197,8 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
         form = scale.change if quality else Format(2, unit="×")
         forms.append(form)
         before.append(f"{row['cell']} against {row['than']}, {scale.label if quality else row['by']}: ")
-        after.append(f" ({'≥' if row['side'] > 0 else '≤'} {row['bound'] * form.factor:g}{form.unit})")
+        signs = "><" if row["by"] in COUNTED else "≥≤"  # as `verdict_on` has it
+        after.append(f" ({signs[row['side'] < 0]} {row['bound'] * form.factor:g}{form.unit})")
         few = quality and row["seeds"] < FEWEST_SEEDS and row["verdict"] != "not shown"
         verdicts.append(f"{row['verdict']} ({FEW})" if few else row["verdict"])
     measured = columns.intervals("measured", found.assign(**_ends(found)), "value", columns.TIMES)
