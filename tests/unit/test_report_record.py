@@ -114,6 +114,19 @@ def test_what_was_not_timed_is_recorded_without_times(files):
     assert pd.read_csv(to["csv"])["metric"].tolist() == ["accuracy", "examples"]
 
 
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda _: b"", lambda _: None])
+def test_predictions_that_cannot_be_read_are_told(packed, damage):
+    file = Path(packed["parquet"])
+    content = damage(file.read_bytes())
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(
+        EdgeminError, match=r"kept/seed0\.parquet: not the predictions of a record \(.*\); restore it from version control"
+    ):
+        record.predictions_of(file, read_json(packed["json"]))
+
+
 def test_what_is_not_in_the_record_is_told(packed):
     told = read_json(packed["json"])
     write_json(packed["json"], {**told, "made_by": {**told["made_by"], "models/x.json": "digest of models/x.json"}})

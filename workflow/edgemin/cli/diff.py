@@ -28,17 +28,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="LIMIT",
         action="append",
         default=[],
-        help="end with 1 if a row breaks it, such as 'drop > 0.5'; may be given several times; "
+        help="end with 1 if a row breaks it, such as 'drop > 0.5', or cannot be compared, or B lacks a row of A; may be given several times; "
         + "; ".join(f"{name}: {words}" for name, words in QUANTITIES.items()),
     )
 
 
 def answer(asked: argparse.Namespace) -> int:
-    """Print the difference. 1 if a limit is broken, with a line for each row that breaks it; else 0."""
+    """Print the difference. 1 if a limit is broken, with a line for each row that breaks it or cannot be held to it; else 0."""
     limits = [Limit.parse(text) for text in asked.fail_if]
     found = Difference.between(open_side(asked.a), open_side(asked.b))
     rows = found.rows
-    broken = [line for limit in limits for line in limit.broken(rows)]
+    missing = [f"{key.task} {key.cell} in {key.runtime}: missing in B" for key in found.only(found.a)] if limits else []
+    broken = [*missing, *(line for limit in limits for line in limit.broken(rows))]
     if asked.json:
         write_json(asked.json, {**found.content(), "limits": [str(limit) for limit in limits], "broken": broken})
     print(found.markdown())

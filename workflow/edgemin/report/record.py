@@ -15,6 +15,7 @@ import pandas as pd
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, whole_file, write_json, write_parquet
 from edgemin.core.machine import machine_class
+from edgemin.core.messages import line
 from edgemin.report.collect import collect, write
 
 _FILE = "file"
@@ -83,8 +84,13 @@ def unpack(spec: Mapping[str, Any]) -> None:
 def predictions_of(file: Path, told: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """Path below the study's folder -> table. told: the content of the record's JSON file.
 
-    Tables of several tasks may have other columns, and labels of another type.
+    Tables of several tasks may have other columns, and labels of another type. Raises EdgeminError for a file that cannot be read.
     """
-    tables = pd.read_parquet(file).groupby(_FILE, sort=False)
+    try:
+        tables = pd.read_parquet(file).groupby(_FILE, sort=False)
+    except (OSError, ValueError, KeyError) as error:  # ValueError: Arrow's of a damaged file
+        raise EdgeminError(
+            f"{file}: not the predictions of a record ({line(str(error))}); restore it from version control"
+        ) from None
     columns = {name: told["columns"][name] for name, _ in tables}
     return {name: table[list(columns[name])].astype(columns[name]).reset_index(drop=True) for name, table in tables}

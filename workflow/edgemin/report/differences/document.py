@@ -167,7 +167,20 @@ class Difference:
         note = "B / A: ratio of the p50, with the 95 % interval of rounds; above 1, B is slower." if divided else ""
         if not divided or found["slower"].isna().any():
             note += " Times of other processors, or with other numbers of threads, are beside each other and not divided."
+        note += _seeds_left_out(found)
         return _section("Latency", found, wanted, note.strip())
+
+
+def _seeds_left_out(found: pd.DataFrame) -> str:
+    """A sentence on rows of which not all timed seeds count; empty where all do."""
+    groups: dict[str, list[str]] = {}
+    for row in found.to_dict("records"):
+        a, b, timed = (int(row[name]) for name in ("timed_a", "timed_b", "timed"))
+        if min(a, b) < timed:
+            counted = f"{a} of {timed}" if a == b else f"{a} of {timed} of A and {b} of {timed} of B"
+            groups.setdefault(counted, []).append(_named(row))
+    told = "; ".join(f"{counted} ({_few(rows)})" for counted, rows in groups.items())
+    return f" Where processors, or numbers of threads, differ between seeds, not all of them count: {told}." if told else ""
 
 
 def _section(title: str, found: pd.DataFrame, wanted: Sequence[Column], note: str) -> str:
@@ -199,8 +212,11 @@ def _named(row: Mapping[str, Any]) -> str:
     return f"{row['task']} {row['cell']} in {row['runtime']}"
 
 
-def _keys(keys: Sequence[Key], most: int = 12) -> str:
-    names = [_named(key._asdict()) for key in keys]
+def _keys(keys: Sequence[Key]) -> str:
+    return _few([_named(key._asdict()) for key in keys])
+
+
+def _few(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 

@@ -54,21 +54,25 @@ class Limit:
         return f"{self.quantity} {self.comparator} {self.number:g}"
 
     def broken(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """A line for each row that it holds of, with cell and figure. rows: of `pairs.rows`.
+        """A line for each row that it holds of, with cell and figure, and for each that cannot be compared, with the reason: a check does not pass
+        by comparing less. rows: of `Difference.rows`.
 
         Raises EdgeminError where no row has the quantity: a limit that cannot be broken is no check.
         """
-        known = {id(row): value for row in rows if (value := quantity_of(self.quantity, row)) is not None}
-        if not known:
+        if all(quantity_of(self.quantity, row) is None for row in rows):
             raise EdgeminError(
                 f"--fail-if '{self}': no row has this quantity ({QUANTITIES[self.quantity]}); {_WHY[self.quantity]}"
             )
-        compare = _COMPARED[self.comparator]
-        return [
-            f"{self}: {row['task']} {row['cell']} in {row['runtime']}: {self.quantity} {number(known[id(row)], 4)}"
-            for row in rows
-            if id(row) in known and compare(known[id(row)], self.number)
-        ]
+        told = ((row, self._told(row)) for row in rows)
+        return [f"{self}: {row['task']} {row['cell']} in {row['runtime']}: {words}" for row, words in told if words]
+
+    def _told(self, row: Mapping[str, Any]) -> str:
+        """What is wrong with a row; empty if nothing is."""
+        value = quantity_of(self.quantity, row)
+        if value is None:
+            reason = reason_of(self.quantity, row)
+            return f"cannot be compared: {reason}" if reason else ""
+        return f"{self.quantity} {number(value, 4)}" if _COMPARED[self.comparator](value, self.number) else ""
 
 
 _WHY = {
@@ -85,3 +89,10 @@ def quantity_of(name: str, row: Mapping[str, Any]) -> float | None:
         return None if change is None else round(-100 * change, 9) + 0.0  # 0.5 is not above 0.5, and 0 has no sign
     value: float | None = row.get(name)
     return value
+
+
+def reason_of(name: str, row: Mapping[str, Any]) -> str:
+    """Why a quantity that a row lacks cannot be compared; empty where A has nothing to compare, such as a latency."""
+    if name == "drop":
+        return row.get("why") or "the metric has no value on one side"
+    return row.get(f"why_{name}") or ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from edgemin.core.errors import EdgeminError
 from edgemin.report.blocks import change_columns
 from edgemin.report.differences.sides import SIDES, Key, Side
-from edgemin.report.differences.times import latency
+from edgemin.report.differences.times import is_timed, latency
 from edgemin.report.measured import answers_of
 from edgemin.report.statistics.adjust import adjusted
 from edgemin.report.statistics.judge import Judge
@@ -62,10 +62,23 @@ def frame(both: Iterable[Pair]) -> pd.DataFrame:
 
 def _row(pair: Pair) -> dict[str, Any]:
     chain = pair.a.chains[pair.key.cell]
-    row = {**pair.key._asdict(), "chain": chain, "against": chain, "seeds": len(pair.seeds), "why": ""}
+    why = {"why": "", "why_larger": _unpaired(pair, "size.json"), "why_slower": _unpaired(pair, "latency.json", is_timed)}
+    row = {**pair.key._asdict(), "chain": chain, "against": chain, "seeds": len(pair.seeds), **why}
     if not pair.seeds:
         return {**row, **_alone(pair), "why": "no seed in common"}
     return {**row, **quality(pair), **_sizes(pair), **latency(pair.key, pair.a, pair.b, pair.each("latency.json"))}
+
+
+def _unpaired(pair: Pair, name: str, tells: Callable[[Any], bool] = bool) -> str:
+    """Why no common seed has a JSON file that tells something on both sides; empty where one has, and where A has none to compare."""
+    if any(tells(ours) and tells(theirs) for _, (ours, theirs) in pair.each(name)):
+        return ""
+    ours, theirs = (
+        any((told := side.json(f"{folder}/{name}")) is not None and tells(told) for folder in side.folders[pair.key].values())
+        for side in (pair.a, pair.b)
+    )
+    what = name.removesuffix(".json")
+    return "" if not ours else f"no seed with {what} in common" if theirs else f"B has no {what}"
 
 
 def judge_of(pair: Pair) -> Judge:

@@ -5,23 +5,37 @@ Both are read alike: files by their path below the study's folder, cells by thei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 import yaml
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
+from edgemin.core.messages import line
+from edgemin.report.differences.taken import taken
 from edgemin.report.record import predictions_of
 from edgemin.study.chains import Chain
 from edgemin.study.floor import chain_of, is_baseline
 
 RECORDED = "restore it from version control"
+_MADE = "delete it and run snakemake again"
 SIDES = ("a", "b")
 """Ends of the names of columns that both sides have."""
+_HOLDS: Mapping[str, set[str]] = {
+    "quality.json": {"metric", "splits"},
+    "size.json": {"bytes", "logical", "nonzero"},
+    "latency.json": {"single_stream", "threads", "host"},
+    "provenance.json": {"spec", "sha256"},
+    "predictions.parquet": {"split", "label", "logits"},
+}
+"""File -> what is read of it."""
 
 
 class Key(NamedTuple):
@@ -47,8 +61,10 @@ class Side:
     """The effective study; None for a record, which has none."""
     made_by: Mapping[str, str] = field(default_factory=dict)
     """File -> digest of its whole way; known of records alone."""
-    roots: tuple[Path, ...] = ()
-    """Where files are; empty for a record."""
+    root: Path | None = None
+    """Where files are; None for a record."""
+    taken: Mapping[str, Path] = field(default_factory=dict)
+    """Folder -> where it is read instead: a record that was unpacked."""
     jsons: Mapping[str, Any] = field(default_factory=dict)
     """Content of the JSON files of a record."""
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -57,13 +73,16 @@ class Side:
     def json(self, name: str) -> Any:
         """Content of a JSON file, by its path below the study's folder; None where there is none."""
         file = self._file(name)
-        return read_json(file) if file else self.jsons.get(name)
+        return self._whole(name, read_json(file) if file else self.jsons.get(name))
 
     def predictions(self, folder: str) -> pd.DataFrame | None:
         """Answers to the test split, of a folder of measurements; None where there are none."""
         name = f"{folder}/predictions.parquet"
-        file = self._file(name)
-        table = pd.read_parquet(file) if file else self.tables.get(name)
+        table = self.tables.get(name)
+        if file := self._file(name):
+            with _readable(file, _MADE):
+                table = pd.read_parquet(file)
+        table = self._whole(name, table)
         return None if table is None else table[table["split"] == "test"]
 
     def models(self) -> dict[str, Any]:
@@ -78,7 +97,17 @@ class Side:
         return found
 
     def _file(self, name: str) -> Path | None:
-        return next((root / name for root in self.roots if (root / name).is_file()), None)
+        root = self.taken.get(name.rpartition("/")[0], self.root)
+        return root / name if root and (root / name).is_file() else None
+
+    def _whole(self, name: str, content: Any) -> Any:
+        """The content of a file. Raises EdgeminError if it has not what is read of it."""
+        kind = _HOLDS.get(name.rpartition("/")[2], set())
+        lacks = kind - set(content) if isinstance(content, dict | pd.DataFrame) else kind
+        if content is None or not lacks:
+            return content
+        file = self._file(name)
+        raise EdgeminError(f"{file or f'{self.place}: {name}'}: lacks {', '.join(sorted(lacks))}; {_MADE if file else RECORDED}")
 
 
 def open_side(place: str) -> Side:
@@ -110,22 +139,31 @@ def _roots(path: Path) -> list[Path]:
 
 
 def _measured(path: Path) -> Side:
+    """Of the cells, tasks and seeds that the study has: a folder may hold those of earlier ones."""
     settings = _settings(path / "study.yaml")
     named: dict[str, list[str]] = {chain_of(name): [name] for name in settings.get("baselines") or {}}
     for cell, told in settings.get("cells", {}).items():
         named.setdefault(told["chain"] if isinstance(told, dict) else str(told), []).append(str(cell))
+    elsewhere = taken(path, named) if settings.get("record", True) else {}
+    here = [str(file.parent.relative_to(path)) for file in path.glob("measurements/*/seed*/**/quality.json")]
     folders: dict[Key, dict[int, str]] = {}
-    for root in _roots(path):
-        for file in sorted((root / "measurements").glob("*/seed*/**/quality.json")):
-            task, seed, *chain, runtime = file.parent.relative_to(root / "measurements").parts
-            for cell in named.get("/".join(chain), ()):
-                folders.setdefault(Key(task, cell, runtime), {})[int(seed.removeprefix("seed"))] = str(
-                    file.parent.relative_to(root)
-                )
+    for folder in sorted({*here, *elsewhere}):
+        kind, task, seed, *chain = Path(folder).parts
+        number = re.fullmatch(r"seed(\d+)", seed)
+        if kind != "measurements" or not number or not _has(settings, task, int(number[1])):
+            continue
+        for cell in named.get("/".join(chain[:-1]), ()):
+            if (elsewhere.get(folder, path) / folder / "quality.json").is_file():
+                folders.setdefault(Key(task, cell, chain[-1]), {})[int(number[1])] = folder
     chains = {cell: chain for chain, cells in named.items() for cell in cells}
     order = [*(settings.get("baselines") or {}), *settings["cells"]]
     folders = {key: folders[key] for key in sorted(folders, key=lambda key: (key.task, order.index(key.cell), key.runtime))}
-    return Side(path, str(settings.get("study", path.name)), folders, chains, settings, roots=tuple(_roots(path)))
+    return Side(path, str(settings.get("study", path.name)), folders, chains, settings, root=path, taken=elsewhere)
+
+
+def _has(settings: Mapping[str, Any], task: str, seed: int) -> bool:
+    """Whether a study has them; one that does not say has all."""
+    return task in (settings.get("tasks") or [task]) and seed in (settings.get("seeds") or [seed])
 
 
 def _settings(file: Path) -> dict[str, Any]:
@@ -161,8 +199,15 @@ def _recorded(place: Path, records: Iterable[Path]) -> Side:
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
     names = ["study", "task", "seed", "cell", "chain", "runtime"]
-    try:
+    with _readable(file, RECORDED):
         rows = pd.read_csv(file, usecols=names, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise EdgeminError(f"{file}: cannot be read ({' '.join(str(error).split())}); {RECORDED}") from None
     yield from ({str(name): value for name, value in row.items()} for row in rows.drop_duplicates().to_dict("records"))
+
+
+@contextmanager
+def _readable(file: Path, remedy: str) -> Iterator[None]:
+    """Raises EdgeminError for a file that is cut off or damaged."""
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise EdgeminError(f"{file}: cannot be read ({line(str(error))}); {remedy}") from None

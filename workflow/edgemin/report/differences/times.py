@@ -1,4 +1,4 @@
-"""Latencies of a row on two sides: divided where they are of one processor, else side by side."""
+"""Latencies of a row on two sides: divided where they are of one processor, else side by side. Those of several processors have no mean."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from edgemin.study.chains import ROOT
 def latency(key: Key, a: Side, b: Side, files: Iterable[tuple[int, tuple[Any, Any]]]) -> dict[str, Any]:
     """p50 of both in ms, how many times faster than its teacher each is, and `slower`: p50 of B divided by that of A, with a 95 % interval.
 
-    No ratio of two processors, or of other numbers of threads. files: seed, and latency.json of both sides. Geometric means over seeds.
+    No ratio of two processors, or of other numbers of threads. files: seed, and latency.json of both sides. Geometric means over seeds: those
+    timed alike on both sides; if there are none, of each side those of its most frequent processor. Of `timed` seeds, `timed_a` and `timed_b` count.
     """
-    timed = [(seed, both) for seed, both in files if all(map(_p50, both))]
+    timed = [(seed, both) for seed, both in files if all(map(is_timed, both))]
     if not timed:
         return {}
-    row: dict[str, Any] = {}
-    for number, name in enumerate(SIDES):
-        row[f"p50_{name}"] = _mean([_p50(both[number])["value"] for _, both in timed])
-        ratios = [both[number]["single_stream"].get("speedup_over_reference") for _, both in timed]
-        row[f"speedup_{name}"] = None if None in ratios else _mean([ratio["value"] for ratio in ratios])
     alike = [(seed, both) for seed, both in timed if clock(both[0]) == clock(both[1])]
+    row: dict[str, Any] = {"timed": len(timed)}
+    for number, name in enumerate(SIDES):
+        counted = [both[number] for _, both in alike] or _of_one_clock([both[number] for _, both in timed])
+        ratios = [told["single_stream"].get("speedup_over_reference") for told in counted]
+        row[f"timed_{name}"] = len(counted)
+        row[f"p50_{name}"] = _mean([_p50(told)["value"] for told in counted])
+        row[f"speedup_{name}"] = None if None in ratios else _mean([ratio["value"] for ratio in ratios])
     if not alike:
-        return row
+        return {**row, "why_slower": "other processors, or other numbers of threads"}
     middle = float(np.mean([np.log(_p50(theirs)["value"] / _p50(ours)["value"]) for _, (ours, theirs) in alike]))
     half = float(
         np.mean([difference([*halves(a, key, seed, ours), *halves(b, key, seed, theirs)]) for seed, (ours, theirs) in alike])
@@ -39,6 +42,14 @@ def latency(key: Key, a: Side, b: Side, files: Iterable[tuple[int, tuple[Any, An
 def clock(told: Mapping[str, Any]) -> tuple[str, int]:
     """What times have to have in common: the processor, and threads."""
     return machine_text(told["host"]), told["threads"]
+
+
+def _of_one_clock(those: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """As `report.measured.of_one_machine`: of most of them, of as many of the first."""
+    groups: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    for told in those:
+        groups.setdefault(clock(told), []).append(told)
+    return max(groups.values(), key=len)
 
 
 def difference(halves: Iterable[float]) -> float:
@@ -61,6 +72,11 @@ def halves(side: Side, key: Key, seed: int, told: Mapping[str, Any]) -> list[flo
 def _half(ends: Mapping[str, Any]) -> float:
     low, high = ends.get("low"), ends.get("high")
     return float("nan") if low is None or high is None else float(np.log(high / low)) / 2
+
+
+def is_timed(told: Mapping[str, Any]) -> bool:
+    """Whether latency.json has a p50."""
+    return bool(_p50(told))
 
 
 def _p50(told: Mapping[str, Any]) -> Mapping[str, Any]:
