@@ -15,10 +15,10 @@ R = "results/smoke"
 KD = "models/snippets/seed0/teacher/distill-minilmv2"
 MEASURED = "measurements/snippets/seed0/teacher/distill-minilmv2"
 KINDS = {
-    "data": "data/snippets/train.parquet",
+    "data": "data/snippets/train.arrow",
     "report of the data": "data/snippets/data.json",
-    "transfer set": "transfer/snippets/wide.parquet",
-    "other domain": "out_of_domain/snippets/elsewhere.parquet",
+    "transfer set": "transfer/snippets/wide.arrow",
+    "other domain": "out_of_domain/snippets/elsewhere.arrow",
     "encoder": "encoders/snippets/*/model.safetensors",
     "cache": "caches/snippets/seed0/train/teacher/*.json",
     "teacher": "models/snippets/seed0/teacher/model.safetensors",
@@ -63,9 +63,10 @@ def _shell(copy: Copy, command: str) -> subprocess.CompletedProcess[str]:
 
 def _verify(copy: Copy) -> tuple[int, list[str], str]:
     """Exit code, the files that are named, the command."""
-    done = _shell(copy, f"python -m edgemin.cli.verify {STUDY}")
+    done = _shell(copy, f"python -m edgemin.cli.main verify {STUDY}")
     lines = done.stdout.splitlines()
     found = [line.split(": ")[0] for line in lines if line.startswith(f"{R}/")]
+    assert f"{R}: " in done.stdout, done.stdout + done.stderr  # it has counted
     return done.returncode, found, lines[-1].strip() if "to mend it:" in lines else done.stdout + done.stderr
 
 

@@ -13,6 +13,7 @@ from edgemin.cli import partial
 from edgemin.cli.main import main
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.jobs.report import WriteTable
+from edgemin.plan.lineage import listed
 from edgemin.plan.plan import Plan
 from edgemin.study.read import parse_study
 from edgemin.study.table import rows_of
@@ -24,7 +25,7 @@ def made(changed, tmp_path, monkeypatch) -> WriteTable:
     monkeypatch.chdir(tmp_path)
     blocks = {"kd": ["kd_prune", "edgemin"], "kd_prune": ["edgemin"]}
     job = Jobs(Plan(parse_study(changed({"tables.combinations": blocks})))).tables["combinations"]
-    for file in job.inputs(None)["measured"]:
+    for file in listed(job.inputs(None)):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
     return job
@@ -39,6 +40,17 @@ def _latency(job: WriteTable, cell: str) -> Path:
 def test_nothing_is_missing(made):
     spec = made.spec(None)
     assert partial.present(made.table, spec) == (spec, [])
+
+
+def test_a_verdict_that_is_not_there_yet_is_missing(made):
+    """Of a cell that is shown; without it the table has no mark, as if it were accepted."""
+    file = Path("results/smoke/acceptance/snippets/edgemin.json")
+    file.unlink()
+    spec = made.spec(None)
+    line = f"the verdict on edgemin, which looks accepted without it: {file}"
+    assert partial.present(made.table, spec) == (spec, [line])
+    _latency(made, "edgemin").unlink()
+    assert line not in partial.present(made.table, spec)[1]
 
 
 def test_a_cell_without_its_latency_is_left_out_and_named(made):
@@ -98,7 +110,7 @@ def test_rows_without_blocks_go_one_by_one(changed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     job = Jobs(Plan(parse_study(changed()))).tables["parameters"]
     spec = job.spec(None)
-    for file in job.inputs(None)["measured"]:
+    for file in listed(job.inputs(None)):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
     assert partial.present(job.table, spec) == (spec, [])
@@ -123,7 +135,7 @@ def test_what_is_there_is_written_apart_from_the_tables_of_the_study(tmp_path, m
     monkeypatch.chdir(tmp_path)
     spec = pages.tree(tmp_path)
     whole = Path("results/smoke/tables/stagewise.csv").read_bytes()
-    Path("study.yaml").write_text(yaml.safe_dump(pages.study_of()), encoding="utf-8")
+    Path("study.yaml").write_text(yaml.safe_dump(pages.study_of() | {"acceptance": None}), encoding="utf-8")
     assert main(["partial", "study.yaml"]) == 0
     assert capsys.readouterr().out == "what is there is in results/smoke/partial\n"
     assert Path("results/smoke/partial/stagewise.csv").read_bytes() == whole

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from edgemin.cli import status
 from edgemin.cli.main import main
+from edgemin.core.files import write_json
+from edgemin.core.machine import machine_class
 from edgemin.plan import overview
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.plan import Plan
 from edgemin.study.read import parse_study
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
 
 
 @pytest.fixture
@@ -75,7 +81,7 @@ def test_a_cascade_has_a_line_of_its_own(changed, tmp_path, monkeypatch):
     assert steps[-1].outputs == (f"{folder}/latency.json",)
     assert steps[3].outputs[0] == f"{folder}/rounds/1/latency.json"
     head, *lines = str(status.standing(plan)).splitlines()
-    assert head.startswith("study smoke: 5 cells, 1 cascade: 6 waiting; ")
+    assert head.startswith("study smoke: 5 cells, 1 baseline, 1 cascade: 7 waiting; ")
     assert sum(line.startswith("waiting     fast ") for line in lines) == 1
     for step in steps:
         _finish(step)
@@ -116,8 +122,9 @@ def test_of_a_study_without_a_page_what_its_tables_read_is_measured(changed):
 
 def test_nothing_has_begun(plan):
     head, *lines = str(status.standing(plan)).splitlines()
-    assert head.startswith("study smoke: 5 cells: 5 waiting; about 0:00 h and ")
-    assert [line.split()[0] for line in lines] == ["waiting"] * 5
+    assert head.startswith("study smoke: 5 cells, 2 baselines: 7 waiting; about 0:00 h and ")
+    assert "count as done" not in head
+    assert [line.split()[0] for line in lines] == ["waiting"] * 7
 
 
 def test_done_running_failed_and_interrupted(plan, tmp_path):
@@ -144,16 +151,96 @@ def test_done_running_failed_and_interrupted(plan, tmp_path):
     assert "error: prune.heads25: cannot" in lines["kd_prune"]
 
 
+def test_a_job_that_died_with_a_traceback_has_failed(plan, tmp_path):
+    """Its log is the last thing that is younger than the lock, while Snakemake goes on with others."""
+    spec = importlib.util.spec_from_file_location("job", SCRIPTS / "job.py")
+    frame = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(frame)
+    (step,) = {step for step in _steps(plan, "teacher") if step.kind == "teacher" and "seed0" in step.log}
+    Path(step.log).parent.mkdir(parents=True)
+    asked = SimpleNamespace(rule="x", wildcards={}, params={}, threads=1, log=[step.log], output=[], resources={})
+    with pytest.raises(ZeroDivisionError), frame.job(asked):
+        raise ZeroDivisionError
+    state, last = step.state(0)
+    assert (state, last[8:]) == ("failed", " [x] failed: ZeroDivisionError, see the terminal")
+
+
+def test_baselines_have_lines_of_their_own(plan):
+    """Of both seeds the fit, the answers, two rounds and what pools them; without them nothing is done."""
+    found = status.baselines_of(Jobs(plan), plan)
+    assert list(found) == ["majority", "tfidf"]
+    assert [step.kind for step in found["tfidf"]] == [
+        "baseline",
+        "baseline quality",
+        *["baseline round"] * 2,
+        "baseline latency",
+    ] * 2
+    for step in (step for cell in plan.study.cells for step in _steps(plan, cell)):
+        _finish(step)
+    now = status.standing(plan)
+    assert now.head.startswith("study smoke: 5 cells, 2 baselines: 5 done, 2 waiting; ")
+    assert not now.ended
+    files = {file for steps in found.values() for step in steps for file in step.outputs}
+    assert {file for name in found for file in plan.baseline_files(name)} < files
+    for step in (step for steps in found.values() for step in steps):
+        _finish(step)
+    assert status.standing(plan).ended
+
+
+def test_of_a_study_without_a_page_baselines_that_nothing_reads_are_left_out(changed):
+    plan = Plan(
+        parse_study(changed({"page": [], "tables": {"choice": [{"asks": "which", "among": ["kd", "kd_prune"], "chosen": "kd"}]}}))
+    )
+    assert status.baselines_of(Jobs(plan), plan) == {}
+
+
+@pytest.fixture
+def partly(changed, tmp_path, monkeypatch):
+    """A study whose seed 0 is on record, from before most of its cells and a baseline came."""
+    monkeypatch.chdir(tmp_path)
+    now = changed({"record": "kept", "tables": {}})
+    before = {**now, "cells": {name: now["cells"][name] for name in ("teacher", "kd")}, "baselines": {"majority": {}}}
+    made_by = Jobs(Plan(parse_study(before))).record_seeds[0].about(None)["made_by"]
+    write_json(f"kept/smoke/{machine_class()}/seed0.json", {"made_by": made_by})
+    return lambda: Plan(parse_study(now))
+
+
+def test_of_a_seed_that_is_partly_on_record_the_rest_is_waited_for(partly):
+    """`kd_prune` and `edgemin` are new: their models are trained, and the teacher's rounds run again, since new times are computed from them."""
+    jobs = Jobs(partly())
+    for file in jobs.take_seeds[0].outputs:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).touch()
+    now = status.standing(partly())
+    states = {line.cell: (line.state, line.done, line.of) for line in now.lines}
+    assert states["kd"] == states["teacher"] == states["majority"] == ("done", 1, 1)
+    assert states["edgemin"] == ("waiting", 1, 1 + 4 + 1 + 2 + 2 * 3)
+    assert states["tfidf"] == ("waiting", 1, 1 + 5)
+    assert not now.ended
+    for step in now.states:
+        _finish(step)
+    assert status.standing(partly()).ended
+
+
+def test_of_a_seed_that_is_on_record_as_a_whole_nothing_else_is(partly):
+    made_by = Jobs(partly()).record_seeds[0].about(None)["made_by"]
+    write_json(f"kept/smoke/{machine_class()}/seed0.json", {"made_by": made_by})
+    now = status.standing(partly())
+    assert {line.of for line in now.lines} == {1}
+    assert {step.kind for step in now.states} == {"record"}
+
+
 def test_what_is_left_is_estimated_from_jobs_of_the_kind(plan):
     """Seed 0's teacher took 600 s and its student 1,200: of all cells the other seed's two are left, and 32 unknown ones fewer."""
-    for step in dict.fromkeys(step for cell in plan.study.cells for step in _steps(plan, cell)):
+    for step in status.standing(plan).states:
         known = {"teacher": 600, "distill": 1200}.get(step.kind)
         if "seed0" in step.log and known:
             _finish(step, known)
         elif known is None:
             _finish(step)
     head = str(status.standing(plan)).splitlines()[0]
-    assert head.endswith("about 0:30 h left by default, 0:30 h for all cells")
+    assert "; about 0:30 h left by default, 0:30 h for all cells; " in head
+    assert head.endswith("; files made with other settings count as done, `snakemake -n` tells")
 
 
 def test_a_bad_file_is_named(tmp_path, capsys):

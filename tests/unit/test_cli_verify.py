@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import parse_config
+from snakemake.utils import update_config
 
 from edgemin.cli.main import main
+from edgemin.core.files import write_json
+from edgemin.core.machine import machine_class
 from edgemin.core.provenance import EXPORT_PROVENANCE, write_provenance
 from edgemin.core.recorded import digest_file, record, recorded
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.plan import Plan
+from edgemin.study.base import spec_of
+from edgemin.study.read import parse_study, read_study
 
 ROOT = Path(__file__).parents[2]
 R = "results/smoke"
@@ -23,6 +32,7 @@ TEACHER = f"{R}/models/snippets/seed0/teacher"
 KD, INT8 = f"{TEACHER}/distill-minilmv2", f"{TEACHER}/quantize-int8_dynamic_ort"
 TORCH = f"{R}/measurements/snippets/seed0/teacher/torch"
 CACHE = f"{R}/caches/snippets/seed0/train/teacher/qkv_last"
+ENCODER = next(iter(Plan(read_study(str(ROOT / "config/smoke.yaml"))).encoders))
 PACKAGE = b"a wheel"
 PIN = {"package": "some.Package", "version": "1.0", "sha256": hashlib.sha256(PACKAGE).hexdigest()}
 DOWNLOAD = f"results/downloads/pip-some.Package-1.0-{PIN['sha256'][:12]}"
@@ -31,7 +41,7 @@ PLAIN = [
     *(f"{R}/data/snippets/{name}" for name in ("train.arrow", "validation.arrow", "test.arrow", "data.json")),
     *(f"{R}/transfer/snippets/wide.{form}" for form in ("arrow", "json")),
     f"{R}/out_of_domain/snippets/elsewhere.arrow",
-    f"{R}/tokens/snippets/random-x/train.arrow",
+    f"{R}/tokens/snippets/{ENCODER}/train.arrow",
     *(f"{TORCH}/{name}" for name in ("quality.json", "predictions.parquet", "size.json", "latency.json")),
     *(f"{TORCH}/rounds/1/{name}" for name in ("latency.json", "timings.parquet")),
     *(
@@ -42,19 +52,19 @@ PLAIN = [
             "plots/stagewise.png",
             "report/index.html",
             "study.yaml",
-            "sweeps/x.json",
-            "scans/x.json",
+            "sweeps/snippets/seed0/teacher/distill-minilmv2/heads-magnitude.json",
+            "scans/snippets/seed0/teacher/distill-minilmv2/int8.json",
         )
     ),
     *(f"{R}/deploy/edgemin/seed0/{name}" for name in ("model.onnx", "bundle.json", "predict.py", "README.md")),
 ]
-CUT = f"{R}/tokenizers/snippets/random-x--unused"
+CUT = f"{R}/tokenizers/snippets/{ENCODER}--unused"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "config.json", "kept.json")
 CHECKPOINT = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
 MODELS = [
     *(
         f"{folder}/{name}"
-        for folder in (f"{R}/encoders/snippets/random-x", TEACHER, KD)
+        for folder in (f"{R}/encoders/snippets/{ENCODER}", TEACHER, KD)
         for name in (*CHECKPOINT, "provenance.json")
     ),
     *(f"{TEACHER}/{name}" for name in ("history.json", "model.onnx", "onnx_provenance.json")),
@@ -70,6 +80,12 @@ def _write(name: str, content: bytes | None = None) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content or f"content of {name}\n".encode() * 9)
     return file
+
+
+def _write_study(study: dict) -> None:
+    """The effective study, as its job does."""
+    _write(f"{R}/study.yaml", yaml.safe_dump(spec_of(parse_study(study)), sort_keys=False).encode())
+    record([f"{R}/study.yaml"])
 
 
 def _model(folder: str, names: tuple[str, ...], parents: list[str]) -> None:
@@ -101,10 +117,15 @@ def _make() -> None:
     """Write it to the working directory."""
     study = yaml.safe_load((ROOT / "config/smoke.yaml").read_text(encoding="utf-8"))
     study["distill"]["labels"]["student"] = {"source": {"pip": {"packages": [PIN]}}}
+    study["prune"]["unused"] = {"structure": "vocabulary"}
+    study["cells"]["cut"] = "teacher/prune-unused"
     Path("study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
-    record([_write(name) for name in PLAIN])
-    _model(f"{R}/encoders/snippets/random-x", CHECKPOINT, [])
-    _model(CUT, TOKENIZER, [f"{R}/encoders/snippets/random-x/tokenizer.json", f"{R}/tokens/snippets/random-x/train.arrow"])
+    for name in PLAIN:
+        _write(name)
+    _write_study(study)
+    record(PLAIN)
+    _model(f"{R}/encoders/snippets/{ENCODER}", CHECKPOINT, [])
+    _model(CUT, TOKENIZER, [f"{R}/encoders/snippets/{ENCODER}/tokenizer.json", f"{R}/tokens/snippets/{ENCODER}/train.arrow"])
     _model(TEACHER, (*CHECKPOINT, "history.json"), [f"{R}/data/snippets/train.arrow"])
     _model(KD, CHECKPOINT, [f"{TEACHER}/model.safetensors"])
     part = Path("part")
@@ -167,6 +188,132 @@ def test_what_is_missing_is_named(run, name):
     code, found, command = run()
     assert (code, len(found)) == (1, 1)
     assert command.endswith(f" --force -- {DOWNLOAD if name == WHEEL else name}")
+
+
+GONE = "teacher/distill-removed"
+"""Of a variant that the study had once."""
+
+
+def _bad(name: str, content: bytes | None = None) -> Path:
+    """A file with a digest of other content; without content it is missing."""
+    record([_write(name)])
+    Path(name).unlink()
+    return _write(name, content) if content else Path(name)
+
+
+def test_what_no_job_makes_is_deleted_with_its_digest_and_stops_nothing_else(run):
+    """Added by hand, or of a variant or a table that the study no longer has; of such a model all files go, since none is of use without the others."""
+    whole = f"{R}/measurements/snippets/seed0/{GONE}/torch/size.json"
+    record([_write(whole)])
+    lost = [_bad(f"{R}/elsewhere/kd-0123456789ab.json", b"other"), _bad(f"{R}/tables/subsets.csv", b"other")]
+    lost += [_bad(f"{R}/measurements/snippets/seed0/{GONE}/torch/quality.json"), _bad(f"{R}/deploy/edgemin/seed0/across.json")]
+    _model(f"{R}/models/snippets/seed0/{GONE}", CHECKPOINT, [])
+    lost.append(Path(f"{R}/models/snippets/seed0/{GONE}/model.safetensors"))
+    lost[-1].write_bytes(b"")
+    Path(PLAIN[0]).write_bytes(b"")
+    code, found, command = run()
+    assert code == 1
+    assert set(found) == {PLAIN[0], *map(str, lost)}
+    assert all(found[str(file)].endswith("; no job of this study makes it") for file in lost)
+    delete, rebuild = command.split(" && ")
+    assert rebuild == f"snakemake --cores all --configfile study.yaml --force -- {PLAIN[0]}"
+    assert subprocess.run(["sh", "-c", delete], check=False).returncode == 0
+    assert run()[1] == {PLAIN[0]: "empty"}
+    assert Path(whole).is_file()
+    assert not list(Path(f"{R}/models/snippets/seed0/{GONE}").iterdir())
+
+
+def test_a_damaged_digest_of_what_no_job_makes_goes_alone(run):
+    file = _bad(f"{R}/elsewhere/kd-0123456789ab.json", b"measured elsewhere")
+    digest_file(file).write_bytes(b"")
+    _, found, command = run()
+    assert found == {str(digest_file(file)): "not a digest file; no job of this study makes it"}
+    assert command == f"rm -f -- {digest_file(file)}"
+
+
+def test_a_file_that_a_job_made_once_comes_with_the_provenance_that_lists_it(run):
+    """The teacher's job made one more file; the teacher is not deleted for it."""
+    told = json.loads(Path(f"{TEACHER}/provenance.json").read_text())
+    told["sha256"]["extra.json"] = "0" * 64
+    Path(f"{TEACHER}/provenance.json").write_text(json.dumps(told))
+    record([f"{TEACHER}/provenance.json"])
+    _, found, command = run()
+    assert found == {f"{TEACHER}/extra.json": "missing"}
+    assert command.endswith(f" --force -- {TEACHER}/provenance.json")
+
+
+def _told(capsys) -> list[str]:
+    """The last lines: how the results were made, and the command."""
+    main(["verify", "study.yaml"])
+    return capsys.readouterr().out.splitlines()[-3:]
+
+
+@pytest.mark.parametrize(
+    ("file_has", "made_with", "keys", "options"),
+    [
+        ({}, {"seeds": [0, 3], "threads": {"training": 2}}, "seeds, threads", """'seeds=[0, 3]' 'threads={"training": 2}'"""),
+        ({"record": "kept"}, {"record": None, "deploy": []}, "deploy, record", "'deploy=[]' record="),
+    ],
+)
+def test_results_of_other_settings_are_made_again_with_those(tree, capsys, file_has, made_with, keys, options):
+    """As Snakemake reads the values, the specs are the same to the letter."""
+    study = yaml.safe_load(Path("study.yaml").read_text()) | file_has
+    Path("study.yaml").write_text(yaml.safe_dump(study))
+    _write_study(study | made_with)
+    Path(PLAIN[0]).write_bytes(b"")
+    said, _, command = _told(capsys)
+    assert said == f"the results were made with other settings than study.yaml has: {keys}"
+    assert command == f"  snakemake --cores all --configfile study.yaml --config {options} --force -- {PLAIN[0]}"
+    update_config(study, parse_config(shlex.split(options)))
+    told = yaml.safe_load(Path(f"{R}/study.yaml").read_text())
+    assert json.dumps(spec_of(parse_study(study)), sort_keys=True) == json.dumps(told, sort_keys=True)
+
+
+def test_settings_that_are_gone_are_those_of_the_study_beside_the_results(tree, capsys):
+    """No `--config` takes a baseline away."""
+    study = yaml.safe_load(Path("study.yaml").read_text())
+    del study["cascades"]
+    Path("study.yaml").write_text(yaml.safe_dump(study))
+    _write_study(study | {"baselines": {"majority": {}}})
+    Path(PLAIN[0]).write_bytes(b"")
+    said, _, command = _told(capsys)
+    assert said == "the results were made with other settings than study.yaml has: baselines"
+    assert command == f"  snakemake --cores all --configfile {R}/study.yaml --force -- {PLAIN[0]}"
+
+
+def test_where_settings_cannot_be_given_again_it_is_said(tree, capsys):
+    """A cell more in the file cannot be taken away, and the strengths of `tfidf`, which are 1 by default, are 1.0 beside the results."""
+    study = yaml.safe_load(Path("study.yaml").read_text())
+    study["cells"]["more"] = "teacher/prune-ffn50"
+    Path("study.yaml").write_text(yaml.safe_dump(study))
+    Path(PLAIN[0]).write_bytes(b"")
+    said, _, command = _told(capsys)
+    assert said == "the results were made with other settings than study.yaml has: cells; the command takes those of the file"
+    assert command == f"  snakemake --cores all --configfile study.yaml --force -- {PLAIN[0]}"
+
+
+@pytest.mark.parametrize("content", [b"", b"study: [", None])
+def test_a_damaged_study_beside_the_results_says_that_settings_are_not_known(tree, capsys, content):
+    Path(f"{R}/study.yaml").unlink()
+    if content is not None:
+        Path(f"{R}/study.yaml").write_bytes(content)
+    said, _, command = _told(capsys)
+    assert said.startswith(f"how the results were made is not known, since {R}/study.yaml cannot be read: ")
+    assert command == f"  snakemake --cores all --configfile study.yaml --force -- {R}/study.yaml"
+
+
+def test_a_file_of_a_record_is_unpacked_again_where_the_study_has_the_record(run):
+    study = yaml.safe_load(Path("study.yaml").read_text()) | {"record": "kept"}
+    made_by = Jobs(Plan(parse_study(study))).record_seeds[0].about(None)["made_by"]
+    write_json(f"kept/smoke/{machine_class()}/seed0.json", {"made_by": made_by})
+    file = f"{R}/record/{machine_class()}/measurements/snippets/seed0/teacher/onnxruntime/size.json"
+    _bad(file, b"other")
+    for content, end in ((study, f" --force -- {file}"), (study | {"record": None}, f"rm -f -- {file} {digest_file(file)}")):
+        Path("study.yaml").write_text(yaml.safe_dump(content))
+        _write_study(content)
+        _, found, command = run()
+        assert list(found) == [file]
+        assert command.endswith(end)
 
 
 def test_signals_go_when_a_run_has_ended_well(run):

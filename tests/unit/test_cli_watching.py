@@ -49,7 +49,7 @@ def entry(step: int, **values: float) -> dict[str, float]:
 
 
 def steps(plan: Plan) -> list[status.Step]:
-    return [step for found in status.steps_of(Jobs(plan), plan, plan.study.cells).values() for step in found]
+    return list(status.standing(plan).states)
 
 
 def finish(step: status.Step, log: list[dict[str, float]]) -> None:
@@ -142,13 +142,13 @@ def test_elsewhere_than_on_a_terminal_what_changed_is_a_line_with_a_time(plan, m
     lines = capsys.readouterr().out.splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines)
     texts = [line[20:] for line in lines]
-    assert texts[0].startswith("study smoke: 5 cells: ")
+    assert texts[0].startswith("study smoke: 5 cells, 2 baselines: ")
     assert texts[1].startswith(
         "  models/snippets/seed0/teacher/distill-minilmv2: distill, phase 2 of 2, step 259 of 663, loss 0.25, "
     )
     assert len([text for text in texts if text == texts[1]]) == 1
-    assert "error: prune.heads25: cannot" not in "".join(texts[:7])
-    assert "error: prune.heads25: cannot" in "".join(texts[7:])
+    assert "error: prune.heads25: cannot" not in "".join(texts[:9])
+    assert "error: prune.heads25: cannot" in "".join(texts[9:])
 
 
 class Terminal(io.StringIO):
@@ -175,7 +175,7 @@ def test_on_a_terminal_it_is_drawn_in_place_and_no_larger(plan, monkeypatch):
         lines = screen.removesuffix(terminal.BELOW).split(terminal.LINE)[:-1]
         assert len(lines) == 3
         assert max(map(len, lines)) < 60
-        assert lines[-1] == "and 6 lines more"  # a time, a head, a job and five cells are eight
+        assert lines[-1] == "and 8 lines more"  # a time, a head, a job, five cells and two baselines are ten
 
 
 def test_it_ends_when_all_is_done(plan, capsys):
@@ -183,7 +183,7 @@ def test_it_ends_when_all_is_done(plan, capsys):
     for step in dict.fromkeys(steps(plan)):
         finish(step, [])
     assert main(["status", "s.yaml", "--watch", "0.01", "--page", "p.html"]) == 0
-    assert "study smoke: 5 cells: 5 done; " in capsys.readouterr().out
+    assert "study smoke: 5 cells, 2 baselines: 7 done; " in capsys.readouterr().out
     assert "http-equiv" not in Path("p.html").read_text(encoding="utf-8")
 
 
@@ -195,8 +195,10 @@ def test_without_snakemake_what_is_made_by_default_is_all(changed, tmp_path, mon
     )
     default = plan.study.default_cells()
     assert set(default) < set(plan.study.cells)
-    for step in (step for cell in default for step in status.steps_of(Jobs(plan), plan, [cell])[cell]):
-        finish(step, [])
+    jobs = Jobs(plan)
+    for found in (*status.steps_of(jobs, plan, default).values(), *status.baselines_of(jobs, plan).values()):
+        for step in found:
+            finish(step, [])
     assert status.standing(plan).ended
     Path(".snakemake/locks").mkdir(parents=True)
     Path(".snakemake/locks/0.input.lock").touch()

@@ -27,7 +27,7 @@ CHATTY = ("datasets", "httpx", "httpx2", "filelock", "fontTools", "matplotlib", 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
     """Run an adapter's body. An EdgeminError, or a refusal of the machine, is printed in one line and ends the job; other exceptions
-    are bugs and show where."""
+    are bugs and show where: on the terminal, of which the log's last line tells."""
     threads = str((snakemake.params.get("spec") or {}).get("threads", snakemake.threads))
     with settled(threads):
         yield from _ran(snakemake)
@@ -50,6 +50,7 @@ def _ran(snakemake: Any) -> Iterator[None]:
     except Exception as error:
         message = str(error) if isinstance(error, EdgeminError) else refusal(error)
         if message is None:
+            logging.critical("failed: %s, see the terminal", type(error).__name__)
             raise
         for line in message.splitlines():
             logging.error("error: %s", line)

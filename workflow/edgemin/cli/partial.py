@@ -18,13 +18,17 @@ from edgemin.study.table import Table, rows_of
 
 
 def present(table: Table, spec: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A table's spec without the cells of which a file is missing, and a line on each of those."""
+    """A table's spec without the cells of which a file is missing, and a line on each of those, and on each verdict that is missing of the others."""
     missing = {}
     for row in rows_of(spec):
         files = [file for seed in row["seeds"] for file in table.needs(seed) if not Path(file).exists()]
         if files:
             missing[row["cell"]] = f"{row['cell'] or 'every cell'}: {len(files)} files, the first {files[0]}"
-    return table.without(spec, missing), list(missing.values())
+    left = table.without(spec, missing)
+    shown = {row["cell"] for row in rows_of(left)}
+    open_verdicts = [file for file in spec.get("acceptance", ()) if Path(file).stem in shown and not Path(file).exists()]
+    unjudged = [f"the verdict on {Path(file).stem}, which looks accepted without it: {file}" for file in open_verdicts]
+    return left, [*missing.values(), *unjudged]
 
 
 def write(plan: Plan, command: str = "snakemake --cores all") -> list[str]:

@@ -1,6 +1,7 @@
 """How far a study is: which cells are done, running, failed or waiting, and about how long the rest takes.
 
-Reads files alone: outputs, the logs of jobs, and the seconds that Snakemake noted of earlier ones.
+Reads files alone: outputs, the logs of jobs, and the seconds that Snakemake noted of earlier ones. With which settings a file was made none of them
+tells: what is there counts as done. A job that was killed left no word, and runs until Snakemake ends.
 """
 
 from __future__ import annotations
@@ -18,9 +19,16 @@ from edgemin.plan.plan import Plan
 from edgemin.plan.records import needed_of
 from edgemin.study import registry
 from edgemin.study.chains import Chain
+from edgemin.study.floor import NUMPY, chain_of
+from edgemin.study.table import LATENCY
 from edgemin.study.timed import Timed
 
 STATES = ("running", "failed", "interrupted", "waiting", "done")
+
+
+def tells_failure(last: str) -> bool:
+    """Whether the last line of a log says that the job has failed, with a message or a traceback."""
+    return " error: " in last or "] failed: " in last
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Step:
         last = lines[-1] if lines else ""
         if not last or " done in " in last:
             return "waiting", ""
-        if " error: " in last:
+        if tells_failure(last):
             return "failed", last
         return "running" if log.stat().st_mtime >= since else "interrupted", last
 
@@ -70,7 +78,8 @@ def noted(file: Path) -> float | None:
 def steps_of(jobs: Jobs, plan: Plan, cells: Iterable[str], whole: bool = False) -> dict[str, list[Step]]:
     """Cell -> everything between the task's data and its measurements. Of a study without a page only what its tables read is measured, unless
     cells are asked for as a whole."""
-    steps = {cell: list(dict.fromkeys(_steps(jobs, plan, plan.study.chain(cell)))) for cell in cells}
+    partly = _partly_taken(jobs)
+    steps = {cell: list(dict.fromkeys(_steps(jobs, plan, plan.study.chain(cell), partly))) for cell in cells}
     if plan.study.page or whole:
         return steps
     read = set(needed_of(jobs.reports()))
@@ -84,16 +93,18 @@ def steps_of(jobs: Jobs, plan: Plan, cells: Iterable[str], whole: bool = False) 
     return {cell: list(filter(wanted, found)) for cell, found in steps.items()}
 
 
-def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
+def _steps(jobs: Jobs, plan: Plan, last: Chain, partly: Mapping[int, set[str]]) -> Iterator[Step]:
     for task in plan.study.tasks:
         for seed in plan.study.seeds:
             if seed in jobs.take_seeds:
                 yield Step.of("record", jobs.take_seeds[seed])
+            folders = {runtime: plan.paths.measured(task, seed, last, runtime) for runtime in plan.study.runtimes_of(last)}
+            if not (runtimes := _measured_here(jobs, folders, seed, partly)):
                 continue
             at = {"task": task, "seed": seed}
             for chain in last.prefixes:
                 yield from _model(jobs, plan, chain, at)
-            for runtime in plan.study.runtimes_of(last):
+            for runtime in runtimes:
                 if registry.RUNTIMES[runtime].graph and not plan.study.static(last):  # static students bring theirs
                     yield Step.of("export", jobs.export_onnx, **at, parent=plan.float_of(last))
                 for kind in ("quality", "size"):
@@ -104,12 +115,58 @@ def _steps(jobs: Jobs, plan: Plan, last: Chain) -> Iterator[Step]:
                     yield from _latency(jobs, plan, {**at, "chain": chain, "runtime": runtime})
 
 
+def _partly_taken(jobs: Jobs) -> dict[int, set[str]]:
+    """Seed that is taken from a record -> the folders of measurements that are read of it; of one that is taken as a whole, none."""
+    found = {}
+    for seed, job in jobs.take_seeds.items():
+        files = [] if job.records.whole(seed) else job.records.files[seed]
+        found[seed] = {str(Path(file).parent) for file in files}
+    return found
+
+
+def _measured_here(jobs: Jobs, folders: Mapping[str, str], seed: int, partly: Mapping[int, set[str]]) -> list[str]:
+    """The runtimes of a cell that no record has. Of a seed that is taken in part, those that are read, or all if none is. folders: of
+    measurements, by runtime."""
+    if not partly.get(seed, True):
+        return []
+    if seed not in partly:
+        return list(folders)
+    read = [runtime for runtime, folder in folders.items() if folder in partly[seed]]
+    return [runtime for runtime in read or folders if folders[runtime] not in jobs.take_seeds[seed].records.taken]
+
+
+def baselines_of(jobs: Jobs, plan: Plan) -> dict[str, list[Step]]:
+    """Baseline -> its fit and its measurements, of those that are read. Its time is computed from the teacher's, which is a cell."""
+    read = set(needed_of(jobs.reports())) if plan.study.baselines else set()
+    steps = {name: list(dict.fromkeys(_baseline(jobs, plan, name, read))) for name in plan.study.baselines}
+    return {name: found for name, found in steps.items() if found}
+
+
+def _baseline(jobs: Jobs, plan: Plan, name: str, read: Collection[str]) -> Iterator[Step]:
+    for task in plan.study.tasks:
+        for seed in plan.study.seeds:
+            folder = plan.paths.measured(task, seed, chain_of(name), NUMPY.name)
+            at = {"task": task, "seed": seed, "baseline": name}
+            if not any(file.startswith(f"{folder}/") for file in read):
+                continue
+            if seed in jobs.take_seeds:
+                yield Step.of("record", jobs.take_seeds[seed])
+                if folder in jobs.take_seeds[seed].records.taken:
+                    continue
+            yield Step.of("baseline", jobs.fit_baseline, **at)
+            yield Step.of("baseline quality", jobs.measure_baseline, **at)
+            if f"{folder}/{LATENCY}" in read:
+                for number in range(1, plan.study.latency.rounds + 1):
+                    yield Step.of("baseline round", jobs.time_baseline, **at, round=number)
+                yield Step.of("baseline latency", jobs.pool_baseline, **at)
+
+
 def cascades_of(jobs: Jobs, plan: Plan) -> dict[str, list[Step]]:
     """Cascade -> its rounds; its members are cells and baselines. Nothing of one whose time is composed of theirs."""
     steps: dict[str, list[Step]] = {}
     for one in jobs.tables["cascades"].beside():
         found, at = steps.setdefault(one["cascade"], []), {name: one[name] for name in ("task", "seed", "cascade", "runtime")}
-        if one["seed"] in jobs.take_seeds:
+        if one["seed"] in jobs.take_seeds and one["folder"] in jobs.take_seeds[one["seed"]].records.taken:
             found.append(Step.of("record", jobs.take_seeds[one["seed"]]))
             continue
         rounds = range(1, plan.study.latency.rounds + 1)
@@ -169,7 +226,7 @@ class Standing:
     study: str
     head: str
     lines: tuple[Line, ...]
-    """Of each cell and cascade, by state."""
+    """Of each cell, baseline and cascade, by state."""
     states: Mapping[Step, tuple[str, str]]
     """Job -> its state, and the last line of its log."""
     ended: bool
@@ -183,8 +240,8 @@ def standing(plan: Plan, working: Path = Path(), jobs: Jobs | None = None) -> St
     """working: the folder in which Snakemake runs, with its .snakemake folder. jobs: of the plan, where they are at hand."""
     locks = [lock.stat().st_mtime for lock in (working / ".snakemake" / "locks").glob("*")]
     jobs = jobs or Jobs(plan)
-    cells, cascades = steps_of(jobs, plan, plan.study.cells), cascades_of(jobs, plan)
-    every = {**cells, **cascades}
+    cells, baselines, cascades = steps_of(jobs, plan, plan.study.cells), baselines_of(jobs, plan), cascades_of(jobs, plan)
+    every = {**cells, **baselines, **cascades}
     states = {step: step.state(max(locks, default=math.inf)) for steps in every.values() for step in steps}
     seconds = _expected(states)
     lines = []
@@ -196,10 +253,13 @@ def standing(plan: Plan, working: Path = Path(), jobs: Jobs | None = None) -> St
     lines.sort(key=lambda line: STATES.index(line.state))
     found = Counter(line.state for line in lines)
     counts = ", ".join(f"{found[state]} {state}" for state in reversed(STATES) if found[state])
-    default = {step for name in [*plan.study.default_cells(), *cascades] for step in every[name]}
+    default = {step for name in [*plan.study.default_cells(), *baselines, *cascades] for step in every[name]}
     left = f"about {_duration(default, states, seconds)} left by default, {_duration(states, states, seconds)} for all cells"
-    several = f", {len(cascades)} cascade{'s' if len(cascades) > 1 else ''}" if cascades else ""
+    beside = {"baseline": len(baselines), "cascade": len(cascades)}
+    several = "".join(f", {count} {kind}{'s' if count > 1 else ''}" for kind, count in beside.items() if count)
     head = f"study {plan.study.study}: {len(cells)} cells{several}: {counts}; {left}"
+    if any(state == "done" for state, _ in states.values()):
+        head += "; files made with other settings count as done, `snakemake -n` tells"
     over = {step for step in states if step in default or locks}
     return Standing(plan.study.study, head, tuple(lines), states, all(states[step][0] == "done" for step in over))
 

@@ -5,22 +5,30 @@ Reads files alone; needs neither torch nor Snakemake.
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, sha256
 from edgemin.core.messages import line
 from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
+from edgemin.core.provenance import digest as digest_of
 from edgemin.core.recorded import FOLDER, digest_file, recorded
 from edgemin.data.sources.archives import fetched
+from edgemin.plan.jobs import Jobs
+from edgemin.plan.lineage import Lineage
 from edgemin.plan.paths import DOWNLOADS
 from edgemin.plan.plan import Plan
+from edgemin.study.base import spec_of
 from edgemin.study.pins import Pin
-from edgemin.study.read import read_study
+from edgemin.study.read import parse_study, read_study
 
 NOT_KEPT = ("logs", "benchmarks", "scratch", "record", FOLDER)
 """Folders of a study that hold no results of its own."""
@@ -30,8 +38,10 @@ NOT_KEPT = ("logs", "benchmarks", "scratch", "record", FOLDER)
 class Problem:
     file: Path
     what: str
-    rebuilt_by: Path | None
-    """The file that Snakemake has to make again. None: no job made it, so it is only deleted."""
+    again: tuple[Path, ...] = ()
+    """The files that Snakemake has to make again, if a job makes one: the first of them is. None: foreign."""
+    gone: tuple[Path, ...] = ()
+    """What is deleted instead, since no job makes any of them."""
 
 
 class Tree:
@@ -49,13 +59,13 @@ class Tree:
         return self._digests[file]
 
     def problems(self) -> list[Problem]:
-        """One per file: the first thing that is wrong with it."""
+        """One per file: the first thing that is wrong with it, and what mends that."""
         first: dict[Path, Problem] = {}
         for problem in (*self._downloads(), *self._recorded(), *self._folders()):
             first.setdefault(problem.file, problem)
         for problem in self._outdated(damaged=set(first)):
             first.setdefault(problem.file, problem)
-        return list(first.values())
+        return [self._settled(problem) for problem in first.values()]
 
     def unrecorded(self) -> list[Path]:
         """Files without a recorded digest: older than digests, or made by hand."""
@@ -70,7 +80,7 @@ class Tree:
         for pin in self.plan.pins.values():
             folder = Path(DOWNLOADS, pin.name)
             if folder.is_dir() and (problem := _wrong_download(pin, folder)):
-                yield Problem(folder, problem, folder)
+                yield Problem(folder, problem, (folder,))
 
     def _recorded(self) -> Iterator[Problem]:
         for file in sorted((self.root / FOLDER).rglob("*.sha256")):
@@ -79,29 +89,29 @@ class Tree:
             again = made.with_suffix(".json") if signal else made  # the manifest of a cache brings its signal
             entry = recorded(file)
             if entry is None:
-                yield Problem(file, "not a digest file", again)
+                yield Problem(file, "not a digest file", (again,))
             elif not made.is_file():
                 if not signal:  # which go when a run has ended well
-                    yield Problem(made, "missing", again)
+                    yield Problem(made, "missing", (again,))
             elif self.digest(made) != entry[1]:
-                yield Problem(made, _differs(made), again)
+                yield Problem(made, _differs(made), (again,))
 
     def _folders(self) -> Iterator[Problem]:
         """Model folders and encoders, by their own provenance."""
         known: dict[Path, set[str]] = {}
         for folder, record, name in self._provenances():
             if record is None:
-                yield Problem(folder / name, "not a provenance file", folder / name)
+                yield Problem(folder / name, "not a provenance file", (folder / name,))
                 continue
             known.setdefault(folder, {NAME, EXPORT_PROVENANCE}).update(_listed(record))
             for file, digest in _listed(record).items():
                 if not (folder / file).is_file():
-                    yield Problem(folder / file, "missing", folder / file)
+                    yield Problem(folder / file, "missing", (folder / file, folder / name))
                 elif self.digest(folder / file) != digest:
-                    yield Problem(folder / file, _differs(folder / file), folder / file)
+                    yield Problem(folder / file, _differs(folder / file), (folder / file, folder / name))
         for file in self.files:
             if file.parent in known and file.name not in known[file.parent] and not _digest_of(file).is_file():
-                yield Problem(file, "foreign: no job made it", None)
+                yield Problem(file, "foreign: no job made it", gone=(file,))
 
     def _outdated(self, damaged: set[Path]) -> Iterator[Problem]:
         """Models whose parents are whole, and not those that they were made from."""
@@ -109,27 +119,64 @@ class Tree:
         for folder, record, name in self._provenances():
             for parent, digest in (record or {}).get("parents", {}).items():
                 if Path(parent) in whole and self.digest(Path(parent)) != digest:
-                    yield Problem(folder / name, f"was made from another {parent}", folder / name)
+                    yield Problem(folder / name, f"was made from another {parent}", (folder / name,))
                     break
 
     def _provenances(self) -> Iterator[tuple[Path, dict[str, Any] | None, str]]:
         """(folder, content or None if it is damaged, name) of every provenance file."""
         for file in self.files:
             if file.name in (NAME, EXPORT_PROVENANCE):
-                try:
-                    record = read_json(file)
-                except EdgeminError:
-                    record = None
-                whole = (
-                    isinstance(record, dict)
-                    and isinstance(record.get("sha256"), dict)
-                    and isinstance(record.get("parents", {}), dict)
-                )
-                yield file.parent, record if whole else None, file.name
+                yield file.parent, _provenance(file), file.name
+
+    # -- how it is mended ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _lineage(self) -> Lineage:
+        return Lineage(self.plan, Jobs(self.plan).all())
+
+    def _settled(self, problem: Problem) -> Problem:
+        """With the one file that a job of the study makes again; else with what is deleted."""
+        if not problem.again:
+            return problem
+        if made := next(filter(self._is_made, problem.again), None):
+            return replace(problem, again=(made,))
+        what = f"{problem.what}; no job of this study makes it"
+        return replace(problem, what=what, again=(), gone=tuple(self._with_digests(problem.file)))
+
+    def _is_made(self, file: Path) -> bool:
+        """Whether a job makes it. Tables and plots have rules in every study, those that it says nothing of too."""
+        made_by, study = self._lineage.made_by(file.as_posix()), self.plan.study
+        if made_by is None:
+            return False
+        table, plot = getattr(made_by[0], "table", None), getattr(made_by[0], "plot", None)
+        return table.on_page(study) if table else plot is None or plot.declared(study)
+
+    def _with_digests(self, file: Path) -> Iterator[Path]:
+        """A file, and its digest; of a model all files that its provenance lists. A digest that is damaged says nothing of its file, which stays."""
+        files = {file: None}
+        for name in (NAME, EXPORT_PROVENANCE):
+            listed = _listed(_provenance(file.parent / name))
+            if file.name == name or file.name in listed:
+                files |= dict.fromkeys(file.parent / one for one in (*listed, name))
+        for one in files:
+            yield one
+            if FOLDER not in one.parts and (digest := digest_file(one)) and digest.is_file():
+                yield digest
 
 
 def _kept(path: Path) -> bool:
     return path.parts[0] not in NOT_KEPT and not any(part.startswith(".") for part in path.parts)
+
+
+def _provenance(file: Path) -> dict[str, Any] | None:
+    """Content of a provenance file; None if it is none."""
+    try:
+        record = read_json(file)
+    except EdgeminError:
+        return None
+    if not isinstance(record, dict) or not all(isinstance(record.get(name, {}), dict) for name in ("sha256", "parents")):
+        return None
+    return record if "sha256" in record else None
 
 
 def _listed(record: dict[str, Any] | None) -> dict[str, str]:
@@ -157,22 +204,89 @@ def _wrong_download(pin: Pin, folder: Path) -> str | None:
     return None
 
 
-def command(problems: Sequence[Problem], study: str) -> str:
-    """One line for a shell that deletes what is foreign and makes anew what is damaged, and no more.
+class AsMade:
+    """The study that the results were made with: that of the file, or another by `--config` and overlays; it stands beside the results."""
+
+    def __init__(self, file: str) -> None:
+        self.study = read_study(file)
+        self.options = [file]
+        """Of Snakemake's `--configfile`: they give that study."""
+        self.said = ""
+        """How it differs from the file's."""
+        beside = Path(Plan(self.study).paths.effective_study)
+        kept = _digest_of(beside)
+        if kept.is_file() or beside.is_file():
+            self._compare(file, beside, recorded(kept) if kept.is_file() else None)
+
+    def _compare(self, file: str, beside: Path, entry: tuple[Path, str] | None) -> None:
+        try:
+            made = read_study(str(beside)) if entry is None or sha256(beside) == entry[1] else None
+        except (EdgeminError, OSError):  # of another version, or missing
+            made = None
+        if made is None:
+            self.said = f"how the results were made is not known, since {beside} cannot be read: if --config or overlays were given, add them"
+        elif changes := _changes(self.study.model_dump(mode="json"), made.model_dump(mode="json")):
+            self.said = f"the results were made with other settings than {file} has: {', '.join(changes)}"
+            self._take(file, beside, changes)
+
+    def _take(self, file: str, beside: Path, changes: Mapping[str, Any]) -> None:
+        """The file with `--config`, read as Snakemake does (all texts), or the one beside the results: what gives the same specs to the letter, 0 and 0.0
+        told apart."""
+        told = _read(beside)
+        values = {key: "" if value is None else json.dumps(value, ensure_ascii=False) for key, value in changes.items()}
+        given = {key: yaml.load(value, yaml.BaseLoader) for key, value in values.items()}  # noqa: S506
+        with_values = [file, "--config", *(f"{key}={value}" for key, value in values.items())]
+        for config, options in ((_updated(_read(Path(file)), given), with_values), (told, [str(beside)])):
+            try:
+                study = parse_study(config)
+            except EdgeminError:
+                continue
+            if digest_of(spec_of(study)) == digest_of(told):
+                self.study, self.options = study, options
+                return
+        self.said += "; the command takes those of the file"
+
+
+def _read(file: Path) -> Any:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def _changes(old: Any, new: Any) -> Any:
+    """What `new` has otherwise, at any depth; a list is one value."""
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return new
+    return {key: _changes(old.get(key), value) for key, value in new.items() if key not in old or old[key] != value}
+
+
+def _updated(config: Any, values: Any) -> Any:
+    """As Snakemake lays values over a config."""
+    if not isinstance(values, Mapping):
+        return values
+    config = config if isinstance(config, Mapping) else {}
+    return {**config, **{key: _updated(config.get(key), value) for key, value in values.items()}}
+
+
+def command(problems: Sequence[Problem], options: Sequence[str]) -> str:
+    """One line for a shell that deletes what no job makes and makes anew what is damaged, and no more. options: of `--configfile`.
 
     What was made from it follows at the next ordinary run, as far as it comes out different.
     """
-    foreign = [shlex.quote(str(problem.file)) for problem in problems if problem.rebuilt_by is None]
-    again = list(dict.fromkeys(shlex.quote(str(problem.rebuilt_by)) for problem in problems if problem.rebuilt_by))
-    parts = [f"rm -f -- {' '.join(foreign)}"] if foreign else []
+    again = _quoted(file for problem in problems for file in problem.again)
+    gone = _quoted(file for problem in problems for file in problem.gone)
+    parts = [f"rm -f -- {' '.join(gone)}"] if gone else []
     if again:
-        parts.append(f"snakemake --cores all --configfile {shlex.quote(study)} --force -- {' '.join(again)}")
+        parts.append(f"snakemake --cores all --configfile {shlex.join(options)} --force -- {' '.join(again)}")
     return " && ".join(parts)
+
+
+def _quoted(files: Iterable[Path]) -> list[str]:
+    return list(dict.fromkeys(shlex.quote(str(file)) for file in files))
 
 
 def run(study: str) -> int:
     """Prints what is wrong, and the command that mends it. 0: nothing is wrong; 1: something is."""
-    tree = Tree(Plan(read_study(study)))
+    made = AsMade(study)
+    tree = Tree(Plan(made.study))
     problems, unrecorded = tree.problems(), tree.unrecorded()
     for problem in problems:
         print(f"{line(str(problem.file))}: {problem.what}")
@@ -180,5 +294,6 @@ def run(study: str) -> int:
         print(f"{len(unrecorded)} files without a recorded digest, not checked, such as {unrecorded[0]}")
     print(f"{tree.root}: {len(tree.files) - len(unrecorded)} files checked, {len(problems)} problems")
     if problems:
-        print(f"to mend it:\n  {command(problems, study)}")
+        print(f"{made.said}\nto mend it:" if made.said else "to mend it:")
+        print(f"  {command(problems, made.options)}")
     return 1 if problems else 0

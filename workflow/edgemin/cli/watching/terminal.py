@@ -41,7 +41,9 @@ def _running(jobs: dict[str, str]) -> list[str]:
 
 def _cell(line: status.Line) -> str:
     """With what has failed; jobs that run have lines of their own."""
-    return "; ".join([line.short, *(reason for reason in line.reasons if line.state != "running" or " error: " in reason)])
+    return "; ".join(
+        [line.short, *(reason for reason in line.reasons if line.state != "running" or status.tells_failure(reason))]
+    )
 
 
 def _shower(out: TextIO) -> Callable[[float, Sequence[str]], None]:
