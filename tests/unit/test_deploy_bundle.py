@@ -105,7 +105,7 @@ def test_it_reads_csv_and_json_lines(bundle, tmp_path):
     (tmp_path / "a.csv").write_text('id,text\n1,"the film\nis\tgood"\n2,\n3,the film is bad\n', encoding="utf-8")
     (tmp_path / "a.jsonl").write_text('{"text": "the film is good"}\n\n{"text": "the film is bad", "id": 3}\n', encoding="utf-8")
     assert run(bundle, "--file", tmp_path / "a.csv").stdout.splitlines() == [plain[0], b"null", plain[1]]
-    assert run(bundle, "--file", tmp_path / "a.jsonl").stdout.splitlines() == plain
+    assert run(bundle, "--file", tmp_path / "a.jsonl").stdout.splitlines() == [plain[0], b"null", plain[1]]
     found = run(bundle, "--format", "csv", "--columns", "words", stdin=b"words,x\nthe film is good,1\n")
     assert found.stdout.splitlines() == plain[:1]
 

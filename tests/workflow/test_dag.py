@@ -91,5 +91,5 @@ def test_a_changed_resource_leaves_the_others_alone(copy: Copy) -> None:
 def test_trainings_alone_have_a_gpu(copy: Copy) -> None:
     found = resources(copy, "--profile", "profiles/gpu")
     gpu = {rule for rule, asked in found.items() if "gpu" in asked}
-    assert gpu == {"train_teacher", "cache_teacher", "distill_student", "prune_structured"}
+    assert gpu == {"train_teacher", "cache_teacher", "distill_student", "distill_static", "prune_structured"}
     assert found["train_teacher"]["runtime"] == "1440"

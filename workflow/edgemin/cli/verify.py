@@ -234,7 +234,7 @@ class AsMade:
         told apart."""
         told = _read(beside)
         values = {key: "" if value is None else json.dumps(value, ensure_ascii=False) for key, value in changes.items()}
-        given = {key: yaml.load(value, yaml.BaseLoader) for key, value in values.items()}  # noqa: S506
+        given = {key: yaml.BaseLoader(value).get_single_data() for key, value in values.items()}
         with_values = [file, "--config", *(f"{key}={value}" for key, value in values.items())]
         for config, options in ((_updated(_read(Path(file)), given), with_values), (told, [str(beside)])):
             try:
