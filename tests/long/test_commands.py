@@ -27,7 +27,6 @@ TEMPLATES = {
     "snakemake --cores all {}/model.onnx": "the same; the card has the study too: `test_what_a_study_prints_runs`",
     "snakemake --cores all {}/bundle.json": "the same of a cascade: tests/long/test_bundle.py",
     "snakemake --cores all --configfile config/mine.yaml --": "how a command begins: tests/unit/test_calls.py",
-    "snakemake --cores all --configfile {} --force -- {}": "`test_what_verify_prints_mends`",
 }
 """Commands with places to fill -> who runs them filled."""
 NEVER_HERE = {

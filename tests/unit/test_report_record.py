@@ -121,9 +121,7 @@ def test_predictions_that_cannot_be_read_are_told(packed, damage):
     file.unlink()
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(
-        EdgeminError, match=r"kept/seed0\.parquet: not the predictions of a record \(.*\); restore it from version control"
-    ):
+    with pytest.raises(EdgeminError, match=r"kept/seed0\.parquet: cannot be read \(.*\); restore it from version control"):
         record.predictions_of(file, read_json(packed["json"]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -179,6 +180,14 @@ def test_of_a_local_file_some_rows_are_taken(tmp_path: Path) -> None:
     taken = [json.loads(line) for line in Path(made["files"]["train"]).read_text().splitlines()]
     assert Counter(row["label"] for row in taken) == {"rare": 10, "common": 126}  # 96 + 16 + 24 in all
     assert all(row in rows for row in taken)
+
+
+def test_a_local_file_of_a_header_alone_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("text,label\n", encoding="utf-8")
+    one = Task.model_validate({"source": {"files": {"train": str(file)}}, "text": "text", "label": "label", "metric": "accuracy"})
+    with pytest.raises(EdgeminError, match=re.escape(f"{file}: no rows; add some")):
+        Rows(tmp_path / "made").of_task("own", one)
 
 
 def test_labels_of_a_kind_of_ones_own_cannot_be_made_up() -> None:

@@ -5,30 +5,26 @@ Reads files alone; needs neither torch nor Snakemake.
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from edgemin.cli.as_made import AsMade
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, sha256
 from edgemin.core.messages import line
 from edgemin.core.provenance import EXPORT_PROVENANCE, NAME, check_provenance
-from edgemin.core.provenance import digest as digest_of
 from edgemin.core.recorded import FOLDER, digest_file, recorded
 from edgemin.data.sources.archives import fetched
+from edgemin.plan.calls import call
 from edgemin.plan.jobs import Jobs
 from edgemin.plan.lineage import Lineage
 from edgemin.plan.paths import DOWNLOADS
 from edgemin.plan.plan import Plan
-from edgemin.study.base import spec_of
 from edgemin.study.pins import Pin
-from edgemin.study.read import parse_study, read_study
 
 NOT_KEPT = ("logs", "benchmarks", "scratch", "record", FOLDER)
 """Folders of a study that hold no results of its own."""
@@ -204,70 +200,8 @@ def _wrong_download(pin: Pin, folder: Path) -> str | None:
     return None
 
 
-class AsMade:
-    """The study that the results were made with: that of the file, or another by `--config` and overlays; it stands beside the results."""
-
-    def __init__(self, file: str) -> None:
-        self.study = read_study(file)
-        self.options = [file]
-        """Of Snakemake's `--configfile`: they give that study."""
-        self.said = ""
-        """How it differs from the file's."""
-        beside = Path(Plan(self.study).paths.effective_study)
-        kept = _digest_of(beside)
-        if kept.is_file() or beside.is_file():
-            self._compare(file, beside, recorded(kept) if kept.is_file() else None)
-
-    def _compare(self, file: str, beside: Path, entry: tuple[Path, str] | None) -> None:
-        try:
-            made = read_study(str(beside)) if entry is None or sha256(beside) == entry[1] else None
-        except (EdgeminError, OSError):  # of another version, or missing
-            made = None
-        if made is None:
-            self.said = f"how the results were made is not known, since {beside} cannot be read: if --config or overlays were given, add them"
-        elif changes := _changes(self.study.model_dump(mode="json"), made.model_dump(mode="json")):
-            self.said = f"the results were made with other settings than {file} has: {', '.join(changes)}"
-            self._take(file, beside, changes)
-
-    def _take(self, file: str, beside: Path, changes: Mapping[str, Any]) -> None:
-        """The file with `--config`, read as Snakemake does (all texts), or the one beside the results: what gives the same specs to the letter, 0 and 0.0
-        told apart."""
-        told = _read(beside)
-        values = {key: "" if value is None else json.dumps(value, ensure_ascii=False) for key, value in changes.items()}
-        given = {key: yaml.BaseLoader(value).get_single_data() for key, value in values.items()}
-        with_values = [file, "--config", *(f"{key}={value}" for key, value in values.items())]
-        for config, options in ((_updated(_read(Path(file)), given), with_values), (told, [str(beside)])):
-            try:
-                study = parse_study(config)
-            except EdgeminError:
-                continue
-            if digest_of(spec_of(study)) == digest_of(told):
-                self.study, self.options = study, options
-                return
-        self.said += "; the command takes those of the file"
-
-
-def _read(file: Path) -> Any:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
-
-
-def _changes(old: Any, new: Any) -> Any:
-    """What `new` has otherwise, at any depth; a list is one value."""
-    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        return new
-    return {key: _changes(old.get(key), value) for key, value in new.items() if key not in old or old[key] != value}
-
-
-def _updated(config: Any, values: Any) -> Any:
-    """As Snakemake lays values over a config."""
-    if not isinstance(values, Mapping):
-        return values
-    config = config if isinstance(config, Mapping) else {}
-    return {**config, **{key: _updated(config.get(key), value) for key, value in values.items()}}
-
-
-def command(problems: Sequence[Problem], options: Sequence[str]) -> str:
-    """One line for a shell that deletes what no job makes and makes anew what is damaged, and no more. options: of `--configfile`.
+def command(problems: Sequence[Problem], file: str, config: Sequence[str] = ()) -> str:
+    """One line for a shell that deletes what no job makes and makes anew what is damaged, and no more. file, config: of the study, as for `call`.
 
     What was made from it follows at the next ordinary run, as far as it comes out different.
     """
@@ -275,7 +209,7 @@ def command(problems: Sequence[Problem], options: Sequence[str]) -> str:
     gone = _quoted(file for problem in problems for file in problem.gone)
     parts = [f"rm -f -- {' '.join(gone)}"] if gone else []
     if again:
-        parts.append(f"snakemake --cores all --configfile {shlex.join(options)} --force -- {' '.join(again)}")
+        parts.append(f"{call([file], config, options=['--force'])} {' '.join(again)}")
     return " && ".join(parts)
 
 
@@ -295,5 +229,5 @@ def run(study: str) -> int:
     print(f"{tree.root}: {len(tree.files) - len(unrecorded)} files checked, {len(problems)} problems")
     if problems:
         print(f"{made.said}\nto mend it:" if made.said else "to mend it:")
-        print(f"  {command(problems, made.options)}")
+        print(f"  {command(problems, made.file, made.config)}")
     return 1 if problems else 0

@@ -94,7 +94,8 @@ def look(request: Request) -> Inputs:
     _check_bound(request, rows["validation"])
     texts = data.splits["train"].to_pandas()
     columns = [texts[name].tolist() for name in ("text", "pair") if name in texts]
-    most = min(teacher.positions, packaged().positions)
+    small = packaged()
+    most = min(teacher.positions, small.positions)
     if (request.max_length or 0) > most:
         raise EdgeminError(f"--max-length {request.max_length}: the encoders of this study read at most {most} tokens")
     longest = min(request.max_length or LONGEST, most)
@@ -108,7 +109,7 @@ def look(request: Request) -> Inputs:
         min(tokens, longest),
         pieces,
         teacher,
-        packaged(),
+        small,
         tuple(filter(None, (note(some, teacher), _cut_off(longer, longest, most), rare_classes(data)))),
     )
 

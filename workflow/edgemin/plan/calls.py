@@ -9,11 +9,15 @@ from pathlib import Path
 
 
 def call(
-    files: Iterable[Path | str], config: Sequence[str] = (), snakefile: Path | str = "Snakefile", working: Path | str = ""
+    files: Iterable[Path | str],
+    config: Sequence[str] = (),
+    snakefile: Path | str = "Snakefile",
+    working: Path | str = "",
+    options: Sequence[str] = (),
 ) -> str:
     """`snakemake --cores all --configfile config/mine.yaml --`, quoted for a shell; a target follows.
 
-    files: of the study; overlays come after the files that they change. config: further `--config` values, as `key=value`. Paths are relative
+    files: of the study; overlays come after the files that they change. config: further `--config` values, as `key=value`. options: others, behind them. Paths are relative
     to `working`, the folder in which Snakemake runs (by default the current one). A Snakefile outside it is named.
     """
     parts = ["snakemake", "--cores", "all"]
@@ -22,7 +26,7 @@ def call(
     parts += ["--configfile", *(_relative(file, working) for file in files)]
     if config:
         parts += ["--config", *config]
-    return shlex.join([*parts, "--"])
+    return shlex.join([*parts, *options, "--"])
 
 
 def _relative(file: Path | str, working: Path | str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgemin.study import checks
 from edgemin.study.chains import Chain
 from edgemin.study.revert import REVERTED
 from edgemin.study.runtime import CHECKPOINT
 from edgemin.study.task import SPLITS
 
-DOWNLOADS = "results/downloads"
+DOWNLOADS = f"results/{checks.DOWNLOADS}"
 BUNDLE = ("model.onnx", "tokenizer.json", "bundle.json", "predict.py", "bench.py", "README.md")
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "config.json", "provenance.json")
 """The files of a tokenizer's folder that jobs read; the config says whether the model takes type ids."""

@@ -15,8 +15,8 @@ import pandas as pd
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, whole_file, write_json, write_parquet
 from edgemin.core.machine import machine_class
-from edgemin.core.messages import line
 from edgemin.report.collect import collect, write
+from edgemin.report.readable import readable
 
 _FILE = "file"
 """Column of the Parquet file: whose row it is."""
@@ -86,11 +86,7 @@ def predictions_of(file: Path, told: Mapping[str, Any]) -> dict[str, pd.DataFram
 
     Tables of several tasks may have other columns, and labels of another type. Raises EdgeminError for a file that cannot be read.
     """
-    try:
+    with readable(file, "restore it from version control"):
         tables = pd.read_parquet(file).groupby(_FILE, sort=False)
-    except (OSError, ValueError, KeyError) as error:  # ValueError: Arrow's of a damaged file
-        raise EdgeminError(
-            f"{file}: not the predictions of a record ({line(str(error))}); restore it from version control"
-        ) from None
     columns = {name: told["columns"][name] for name, _ in tables}
     return {name: table[list(columns[name])].astype(columns[name]).reset_index(drop=True) for name, table in tables}

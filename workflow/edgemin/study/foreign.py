@@ -105,16 +105,17 @@ IGNORED = {
     "prune_heads": "transformers prunes no heads as it loads; save the pruned model without the key",
     "quantization_config": "quantized weights are not read; take the float model",
     "auto_map": "the model brings code of its own, which is not run",
-    "chunk_size_feed_forward": "neurons would be scored by the last piece alone; with 0 it answers alike",
+    "chunk_size_feed_forward": "neurons would be scored by the last piece alone; write 0, with which it answers alike",
 }
-"""Key of a config -> why it is refused; where it is null, false, 0 or empty it changes nothing."""
+"""Key of a config -> why it is refused, and what to do if that is not to take another model; where it is null, false, 0 or empty it changes nothing."""
 
 
 def _ignored(values: Mapping[str, Any], folder: Path) -> Iterator[str]:
     for key, why in IGNORED.items():
         value = values.get(key)
         if value and not _harmless(key, value):
-            yield f"{folder / 'config.json'}: {key} is {excerpt(value)}: {why}; take another model"
+            remedy = "" if ";" in why else "; take another model"
+            yield f"{folder / 'config.json'}: {key} is {excerpt(value)}: {why}{remedy}"
 
 
 def _harmless(key: str, value: Any) -> bool:

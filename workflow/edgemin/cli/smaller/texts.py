@@ -80,8 +80,6 @@ class Rows:
         missing = [one for one in (*task.text_columns, column) if one not in table]
         if missing:
             raise EdgeminError(f"{', '.join(missing)}: no such column in the data; it has {', '.join(map(str, table.columns))}")
-        if not len(table):
-            raise EdgeminError("a data file has no rows; add some")
         groups: dict[Any, list[int]] = {}
         for number, value in enumerate(table[column]):
             groups.setdefault(_group(value, task), []).append(number)
@@ -135,10 +133,14 @@ def _splits(source: DataSource) -> list[str]:
 
 
 def _local(source: DataSource) -> dict[str, Any]:
-    """Tables of a source's local files; empty where they are not there, or not local."""
+    """Tables of a source's local files; empty where they are not there, or not local. Raises EdgeminError for a file without rows."""
     if source.files is None or not all(Path(path).exists() for path in source.files.paths.values()):
         return {}
-    return dict(read_source(source, None))
+    tables = dict(read_source(source, None))
+    for split, table in tables.items():
+        if not len(table):
+            raise EdgeminError(f"{source.files.paths[split]}: no rows; add some")
+    return tables
 
 
 def _labels(name: str, task: Task, local: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import pyarrow as pa
 import yaml
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
-from edgemin.core.messages import line
 from edgemin.report.differences.taken import taken
+from edgemin.report.readable import readable
 from edgemin.report.record import predictions_of
 from edgemin.study.chains import Chain
 from edgemin.study.floor import chain_of, is_baseline
@@ -80,7 +78,7 @@ class Side:
         name = f"{folder}/predictions.parquet"
         table = self.tables.get(name)
         if file := self._file(name):
-            with _readable(file, _MADE):
+            with readable(file, _MADE):
                 table = pd.read_parquet(file)
         table = self._whole(name, table)
         return None if table is None else table[table["split"] == "test"]
@@ -199,15 +197,6 @@ def _recorded(place: Path, records: Iterable[Path]) -> Side:
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
     names = ["study", "task", "seed", "cell", "chain", "runtime"]
-    with _readable(file, RECORDED):
+    with readable(file, RECORDED):
         rows = pd.read_csv(file, usecols=names, dtype=str, keep_default_na=False)
     yield from ({str(name): value for name, value in row.items()} for row in rows.drop_duplicates().to_dict("records"))
-
-
-@contextmanager
-def _readable(file: Path, remedy: str) -> Iterator[None]:
-    """Raises EdgeminError for a file that is cut off or damaged."""
-    try:
-        yield
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise EdgeminError(f"{file}: cannot be read ({line(str(error))}); {remedy}") from None
