@@ -207,6 +207,47 @@ def test_answers_that_are_no_numbers_are_never_accepted(judged, shape):
     json.dumps(found, allow_nan=False)
 
 
+@pytest.mark.parametrize("shape", [(TEXTS, 2), (TEXTS, 1)], ids=["classes", "values"])
+def test_one_answer_that_is_no_number_is_enough(judged, shape):
+    """A third of the resamples miss it."""
+    values = shape[1] == 1
+    labels, parent = (MARGIN, MARGIN[:, None]) if values else (LABELS, PARENT)
+    ours = parent.copy()
+    ours[7] = np.nan
+    found = judged(ours, parent=parent, labels=labels, metric="pearson" if values else "accuracy")
+    assert not found["accepted"]
+    assert not any(one["accepted"] for one in found["measures"].values())
+
+
+def _of_many_classes(lost: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """77 classes of 13 texts, all right to the parent; of the first class `lost` go to the second, of every other class none."""
+    labels = np.repeat(np.arange(77), 13)
+    parent = np.eye(77)[labels] * 8.0
+    ours = parent.copy()
+    ours[:lost] = np.eye(77)[1] * 8.0
+    return labels, parent, ours
+
+
+@pytest.mark.parametrize(("lost", "accepted"), [(1, True), (13, False)])
+def test_of_many_small_classes_one_text_is_no_loss_and_a_class_is(judged, lost, accepted):
+    """One of 13 is a drop of 0.077, beyond the limit; all of 13 are so in every resample."""
+    labels, parent, ours = _of_many_classes(lost)
+    limits = Acceptance(confident_changes=None, divergence=None).limits  # which see all texts
+    found = judged(ours, parent=parent, labels=labels, limits=limits)
+    assert found["measures"]["recall"]["value"] == pytest.approx(lost / 13)
+    assert found["measures"]["recall"]["accepted"] is accepted
+
+
+def test_one_near_tie_in_each_of_many_classes_is_accepted(judged):
+    """In nearly every resample of all texts some class has lost one of its few texts, twice."""
+    labels, parent, _ = _of_many_classes(0)
+    ours = parent.copy()
+    ours[np.arange(0, 77 * 13, 26)] = np.eye(77)[(labels[::26] + 1) % 77] * 8.0
+    found = judged(ours, parent=parent, labels=labels, limits=Acceptance(confident_changes=None, divergence=None).limits)
+    assert found["measures"]["recall"]["value"] == pytest.approx(1 / 13)
+    assert found["measures"]["recall"]["accepted"]
+
+
 def test_answers_to_other_texts_are_an_error(tmp_path):
     ours, theirs = answers(tmp_path, "a", LABELS, PARENT), answers(tmp_path, "b", 1 - LABELS, PARENT)
     seeds = [{"seed": 0, "folder": ours, "parent": theirs}]

@@ -60,14 +60,18 @@ def of_seeds(
 
 
 def one_seed(measure: Measure, judge: Judge, answers: Answers, limit: float) -> dict[str, Any] | None:
-    """`value`, its interval from resampled texts (percentile bootstrap, Efron and Tibshirani 1993, chapter 13), and `accepted`."""
+    """`value`, its interval from resampled texts (percentile bootstrap, Efron and Tibshirani 1993, chapter 13), and `accepted`. Of answers
+    that are no numbers every measure is none, and fails: resamples may miss them."""
     value = measure.of(judge, answers)
     if value is None:
         return None
+    if not (math.isfinite(value) and np.isfinite(answers.ours).all()):
+        return {"value": None, "low": None, "high": None, "accepted": False}
     draw, count = np.random.default_rng(_SEED), len(answers.labels)
     again = [measure.of(judge, answers.at(draw.integers(0, count, count))) for _ in range(_RESAMPLES)]
     values = np.array(again, dtype=float)
-    accepted = bool(measure.within(value, limit)) or float(measure.within(values, limit).mean()) > CHANCE
+    chance = float(measure.within(values, limit).mean()) if measure.chance is None else measure.chance(judge, answers, limit)
+    accepted = bool(measure.within(value, limit)) or chance > CHANCE
     low, high = np.quantile(values, (0.025, 0.975))
     return {"value": _plain(value), "low": _plain(low), "high": _plain(high), "accepted": accepted}
 

@@ -79,10 +79,10 @@ def marked(columns: Sequence[Column], rows: Sequence[Row], failed: Failed, mark:
 
 def _marked(column: Column, rows: Sequence[Row], failed: Failed, mark: str) -> Column:
     names = [_names(row, failed) for row in rows]
-    if column.heading == "cell":
+    if any(column.names):
         values = [
-            _mark(value, those, mark) if isinstance(value, str) else value
-            for value, those in zip(column.values, names, strict=True)
+            _mark(value, those, mark) if told and isinstance(value, str) else value
+            for value, told, those in zip(column.values, column.names, names, strict=True)
         ]
         return replace(column, values=values)
     return replace(column, before=[_mark(text, those, mark) for text, those in zip(column.before, names, strict=False)])

@@ -18,6 +18,8 @@ PLAIN = 0.2
 """And those where the parent's best class is by so much likelier than its second: of an unsure parent fewer than that share."""
 NEAR = 0.05
 """To the parent two classes are alike if their probabilities are no further apart."""
+DRAWS = 20_000
+"""Resamples of the texts of one class."""
 MOVED = 0.5
 """A value has changed if it moved by more standard deviations of the parent's values than this."""
 
@@ -47,6 +49,8 @@ class Measure:
     words: str
     least: bool = False
     """Whether the limit is the least value that is accepted; else it is the most."""
+    chance: Callable[[Judge, Answers, float], float] | None = None
+    """How likely other texts would be within the limit, where that is not the share of resamples of all texts whose value is."""
 
     def within(self, value: float | np.ndarray, limit: float) -> np.ndarray:
         """Whether values are accepted. What is not a number is not."""
@@ -101,6 +105,20 @@ def recall(judge: Judge, answers: Answers) -> float | None:
     return float(max(drops, default=0.0))
 
 
+def recall_by_chance(judge: Judge, answers: Answers, limit: float) -> float:
+    """How likely each class's drop is within the limit in resamples of its own texts: that of the class where it is least so, times the number of
+    classes (Bonferroni), at most 1. Of many small classes one is beyond the limit in most resamples of all texts, whatever the model."""
+    right = [judge.scores.decide(logits) == answers.labels for logits in (answers.parent, answers.ours)]
+    classes = np.unique(answers.labels[answers.labels >= 0])
+    draw, shares = np.random.default_rng(0), [1.0]
+    for one in classes:
+        own, count = answers.labels == one, int((answers.labels == one).sum())
+        lost, won = (right[0] & ~right[1] & own).sum() / count, (right[1] & ~right[0] & own).sum() / count
+        again = draw.multinomial(count, [lost, won, max(0.0, 1 - lost - won)], DRAWS)
+        shares.append(float(((again[:, 0] - again[:, 1]) / count <= limit).mean()))
+    return min(1.0, min(shares) * len(classes))
+
+
 def calibration(judge: Judge, answers: Answers) -> float | None:
     """Our calibration error minus the parent's."""
     if not _one_class(judge, answers):
@@ -148,7 +166,7 @@ MEASURES = {
     "drop": Measure(drop, "drop of the metric"),
     "agreement": Measure(agreement, "agreement with the float parent", least=True),
     "divergence": Measure(divergence, "divergence from the float parent"),
-    "recall": Measure(recall, "largest drop of a class's recall"),
+    "recall": Measure(recall, "largest drop of a class's recall", chance=recall_by_chance),
     "calibration": Measure(calibration, "rise of the calibration error"),
     "confident_changes": Measure(confident_changes, "sure answers that changed"),
 }
