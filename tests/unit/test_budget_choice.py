@@ -135,7 +135,7 @@ def test_some_attention_stays_and_the_choice_is_the_best_of_those(seed):
     wanted = [sum(option.loss for option in one) for one in choices if sum(option.time for option in one) <= budget]
     chosen = choose_reading(blocks, 2, budget, ticks=budget)
     if not wanted:
-        assert chosen is None or not any(option.kept for option in chosen[:2])
+        assert chosen is None
         return
     assert any(option.kept for option in chosen[:2])
     assert sum(option.time for option in chosen) <= budget

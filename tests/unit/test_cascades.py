@@ -1,4 +1,4 @@
-"""Cascades: temperatures and times in closed form, thresholds against all combinations."""
+"""Cascades: temperatures and times in closed form, thresholds against all combinations and in bundles."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from itertools import product
 
 import numpy as np
 import pytest
+from pages import study_of
 
+from edgemin.deploy.cascade.bundle import reachable
+from edgemin.deploy.cascade.model import confidence as sure_in_bundle
+from edgemin.plan.jobs.cascade import BundleCascade
+from edgemin.plan.plan import Plan
 from edgemin.report.cascades.confidence import WIDEST, confidence, temperature
 from edgemin.report.cascades.thresholds import choose, route, within
 from edgemin.report.cascades.times import composed, mean, passed
 from edgemin.report.readings import READINGS
 from edgemin.report.statistics.twoway import estimate
+from edgemin.study.read import parse_study
+from planning import at
 
 
 @pytest.mark.parametrize(("classes", "share"), [(2, 0.75), (2, 0.6), (4, 0.7), (5, 0.25)])
@@ -100,3 +107,28 @@ def test_a_time_lies_evenly_between_its_quantiles() -> None:
     assert (found["p90"], found["p99"]) == pytest.approx((8, 17), abs=0.06)  # of 2,000 points, 0.1 ms apart at most
     twice = composed(passed(np.stack([quantiles, quantiles]), (0.5,)), [0.0, 1.0])
     assert twice == pytest.approx({name: 2 * value for name, value in found.items()})
+
+
+def test_a_text_reaches_the_threshold_that_is_its_own_confidence() -> None:
+    """A table's are of logits in float32, a program's may be in float64: of these 20,000 texts every other one would be too unsure."""
+    values = np.random.default_rng(0).normal(0, 5, (20_000, 3))
+    scales = np.random.default_rng(1).uniform(0.2, 5, 20_000)[:, None]
+    table = confidence(values.astype(np.float32) / scales, 1.0)
+    program = sure_in_bundle(values / scales)
+    assert 0.4 < (program < table).mean() < 0.6
+    least = np.array([reachable({"threshold": one})["threshold"] for one in table])
+    assert (program >= least).all()
+    assert (table - least <= 2.5e-6).all(), "others stay below it"
+    assert reachable({"threshold": None, "asked": False}) == {"threshold": None, "asked": False}
+
+
+def test_a_cascade_of_baselines_is_made_from_the_data_alone() -> None:
+    """Its card names no teacher."""
+    study = study_of(
+        question="", baselines={"tfidf": {}, "pairs": {"baseline": "tfidf", "words": 2}}, cascades={"cheap": ["tfidf", "pairs"]}
+    )
+    job = BundleCascade(Plan(parse_study(study)), "cheap")
+    told = job.about(at(seed=0))
+    assert [line.partition(":")[0] for line in told["sources"]] == ["data of task snippets"]
+    assert [one.get("baseline") for one in told["members"]] == ["tfidf", "tfidf"]
+    assert told["batch_invariant"]

@@ -88,6 +88,10 @@ def test_a_page_without_any_is_as_before(spec):
         ({"study": "other"}, "bench.json: is of the study other, not of smoke; name that study's file"),
         ({"cell": "none"}, "bench.json: cell: 'none' is not a cell; known: teacher, kd, "),
         ({"sha256": {"model.onnx": "0" * 64}}, "bench.json: its model is none that is here for cell kd"),
+        (
+            {"against": {"cell": "teacher", "mean_ms": 9.0}, "faster": 3.0},
+            "bench.json: its model took turns with another, and the page shows times of a model by itself; run bench.py without --against",
+        ),
         ({"p50_ms": None}, "bench.json: is not what bench.py writes; run bench.py of the bundle again"),
         ({"p50_ms": -1}, "bench.json: is not what bench.py writes"),
         ({"host": {}}, "bench.json: names no model or no machine"),

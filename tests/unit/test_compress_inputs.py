@@ -10,7 +10,7 @@ import pytest
 from compressing import bert_folder, classes_csv, pairs_csv, sentences, write_csv
 
 from edgemin.cli.main import main
-from edgemin.compressing.encoder import CONFIG, PACKAGED, given, packaged
+from edgemin.compressing.encoder import CONFIG, PACKAGED, Encoder, given, packaged
 from edgemin.compressing.inputs import counted, look
 from edgemin.compressing.request import Request, recommend
 from edgemin.core.errors import EdgeminError
@@ -48,6 +48,9 @@ def model(tmp_path_factory):
         ({"max_length": 7}, "--max-length: 7; give a whole number of tokens, 8 or more"),
         ({"max_length": 7.5}, "--max-length: 7.5; give a whole number of tokens, 8 or more"),
         ({"max_drop": 101}, "--max-drop: 101; give points of the metric, from 0 to 100"),
+        ({"max_drop": "1"}, "--max-drop: '1'; give points of the metric, from 0 to 100"),
+        ({"cores": 1.5}, "--cores: 1.5; give a whole number of cores, 1 or more"),
+        ({"cores": 0}, "--cores: 0; give a whole number of cores, 1 or more"),
         ({"by": "luck"}, "--by: 'luck' is not one of bound, estimate, interval"),
         ({"prefer": "luck"}, "--prefer: 'luck' is not one of latency, bytes, quality"),
         ({"metric": "luck"}, "--metric: 'luck' is not known; known: accuracy, macro_f1, matthews, pearson, spearman"),
@@ -202,6 +205,28 @@ def test_outputs_that_are_other_than_the_classes(texts, tmp_path):
     unnamed = bert_folder(tmp_path / "unnamed", ("LABEL_0", "LABEL_1", "LABEL_2"))
     assert refused(request(texts, model=unnamed)).endswith("give --labels with the labels in the order of its outputs")
     assert look(request(texts, model=unnamed, labels=("good", "so", "bad"))).task["label_names"] == ["good", "so", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "names", "order"),
+    [
+        (("us", "US", "other"), ["US", "other", "us"], ["us", "US", "other"]),
+        (("POSITIVE", "NEGATIVE"), ["negative", "positive"], ["positive", "negative"]),
+        (("b ", "A", "a"), ["A", "a", "b "], ["b ", "A", "a"]),
+    ],
+)
+def test_classes_are_found_as_they_are_written_or_but_for_their_case(outputs, names, order):
+    assert Encoder("mine", {}, {}, True, True, outputs).order(names) == order
+
+
+@pytest.mark.parametrize(("outputs", "names"), [(("us", "US", "Other"), ["US", "other", "us"]), (("us", "other"), ["US", "us"])])
+def test_where_case_alone_tells_classes_apart_it_is_not_guessed(outputs, names):
+    with pytest.raises(EdgeminError) as raised:
+        Encoder("mine", {}, {}, True, True, outputs).order(names)
+    assert str(raised.value) == (
+        f"mine: its outputs are {', '.join(outputs)}, the labels are {', '.join(names)}; write them alike, or give --labels with the labels in the "
+        "order of its outputs"
+    )
 
 
 def test_an_encoder_alone_is_to_be_fine_tuned(texts, tmp_path):

@@ -230,6 +230,22 @@ def test_words_are_weighed_as_scikit_learn_does(split_bundle, data) -> None:
     assert not any(cut)
 
 
+def test_baselines_alone_make_a_bundle(specified, data, tmp_path) -> None:
+    """Whose versions and machine are those of the last one. Both members are the same, so whoever answers, it is what the table has."""
+    spec, found = specified
+    words, tiny = spec["block"]["rows"]
+    files = {part: name.replace("words", "again") for part, name in FILES["words"].items()}
+    members = [spec["members"][0], {**spec["members"][0], "name": "again", "files": files}]
+    block = {**spec["block"], "members": ["words", "again"], "rows": [words, {**words, "cell": "again"}, tiny]}
+    bundle_cascade(data, tmp_path / "bundle", {**spec, "block": block, "members": members})
+    facts = read_json(tmp_path / "bundle/bundle.json")
+    assert facts["versions"] == read_json(Path(members[1]["folder"], "provenance.json"))["versions"]
+    model = module(tmp_path / "bundle").Model(tmp_path / "bundle")
+    answers = [model.predict(text)["label"] for text in store.read_split(data, "test")["text"]]
+    assert [facts["labels"].index(one) for one in answers] == logits(found["words"]).argmax(-1).tolist()
+    assert "`words`" in (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
+
+
 def test_it_is_measured_on_texts_and_beside_another_bundle(split_bundle, tmp_path) -> None:
     bundle, *_ = split_bundle
     run = [sys.executable, "-I", bundle / "bench.py", "--calls", "6", "--out", tmp_path / "bench.json"]

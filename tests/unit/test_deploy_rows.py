@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
+import os
 
 import pytest
 
 from edgemin.deploy.predict import BundleError
-from edgemin.deploy.rows import read_rows
+from edgemin.deploy.rows import form_of, read, read_rows
 
 LONG = "word " * 40_000  # beyond the limit of Python's csv
 
@@ -66,3 +68,53 @@ def test_what_can_be_read_in_two_ways_is_refused(text, message):
 
 def test_another_column_may_appear_twice():
     assert read_rows("x,x,text\n1,2,one\n", "csv", ["text"]) == [("one", None)]
+
+
+def asked(file=None, form=None, columns=None, text=()):
+    return argparse.Namespace(file=file, format=form, columns=columns, text=list(text))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "form"),
+    [
+        (asked("rows.csv"), "csv"),
+        (asked("ROWS.CSV"), "csv"),
+        (asked("rows.JsonL"), "jsonl"),
+        (asked("rows.NDJSON", columns="review"), "jsonl"),
+        (asked("texts.txt"), "lines"),
+        (asked("texts"), "lines"),
+        (asked(), "lines"),
+        (asked(form="csv", columns="review"), "csv"),
+        (asked("rows.csv", form="lines"), "lines"),
+        (asked("pairs.tsv", form="lines"), "lines"),
+        (asked("rows.json", form="jsonl"), "jsonl"),
+        (asked(text=["a text"]), "lines"),
+    ],
+)
+def test_the_form_is_what_is_said_or_the_name(arguments, form):
+    assert form_of(arguments) == form
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (asked(columns="review"), "--columns: of a CSV or of JSON lines, and the input is read as lines; add --format csv or jsonl"),
+        (asked("rows.txt", columns="review"), "--columns: of a CSV or of JSON lines, and the input is read as lines; add --format csv or jsonl"),
+        (asked("rows.csv", "lines", "review"), "--columns: of a CSV or of JSON lines, and the input is read as lines; add --format csv or jsonl"),
+        (asked(columns="review", text=["a text"]), "--columns: of a CSV or of JSON lines, and texts typed here have none; leave it out"),
+        (asked("rows.tsv"), "rows.tsv: columns between tabs are not read; save it as CSV, or add --format lines if each line is a text"),
+        (asked("a/ROWS.TSV", columns="review"), "a/ROWS.TSV: columns between tabs are not read; save it as CSV"),
+        (asked("rows.json"), "rows.json: one JSON document is not read; write JSON lines, or add --format jsonl"),
+        (asked("rows.Parquet"), "rows.Parquet: Parquet is not read; save it as CSV or JSON lines"),
+    ],
+)  # fmt: skip
+def test_a_form_that_is_not_read_is_refused_before_the_file_is(arguments, message):
+    with pytest.raises(BundleError) as error:
+        read(arguments, False)
+    assert str(error.value).startswith(message)
+    assert os.linesep not in str(error.value)
+
+
+def test_a_name_in_capitals_is_read_by_its_columns(tmp_path):
+    (tmp_path / "ROWS.CSV").write_text("id,review\n1,one\n2,two\n", encoding="utf-8")
+    assert read(asked(str(tmp_path / "ROWS.CSV"), columns="review"), False) == [("one", None), ("two", None)]

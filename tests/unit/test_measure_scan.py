@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from edgemin.core.errors import EdgeminError
+from edgemin.data.drawn import at, drawn
 from edgemin.data.tokens import Tokens
 from edgemin.measure import quality
 from edgemin.measure.scan import scan
@@ -62,12 +63,13 @@ def scanned(exported, tokens):
 
 @pytest.fixture(scope="module")
 def plain(exported, tokens):
-    """The validation split's first sentences, and the float graph's answers to them."""
-    texts = Tokens.read(tokens / "validation.arrow", exported).head(10)
+    """Ten sentences of the validation split, and the float graph's answers to them."""
+    every = Tokens.read(tokens / "validation.arrow", exported)
+    texts = at(every, drawn(len(every), 10))
     return texts, quality.predict(open_model(exported, "onnxruntime", 1), texts, 1)
 
 
-def test_all_parts_are_scanned_on_the_first_sentences(scanned, plain):
+def test_all_parts_are_scanned_on_drawn_sentences(scanned, plain):
     layers = [f"layer {number} {block}" for number in (0, 1) for block in ("attention", "ffn")]
     assert sorted(point["part"] for point in scanned["points"]) == sorted(["embeddings", *layers, "head", "all"])
     assert (scanned["points"][0]["part"], scanned["points"][-1]["part"]) == ("embeddings", "all")

@@ -113,6 +113,23 @@ def test_a_drop_is_the_float_parents_metric_less_the_graphs(parent, tokens):
     assert judged.drop(parent / "model.onnx") == 0
 
 
+def test_layers_are_ranked_by_texts_of_every_class(parent, tokens):
+    """Of a file that is sorted by label, as training data often are: the first half would be of one class."""
+    read = Tokens.read(tokens / "validation.arrow", parent)
+    texts = Tokens(read.table.sort_by("label"), read.file)
+    asked = []
+
+    def label_itself(run, some, size):
+        asked.append(some.column("label").tolist())
+        return np.eye(2)[asked[-1]]
+
+    answers = Answers(parent, texts, {"metric": "accuracy", "threads": 1, "batch_size": 4}, label_itself)
+    assert [answers.divergence(parent / "model.onnx", 12) for _ in range(2)] == [0, 0], "beside the float answers to these texts"
+    assert [len(labels) for labels in asked] == [24, 12, 12]
+    assert set(asked[1]) == {0, 1}
+    assert asked[1] == asked[2], "all graphs are asked the same"
+
+
 @pytest.fixture
 def reverted(parent, tokens, tmp_path):
     """reverted(keys, max_drop): the folder, and what its reverted.json says."""

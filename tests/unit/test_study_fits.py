@@ -8,6 +8,7 @@ import pytest
 from fitting import KD, PRUNED, STUDENT, TERMS, Fitting
 
 from edgemin.core.errors import EdgeminError
+from edgemin.study.heads import places
 
 
 @pytest.fixture
@@ -129,6 +130,19 @@ def test_what_is_not_there_yet_is_passed_over(check):
     assert check({"distill.minilmv2.student": STUDENT}, student="missing") == {"teacher": {"layers": 4, "heads": 16}}
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "found"),
+    [
+        (["US", "us", "other"], ["us", "US", "other"], {"US": 1, "us": 0, "other": 2}),
+        (["US", "us", "other"], ["us", "US", "Other"], {"US": 1, "us": 0}),
+        (["negative", "positive"], ["POSITIVE", "Negative "], {"negative": 1, "positive": 0}),
+        (["good", "bad"], ["Bad", "mixed"], {"bad": 0}),
+    ],
+)
+def test_names_are_alike_as_written_or_but_for_case_that_tells_none_apart(ours, theirs, found):
+    assert places(ours, theirs) == found
+
+
 FINETUNED = {"teacher": {"source": {"path": "teacher"}, "training": "none"}}
 
 
@@ -156,6 +170,17 @@ def test_a_finetuned_teacher_must_know_the_tasks_classes(check, id2label, messag
     else:
         with pytest.raises(EdgeminError, match=f"^{re.escape(message)}"):
             check(FINETUNED, config)
+
+
+@pytest.mark.parametrize(("outputs", "fits"), [({"0": "us", "1": "US"}, True), ({"0": "US", "1": "us"}, False)])
+def test_classes_that_differ_in_case_alone_have_their_order(check, outputs, fits):
+    changes = {**FINETUNED, "tasks.snippets.label_names": ["us", "US"]}
+    if fits:
+        assert "teacher" in check(changes, {"id2label": outputs})
+    else:
+        message = "tasks.snippets.label_names: us, US, but the model's outputs are US, us; write them in its order"
+        with pytest.raises(EdgeminError, match=f"^{re.escape(message)}$"):
+            check(changes, {"id2label": outputs})
 
 
 def test_names_that_the_data_gave_are_compared_too(check):

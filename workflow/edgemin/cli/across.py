@@ -25,6 +25,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.add_argument("bundle", help="folder of a bundle")
     parser.add_argument("--texts", required=True, metavar="FILE", help="texts, as predict.py of the bundle reads them")
+    parser.add_argument(
+        "--format", choices=("lines", "csv", "jsonl"), help="of that file, as for predict.py; default: by its name"
+    )
     parser.add_argument("--columns", help="of a CSV or of JSON lines, as for predict.py")
     parser.add_argument("--count", type=int, default=100, help="first texts of the file that count; default: 100")
     parser.add_argument(
@@ -43,7 +46,8 @@ def answer(asked: argparse.Namespace) -> int:
         raise EdgeminError(f"--count: {asked.count} texts; at least 1")
     if not Path(asked.texts).is_file():
         raise EdgeminError(f"{asked.texts}: no such file; name a file of texts, one a line")
-    arguments = ["--file", asked.texts, *(["--columns", asked.columns] if asked.columns else [])]
+    options = {"file": asked.texts, "format": asked.format, "columns": asked.columns}
+    arguments = [f"--{name}={value}" for name, value in options.items() if value]
     found = across(bundle, asked.count, arguments, Path(asked.aarch64) if asked.aarch64 else None)
     write_json(bundle / section.NAME, found)
     card = section.put(bundle, {**facts, "saturates": saturates(bundle / "model.onnx")})

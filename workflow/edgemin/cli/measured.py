@@ -47,6 +47,10 @@ def add(plan: Plan, file: Path) -> Path:
         raise EdgeminError(
             f"{file}: is of a cascade, and the page shows times of single models; bench a bundle of one of its cells"
         )
+    if "against" in found:
+        raise EdgeminError(
+            f"{file}: its model took turns with another, and the page shows times of a model by itself; run bench.py without --against"
+        )
     if found["cell"] not in plan.study.cells:
         raise EdgeminError(f"{file}: {plan.study.no_cell('cell', found['cell'])}")
     if not any(one.is_file() and sha256(one) == found["sha256"]["model.onnx"] for one in _models(plan, found["cell"])):

@@ -13,6 +13,7 @@ from edgemin.core.messages import line
 from edgemin.study.family import usable_positions
 from edgemin.study.foreign import check_folder, read_config
 from edgemin.study.header import CONVERT, INDEX, WEIGHTS
+from edgemin.study.heads import places
 from edgemin.study.outputs import outputs
 from edgemin.study.tokenizer_file import read_tokenizer
 
@@ -78,17 +79,17 @@ class Encoder:
         return tokenizer
 
     def order(self, names: Sequence[str]) -> list[str]:
-        """Names of classes in the order of a fine-tuned model's outputs. Raises EdgeminError for a name that the model does not have."""
+        """Names of classes in the order of a fine-tuned model's outputs. Raises EdgeminError for a name that the model does not have, or has twice but
+        for its case."""
         if self.outputs is None:
             return list(names)
-        place = {name.strip().lower(): number for number, name in enumerate(self.outputs)}
-        unknown = [name for name in names if name.strip().lower() not in place]
-        if unknown:
+        place = places(names, self.outputs)
+        if len(place) < len(names):
             raise EdgeminError(
                 f"{self.title}: its outputs are {_listed(self.outputs)}, the labels are {_listed(names)}; write them alike, or give --labels with "
                 "the labels in the order of its outputs"
             )
-        return sorted(names, key=lambda name: place[name.strip().lower()])
+        return sorted(names, key=place.__getitem__)
 
 
 def packaged() -> Encoder:

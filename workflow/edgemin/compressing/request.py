@@ -16,8 +16,6 @@ from edgemin.study.kind import Kind, kind_of, metric_names
 BY = {"bound": "upper", "estimate": "point", "interval": "interval"}
 """`--by` -> the key `bound` of `recommend`."""
 PREFER = ("latency", "bytes", "quality")
-LIMITS = ("max_mb", "max_drop", "max_p90_ms", "by", "prefer")
-"""What can change without another study: only the recommendation is made again."""
 LONGEST, SHORTEST = 128, 8
 """Tokens of a text that are read where nothing is said, and the fewest that can be asked for."""
 NOT_KEPT = ("cores", "dry_run")
@@ -72,17 +70,19 @@ class Request:
             raise EdgeminError(f"--labels: {self.metric} is of a number, which has no classes; leave them out")
 
     def _check_numbers(self) -> None:
-        for name in ("max_mb", "max_p90_ms", "minutes", "cores"):
+        for name in ("max_mb", "max_p90_ms", "minutes"):
             value = getattr(self, name)
             number = value is None or isinstance(value, Real)
             if not number:
                 raise EdgeminError(f"--{name.replace('_', '-')}: {value!r} is no number; give one above 0")
             if value is not None and not 0 < value < float("inf"):
                 raise EdgeminError(f"--{name.replace('_', '-')}: {value:g} can be met by nothing; give a number above 0")
-        if self.max_length is not None and not (isinstance(self.max_length, int) and self.max_length >= SHORTEST):
-            raise EdgeminError(f"--max-length: {self.max_length!r}; give a whole number of tokens, {SHORTEST} or more")
-        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
-            raise EdgeminError(f"--max-drop: {self.max_drop:g}; give points of the metric, from 0 to 100")
+        for name, least, what in (("max_length", SHORTEST, "tokens"), ("cores", 1, "cores")):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and value >= least):
+                raise EdgeminError(f"--{name.replace('_', '-')}: {value!r}; give a whole number of {what}, {least} or more")
+        if self.max_drop is not None and not (isinstance(self.max_drop, Real) and 0 <= self.max_drop <= 100):
+            raise EdgeminError(f"--max-drop: {self.max_drop!r}; give points of the metric, from 0 to 100")
 
     @property
     def kind(self) -> Kind:

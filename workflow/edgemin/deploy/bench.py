@@ -1,7 +1,7 @@
 """How fast the model in this folder is on this machine. Needs what predict.py needs; absolute times, compared with nothing.
 
     python bench.py                             sentences as long as those of the study's test split, tokenisation excluded
-    python bench.py --file texts.txt            your own texts, one a line, from text to answer
+    python bench.py --file texts.txt            your own texts, from text to answer; of a CSV or JSON lines with --columns, as predict.py
     python bench.py --file texts.txt --against ../../teacher/seed0      in turn with another bundle, text by text, and how many times faster
 
 Writes bench.json: mean, p50, p90 and p99 of one text at a time, the time of a new process until its first answer (median of three), and peak
@@ -49,20 +49,20 @@ def random_ids(lengths: Sequence[int], model: Model) -> list[dict[str, Any]]:
     return found
 
 
-def calls_of(model: Any, file: str | None) -> tuple[list[Callable[[], Any]], str]:
+def calls_of(model: Any, asked: argparse.Namespace) -> tuple[list[Callable[[], Any]], str]:
     """What is timed, in turn, and what that is in words. Raises BundleError for a file that cannot be read."""
-    if file is None:
+    if asked.file is None:
         if "members" in model.facts:
             raise BundleError("how fast a cascade is depends on its texts: give some with --file, one a line")
         inputs = random_ids(model.facts["lengths"], model)
         return [partial(model.session.run, ["logits"], one) for one in inputs], "test lengths, without tokenisation"
-    rows = rows_in(file, model)
+    rows = rows_in(asked, model)
     return [partial(model.logits, *row) for row in rows], f"{len(rows)} texts, with tokenisation"
 
 
-def rows_in(file: str, model: Any) -> list[tuple[str, str | None]]:
-    """The rows of a file of texts, without empty lines."""
-    return [row for row in read(argparse.Namespace(text=[], file=file, format="lines"), model.pair) if row]
+def rows_in(asked: argparse.Namespace, model: Any) -> list[tuple[str, str | None]]:
+    """The rows of a file of texts, as predict.py reads them, without empty ones."""
+    return [row for row in read(asked, model.pair) if row]
 
 
 def times(calls: Sequence[Callable[[], Any]], count: int, others: Sequence[Callable[[], Any]] = ()) -> list[list[float]]:
@@ -84,9 +84,9 @@ def summary(each: Sequence[float]) -> dict[str, float]:
     return {"mean_ms": round(statistics.fmean(each), 4), **shares}
 
 
-def answered(model: Any, file: str) -> dict[str, float]:
+def answered(model: Any, asked: argparse.Namespace) -> dict[str, float]:
     """Member of a cascade -> share of the texts that it answers."""
-    who = [model.predict(*row)["answered_by"] for row in rows_in(file, model)]
+    who = [model.predict(*row)["answered_by"] for row in rows_in(asked, model)]
     return {one["name"]: round(who.count(one["name"]) / len(who), 6) for one in model.facts["members"]}
 
 
@@ -104,18 +104,22 @@ def other_model(folder: str, threads: int) -> Any:
         raise BundleError(f"--against: {error}") from None
 
 
-def cold_start(threads: int, file: str | None) -> float:
+def cold_start(asked: argparse.Namespace) -> float:
     """Milliseconds from the start of a process to its end, after one answer; median of three."""
-    found, texts = [], ["--file", file] if file else []
+    names = ("threads", "file", "format", "columns")
+    same = [f"--{name}={getattr(asked, name)}" for name in names if getattr(asked, name) is not None]
+    found = []
     for _ in range(STARTS):
         started = time.perf_counter()
-        subprocess.run([sys.executable, __file__, "--once", "--threads", str(threads), *texts], check=True)  # noqa: S603 - this very file
+        subprocess.run([sys.executable, __file__, "--once", *same], check=True)  # noqa: S603 - this very file
         found.append(1e3 * (time.perf_counter() - started))
     return statistics.median(found)
 
 
-def peak_mb() -> float:
-    """Of this process; the system counts in kilobytes, on a Mac in bytes."""
+def peak_mb(calls: Sequence[Callable[[], Any]]) -> float:
+    """Of this process, after each call once; the system counts in kilobytes, on a Mac in bytes."""
+    for call in calls:
+        call()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6)
 
@@ -133,11 +137,11 @@ def bench(model: Any, calls: Sequence[Callable[[], Any]], what: str, asked: argp
     """The measurements, as mapping."""
     import onnxruntime
 
+    peak = peak_mb(calls)  # before another model is opened
     other = other_model(asked.against, asked.threads) if asked.against else None
     count = asked.calls or max(CALLS, len(calls) if asked.file else 0)
-    own, *others = map(summary, times(calls, count, calls_of(other, asked.file)[0] if other else ()))
-    peak = peak_mb()
-    more: dict[str, Any] = {"answered": answered(model, asked.file)} if "members" in model.facts else {}
+    own, *others = map(summary, times(calls, count, calls_of(other, asked)[0] if other else ()))
+    more: dict[str, Any] = {"answered": answered(model, asked)} if "members" in model.facts else {}
     if other:
         more["against"] = {**{key: other.facts[key] for key in ("study", "cell", "chain", "seed", "sha256")}, **others[0]}
         more["faster"] = round(others[0]["mean_ms"] / own["mean_ms"], 3)
@@ -148,7 +152,7 @@ def bench(model: Any, calls: Sequence[Callable[[], Any]], what: str, asked: argp
         "threads": asked.threads,
         **own,
         **more,
-        "cold_start_ms": round(cold_start(asked.threads, asked.file), 1),
+        "cold_start_ms": round(cold_start(asked), 1),
         "peak_mb": round(peak, 1),
         "host": {"cpu": cpu(), "processors": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
         "onnxruntime": onnxruntime.__version__,
@@ -158,20 +162,27 @@ def bench(model: Any, calls: Sequence[Callable[[], Any]], what: str, asked: argp
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--file", help="texts, one a line; of a pair, the second after a tab")
+    parser.add_argument(
+        "--file", help="texts, as predict.py reads them: one a line (of a pair, the second after a tab), a CSV or JSON lines"
+    )
+    parser.add_argument("--format", choices=("lines", "csv", "jsonl"), help="of the file; default: by its name, else lines")
+    parser.add_argument("--columns", help="of a CSV or of JSON lines, as for predict.py")
     parser.add_argument("--calls", type=int, help=f"default: {CALLS}, or as many as there are texts")
     parser.add_argument("--against", help="folder of another bundle: timed in turn with this one; with --file")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", default="bench.json")
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
+    parser.set_defaults(text=[])  # which predict.py may be given in place of a file
     asked = parser.parse_args()
     if (asked.calls is not None and asked.calls < 1) or asked.threads < 1:
         parser.error("--calls and --threads: at least 1")
+    if (asked.format or asked.columns) and not asked.file:
+        parser.error("--format and --columns: of a file of texts; give it with --file")
     if asked.against and not asked.file:
         parser.error("--against: compares from text to answer; give texts with --file")
     try:
         model = Model(FOLDER, asked.threads)
-        calls, what = calls_of(model, asked.file)
+        calls, what = calls_of(model, asked)
         if asked.once:
             calls[0]()
             return

@@ -15,10 +15,8 @@ from edgemin.deploy.predict import BundleError, Row, _tell, clean, split
 
 def read(arguments: argparse.Namespace, pairs: bool) -> list[Row | None]:
     """What was asked for, row by row; None for an empty one. pairs: the model reads two texts."""
-    form = arguments.format or {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(
-        Path(arguments.file or "").suffix, "lines"
-    )
-    if form == "lines" or arguments.text:
+    form = form_of(arguments)
+    if form == "lines":
         return rows_of(read_texts(arguments), pairs)
     columns = arguments.columns.split(",") if arguments.columns else ["text", "pair"] if pairs else ["text"]
     if len(columns) != 1 + pairs:
@@ -26,6 +24,29 @@ def read(arguments: argparse.Namespace, pairs: bool) -> list[Row | None]:
             f"--columns: this model reads {'two texts: name two columns' if pairs else 'one text: name one column'}"
         )
     return read_rows(_decoded(_raw(arguments.file)), form, columns)
+
+
+def form_of(arguments: argparse.Namespace) -> str:
+    """`csv`, `jsonl` or `lines`: what --format says, else the name of the file. Raises BundleError for a form that is not read, and for columns of
+    lines, which have none."""
+    known = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    others = {
+        ".tsv": "columns between tabs are not read; save it as CSV, or add --format lines if each line is a text (of a pair, with a tab)",
+        ".json": "one JSON document is not read; write JSON lines, or add --format jsonl if each line has its object",
+        ".parquet": "Parquet is not read; save it as CSV or JSON lines",
+    }
+    suffix = Path(arguments.file or "").suffix.lower()
+    if suffix in others and not arguments.format:
+        raise BundleError(f"{arguments.file}: {others[suffix]}")
+    form = "lines" if arguments.text else arguments.format or known.get(suffix, "lines")
+    if form == "lines" and arguments.columns:
+        remedy = (
+            "texts typed here have none; leave it out"
+            if arguments.text
+            else "the input is read as lines; add --format csv or jsonl"
+        )
+        raise BundleError(f"--columns: of a CSV or of JSON lines, and {remedy}")
+    return str(form)
 
 
 def rows_of(lines: Sequence[str], pairs: bool) -> list[Row | None]:

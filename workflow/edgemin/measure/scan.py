@@ -13,6 +13,7 @@ import numpy as np
 
 from edgemin.core.files import read_json
 from edgemin.core.provenance import EXPORT_PROVENANCE, check_provenance
+from edgemin.data.drawn import at, drawn
 from edgemin.data.tokens import Tokens
 from edgemin.measure.quality import predict
 from edgemin.methods.quantize.dynamic import quantize_model
@@ -24,11 +25,12 @@ from edgemin.study.kind import kind_of
 
 def scan(parent: Path, validation: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
     """For each part (`embeddings`, `layer 0 attention`, …, `head`; and `all`) quantized alone: the metric, and the divergence of dynamic
-    INT8 from the floats. Reads the first `sentences` of validation, one per call. validation: file of tokens. spec: sentences, metric,
+    INT8 from the floats. Reads `sentences` of validation, drawn at random, one per call. validation: file of tokens. spec: sentences, metric,
     threads."""
     check_provenance(parent, "model.onnx", name=EXPORT_PROVENANCE)
     judge = kind_of(spec).scores()
-    tokens = Tokens.read(validation, parent).head(spec["sentences"])
+    every = Tokens.read(validation, parent)
+    tokens = at(every, drawn(len(every), spec["sentences"]))
     score, labels = judge.score(spec["metric"]), judge.gold(tokens.column("label"))
 
     def answers(graph: Path) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,15 @@ def _finetuned(task: str, names: list[str] | None, config: Mapping[str, Any], ro
         yield f"tasks.{task}.label_names: {', '.join(names)}, but the model's outputs are {', '.join(theirs)}; write them in its order"
 
 
-def _elsewhere(ours: list[str], theirs: list[str]) -> bool:
+def _elsewhere(ours: Sequence[str], theirs: Sequence[str]) -> bool:
     """Whether a common name has another position."""
+    return any(ours[place] != name for name, place in places(ours, theirs).items())
+
+
+def places(ours: Sequence[str], theirs: Sequence[str]) -> dict[str, int]:
+    """Each of our names that is among theirs -> its place there. Names are alike as they are written; or but for case and white space around them, if
+    all names of each side still differ then."""
     mine, others = ([name.strip().lower() for name in one] for one in (ours, theirs))
-    return any(mine[others.index(name)] != name for name in set(mine) & set(others))
+    if set(ours) <= set(theirs) or any(len(set(one)) < len(one) for one in (mine, others)):
+        return {name: theirs.index(name) for name in ours if name in theirs}
+    return {name: others.index(folded) for name, folded in zip(ours, mine, strict=True) if folded in others}

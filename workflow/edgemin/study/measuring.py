@@ -107,4 +107,4 @@ class LayerSensitivity(Strict):
     cell: Name
     """Whose exported graph is quantized."""
     sentences: Annotated[int, Field(ge=1)] = 500
-    """Of validation, the first."""
+    """Of validation, drawn at random."""

@@ -21,4 +21,4 @@ class Revert(Strict):
     max_drop: Annotated[float, Field(ge=0, lt=1)]
     """How far the metric on validation may be below the float parent's, as a fraction: 0.005 is half a point of accuracy."""
     sentences: Annotated[int, Field(ge=8)] = 256
-    """Number of validation sentences by which layers are ranked. The limit is judged on all."""
+    """Number of validation sentences by which layers are ranked, drawn at random. The limit is judged on all."""

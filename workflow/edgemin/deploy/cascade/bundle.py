@@ -17,6 +17,9 @@ from edgemin.deploy.cascade.members import entries, put_members
 from edgemin.report.cascades.judged import judge
 from edgemin.study.kind import kind_of
 
+ROUNDED = 1e-5
+"""How far two logits by temperature may be further apart in a bundle than in a table: it keeps them in float32, a baseline's program in float64."""
+
 
 def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
     """data: folder of the task.
@@ -35,7 +38,7 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
         "max_length": spec["max_length"],
         "pair": "pair" in store.read_split(data, "test"),
         "batch_invariant": spec["batch_invariant"],
-        "members": entries(spec["members"], found.chosen[0], found.temperatures[0]),
+        "members": [reachable(one) for one in entries(spec["members"], found.chosen[0], found.temperatures[0])],
         "measured_with": _measured_with(block),
         "versions": _provenance(spec)["versions"],
     }
@@ -51,9 +54,17 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
         (partial / "README.md").write_text(card(facts, found, size, _provenance(spec)["host"], spec), encoding="utf-8")
 
 
+def reachable(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A member's entry. Its threshold is the confidence p of a text of validation, which rounding must not keep below it: it is lower by
+    what `ROUNDED` makes of that, p (1 - p) of it."""
+    least = entry["threshold"]
+    return {**entry, "threshold": None if least is None else least - ROUNDED * least * (1 - least)}
+
+
 def _provenance(spec: Mapping[str, Any]) -> Any:
-    """Of the last member that has a graph: versions and machine."""
-    return read_json(Path([one for one in spec["members"] if "chain" in one][-1]["folder"], NAME))
+    """Of the last member that has a graph, or of the last where none has: versions and machine."""
+    graphs = [one for one in spec["members"] if "chain" in one]
+    return read_json(Path((graphs or spec["members"])[-1]["folder"], NAME))
 
 
 def _measured_with(block: Mapping[str, Any]) -> Any:

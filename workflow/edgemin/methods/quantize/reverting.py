@@ -2,7 +2,7 @@
 
 Layers are ranked once: each is quantized alone, all others staying floats, and its harm is the divergence of the answers from the float
 parent's. A divergence is far less noisy than a metric: of a few hundred texts one layer rarely changes a decision. Then the layer of most harm goes
-back to floats, the metric is judged anew, and so on. Nothing is random, and the test split is not looked at.
+back to floats, the metric is judged anew, and so on. The draw of these texts is always the same, and the test split is not looked at.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgemin.core.files import write_json
+from edgemin.data.drawn import at, drawn
 from edgemin.data.tokens import Tokens
 from edgemin.methods.quantize.graphs import quantizing
 from edgemin.methods.quantize.inputs import QuantizeInputs
@@ -112,8 +113,9 @@ class Answers:
         return float(self.float - self._score(self._labels, self._of(graph, self.tokens)))
 
     def divergence(self, graph: Path, count: int) -> float:
-        """From the float parent's answers, of the first `count` texts."""
-        return float(self._judge.divergence(self._floats[:count], self._of(graph, self.tokens.head(count))))
+        """From the float parent's answers, of `count` texts drawn at random, the same for every graph."""
+        places = drawn(len(self.tokens), count)
+        return float(self._judge.divergence(self._floats[places], self._of(graph, at(self.tokens, places))))
 
     def _of(self, graph: Path, tokens: Tokens) -> np.ndarray:
         return self._predict(open_graph(graph, self._spec["threads"]), tokens, self._spec["batch_size"])

@@ -13,6 +13,7 @@ from edgemin.plan.plan import Plan
 from edgemin.study import registry
 from edgemin.study.cascade_rows import bundling, cascade_block
 from edgemin.study.floor import chain_of
+from edgemin.study.pins import described
 from edgemin.study.table import LATENCY, measured_of
 
 
@@ -62,7 +63,8 @@ class BundleCascade(MakeBundle):
     def about(self, at: Any) -> dict[str, Any]:
         study, task = self.study, self.task(at)
         cells = [cell for cell in self.members if cell in study.cells]
-        found = [self.sources(task, cell) for cell in cells]
+        data = [f"data of task {task}: {described(study.tasks[task].source)}"]  # all that baselines are made from
+        found = [self.sources(task, cell) for cell in cells] or [data]
         return {
             "study": study.study,
             "seed": int(at.seed),
