@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
+from pages import study_of, written
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
+from edgemin.plan.plan import Plan
 from edgemin.report import columns
 from edgemin.report.acceptance.marks import failed_of, lines_of, marked, names_in, not_accepted, note_of, noted, refuse
 from edgemin.report.number import Format
+from edgemin.report.page.tables import read_table
 from edgemin.report.recommendation import choose, choose_cell
 from edgemin.report.sheet import Row
+from edgemin.study import registry
+from edgemin.study.read import parse_study
 
 
 @pytest.fixture
@@ -31,6 +38,36 @@ def test_a_failed_cell_is_marked_in_its_row_and_explained_below(files):
     shown = marked([columns.text("cell", found["cell"]), columns.text("recipe", ["q", "", ""])], columns.rows_of(found), failed)
     assert [list(column.values) for column in shown] == [["q†", "q_long", "good"], ["q", "", ""]]
     assert note_of("A note.", failed).endswith("`q`, task t: agreement 0.8123 (limit 0.95, seed 2).")
+
+
+def test_a_column_says_which_of_its_rows_name_cells(files):
+    """A published work with the name of a cell is none."""
+    column = columns.text("work", ["this study: q", "q, as published"])
+    (shown,) = marked([replace(column, names=[True, False])], [Row("q"), Row()], failed_of(files))
+    assert list(shown.values) == ["this study: q†", "q, as published"]
+
+
+def test_the_literature_marks_a_failed_cell_of_this_study(tmp_path):
+    found = {"measures": {"drop": {"limit": 0.01, "value": 0.3, "seed": 0, "accepted": False}}}
+    with written(tmp_path) as spec:
+        tables = tmp_path / spec["root"] / "tables"
+        write_json(tmp_path / "kd.json", {"task": "snippets", "cell": "kd", "accepted": False, **found})
+        table = registry.TABLES["literature"]
+        told = {**table.spec(Plan(parse_study(study_of()))), "acceptance": [str(tmp_path / "kd.json")]}
+        table.write(told, tables)
+        shown = read_table(tables, "literature")
+    ours = [row for row in shown["rows"] if row["cell"]]
+    assert [(row["cells"][0]["text"], row["accepted"]) for row in ours] == [
+        ("this study: teacher", True),
+        ("this study: kd†", False),
+        ("this study: kd_prune", True),
+        ("this study: edgemin", True),
+    ]
+    assert not any("†" in row["cells"][0]["text"] for row in shown["rows"] if not row["cell"])
+    assert "† Not accepted" in shown["note"]
+    csv = pd.read_csv(tables / "literature.csv")
+    assert csv.loc[csv["cell"].notna(), "accepted"].tolist() == [True, False, True, True]
+    assert csv.loc[csv["cell"].isna(), "accepted"].isna().all()
 
 
 def test_of_another_task_the_same_cell_is_not_marked(files):
@@ -81,6 +118,7 @@ def test_a_failed_cell_is_never_recommended():
     )
     table["meets_max_bytes"] = True
     table["bytes"] = [1, 2]
+    table["validation"] = 0.9
     limits = {"max_accuracy_drop": None, "max_bytes": 10, "max_p90_ms": None, "prefer": "latency"}
     for chosen in (choose(table, limits), choose_cell(table, limits), choose(table, limits, without="max_bytes")):
         assert chosen is not None

@@ -20,6 +20,8 @@ from edgemin.methods.schemes.few_bits.groups import Groups, encode, fit, pack, p
 from edgemin.methods.schemes.few_bits.in_onnxruntime import quantize, table_group
 from edgemin.methods.schemes.few_bits_qat import FewBitsQat
 from edgemin.methods.schemes.few_bits_qat.learned import LearnedScales, rounded
+from edgemin.report.tables.parameters import NOTE
+from edgemin.runtimes.onnxruntime.stored import nonzero
 from edgemin.study.runtime import open_model
 from edgemin.study.structure import Shape
 from edgemin.study.variants import AnyQuantize
@@ -151,6 +153,21 @@ def test_a_graph_computes_with_the_unpacked_weights(tiny, tmp_path):
             assert float((expected - plain).abs().max()) > 1e-3
         answered = open_model(folder, "onnxruntime", 1)({name: values.numpy() for name, values in inputs.items()})
         assert np.abs(answered - expected.numpy()).max() < (1e-5 if bits == 3 else ROUNDING * expected.abs().max())
+
+
+def test_nonzero_is_that_of_the_floats_and_the_table_says_so(tiny, tmp_path):
+    """Codes are not counted: for a linear layer the graph says nothing, so the size has the weights of the float parent."""
+    model = tiny().eval()
+    export(model, tmp_path / "float.onnx")
+    quantize(tmp_path / "float.onnx", tmp_path / "model.onnx", few(bits=2, group=16))
+    counted = nonzero(tmp_path / "model.onnx", {name: one.numel() for name, one in model.named_parameters()})
+    linear = {f"{name}.weight" for name, one in model.named_modules() if isinstance(one, torch.nn.Linear)}
+    assert linear
+    assert not linear & set(counted)
+    said = (
+        "of weights that `few_bits` or `int8_packed`, also trained, pack into codes, those of the float parent that are not zero"
+    )
+    assert said in NOTE
 
 
 def check_bytes(tensors, weight: str, found: Groups) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import chdir
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pages import study_of, written
 from edgemin.core.errors import EdgeminError
 from edgemin.plan.plan import Plan
 from edgemin.report import pareto
-from edgemin.report.page.points import points_of
+from edgemin.report.page.points import figures_of, points_of
 from edgemin.report.page.render import render
 from edgemin.report.page.tables import read_table
 from edgemin.report.recommendation import candidates, choose, chosen_cells
@@ -96,6 +97,29 @@ def test_the_page_has_their_rows_and_points(page):
     assert (points["tfidf"]["last"], points["tfidf"]["stages"], points["kd"]["last"]) == ("baseline", [], "distill")
     assert points["tfidf"]["values"]["from_text"] == pytest.approx(0.03)
     assert 'data-cell="majority"' in html
+
+
+def test_the_plot_of_the_page_opens_with_times_that_compare(page, tables, tmp_path):
+    """From text; a baseline has no other."""
+    _, html = page
+    across = html[html.index('<select id="axis-x">') :].split("</select>")[0]
+    assert re.findall(r'value="(\w+)"', across) == ["from_text", "p50", "p90", "mb", "logical", "speedup"]
+    points = points_of(tables)
+    assert next(iter(figures_of(points))) == "from_text"
+    assert next(iter(figures_of([one for one in points if one["last"] != "baseline"]))) == "p50"
+    values = {one["cell"]: one["values"] for one in points}
+    assert [values[cell]["p50"] for cell in BASELINES] == [values[cell]["p90"] for cell in BASELINES] == [None, None]
+    assert values["teacher"]["p50"] == 16.0
+    with written(tmp_path) as spec:
+        assert '<select id="axis-x"><option value="p50">' in render(spec)
+
+
+def test_the_literature_says_how_they_are_timed(tables):
+    """Beside cells, whose times are of tokens."""
+    with chdir(tables.parents[2]):
+        plan = Plan(parse_study(study_of(baselines=BASELINES)))
+        registry.TABLES["literature"].write(registry.TABLES["literature"].spec(plan), tables)
+    assert "all their times are from text" in read_table(tables, "literature")["note"]
 
 
 def test_the_latency_table_lists_them():

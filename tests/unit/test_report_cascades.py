@@ -96,6 +96,40 @@ def test_a_loss_buys_time(tmp_path: Path) -> None:
     assert texts[3][headings.index("change to teacher")].startswith("−25.00 [")
 
 
+def test_an_interval_ends_at_all_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """39 of 40: Student's t would reach 102.5 %."""
+    monkeypatch.setitem(RIGHT, "teacher", 39)
+    table = write(tmp_path, a_study(fast={"members": ["kd", "teacher"], "max_drop": 0, "bound": "point"}))
+    assert table["quality"].tolist() == [39 / 40, 39 / 40]
+    assert table["quality_high"].tolist() == [1, 1]
+
+
+def test_a_member_that_is_not_accepted_is_marked(tmp_path: Path) -> None:
+    """Where it answers, and where it stands alone; the row of the cascade is of no cell that could be accepted."""
+    measure = {"accepted": False, "value": 0.3, "limit": 0.01, "seed": 0}
+    verdict = {"task": "snippets", "cell": "edgemin", "accepted": False, "measures": {"drop": measure}}
+    write_json(tmp_path / "edgemin.json", verdict)
+    cascades = {
+        "fast": {"members": ["edgemin", "teacher"], "bound": "point"},
+        "int8": {"members": ["tfidf", "edgemin"], "bound": "point"},
+    }
+    table = write(tmp_path, a_study(**cascades), acceptance=[str(tmp_path / "edgemin.json")])
+    assert table["accepted"].astype(object).where(table["accepted"].notna(), None).to_dict() == {
+        "teacher": True,
+        "fast": None,
+        "edgemin": False,
+        "int8": None,
+    }
+    shown = read_table(tmp_path / "tables", "cascades")
+    headings = [column["heading"] for column in shown["columns"]]
+    texts = [[cell["text"] for cell in row["cells"]] for row in shown["rows"]]
+    assert [row[0] for row in texts] == ["teacher", "fast", "edgemin†", "int8"]
+    answered = [row[headings.index("answered by, %")] for row in texts]
+    assert answered[1].startswith("edgemin† ")
+    assert ", edgemin† " in answered[3]
+    assert "`edgemin`, task snippets: drop 0.3 (limit 0.01, seed 0)" in shown["note"]
+
+
 def pooled(folder: Path, faster: float, spread: float | None, cpu: str = "CPU") -> None:
     """What `deploy.cascade.pool` writes: the ends of each interval are `spread` times as much, and as little."""
     times = {"mean_ms": 10 / faster, "p90_ms": 20.0, "p99_ms": 30.0, "faster": faster}

@@ -93,6 +93,15 @@ def test_the_cheapest_of_those_that_lose_little(made, by, within, expected):
     assert found["cost"].tolist() == pytest.approx(costs[by])
 
 
+def test_by_times_of_two_cpus_nothing_wins(made):
+    found = made(among=["kd_prune", "edgemin"], chosen="edgemin", by="faster", below="kd_prune", within=0.005)
+    assert cell_that(found, "wins") == "edgemin"
+    for seed in made.spec["blocks"][0]["rows"][1]["seeds"]:
+        file = Path(seed["folder"], "latency.json")
+        write_json(file, {**read_json(file), "host": {"cpu": "another"}})
+    assert not frame(made.spec)["wins"].any()
+
+
 def test_all_lose_too_much_and_none_wins(made):
     found = made(among=["kd", "kd_prune"], chosen="kd", by="fewer", below="teacher", within=0.05)
     assert not found["wins"].any()

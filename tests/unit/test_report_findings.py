@@ -80,6 +80,12 @@ def test_of_a_ladder_what_it_comes_to(told):
     assert told("stagewise", LADDER, task="t", runtime="torch", metric="accuracy", logical=1e6, naive=None) == said
 
 
+def test_of_a_ladder_that_grows_that_it_is_larger(told):
+    rows = [LADDER[0], {**LADDER[1], "bytes": 8e6}]
+    said = "PyTorch: teacher → small: 2.0× larger, 4.50× as fast as the teacher, test accuracy % 90.00 → 80.00."
+    assert told("stagewise", rows, task="t", runtime="torch", metric="accuracy", logical=1e6, naive=None) == said
+
+
 def test_of_two_ladders_what_each_comes_to(told):
     other = {
         "cell": "other",
@@ -106,6 +112,33 @@ def test_of_sweeps_the_criterion_that_keeps_most(told):
     assert told("sensitivity", SWEEP, task="t", structure="heads", metric="accuracy") == said
     alone = [row for row in SWEEP if row["criterion"] == "taylor"]
     assert told("sensitivity", alone, task="t", structure="heads", metric="accuracy").startswith("One criterion")
+
+
+def test_tasks_of_other_metrics_have_axes_of_their_own(tmp_path, monkeypatch):
+    """90 % of accuracy, and a correlation of 0.9."""
+    rows = [
+        {**row, "task": task, "metric": metric, "structure": structure}
+        for task, metric in (("movies", "accuracy"), ("sts", "pearson"))
+        for structure in ("heads", "ffn")
+        for row in SWEEP
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
+    figures = []
+    monkeypatch.setattr("edgemin.report.plots.sensitivity.draw.save", lambda figure, files: figures.append(figure))
+    registry.PLOTS["sensitivity"].draw({}, [str(tmp_path / "table.csv")], [])
+    axes = figures[0].axes
+    assert [axis.get_ylabel() for axis in axes] == [
+        "validation accuracy %, no recovery",
+        "",
+        "validation pearson, no recovery",
+        "",
+    ]
+    assert [axis.get_title(loc="left") for axis in axes] == [
+        f"{structure}, {task}" for task in ("movies", "sts") for structure in ("attention heads", "FFN neurons")
+    ]
+    low, high = zip(*(axis.get_ylim() for axis in axes), strict=True)
+    assert low[0] == low[1] > 1 > high[2] == high[3]
+    pyplot.close(figures[0])
 
 
 def test_of_heads_the_rank_correlation_with_the_oracle(tmp_path, monkeypatch):

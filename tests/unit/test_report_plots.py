@@ -138,7 +138,7 @@ def test_a_line_for_each_runtime_and_none_across_two(tmp_path, pareto):
     assert [line.get_xdata().tolist() for line in lines] == [[2, 8], [1, 16]]
     assert [line.get_color() for line in lines] == [registry.RUNTIMES[name].color for name in ("onnxruntime", "torch")]
     assert len({str(line._dash_pattern) for line in lines}) == 2  # in grey, too, they can be told apart
-    said = "Pareto-optimal cells: 2 of 3 in ONNX Runtime, 2 of 2 in PyTorch."
+    said = "Pareto-optimal cells: 2 of 3 in ONNX Runtime; 2 of 2 in PyTorch."
     assert figure.get_suptitle() == said
 
 
@@ -172,11 +172,21 @@ def test_bars_are_the_intervals_and_lie_behind_the_marks(tmp_path, pareto):
     assert [text.get_text() for text in pareto("size", cells_in(tmp_path, TWO)).legends[0].texts] == ["ONNX Runtime", "PyTorch"]
 
 
+@pytest.mark.parametrize("sizes", [(3.2,), (7.1, 7.1, 7.1), (2.9, 3.5), (3.0, 3.2, 3.4), (1.4, 2.3), (1.0, 30.0)])
+def test_an_axis_has_ticks_in_view_however_alike_points_are(tmp_path, pareto, sizes):
+    rows = [(f"c{number}", "torch", 0.9 - 0.01 * number, 1e6 * size, 1.0) for number, size in enumerate(sizes)]
+    axis = pareto("size", cells_in(tmp_path, rows)).axes[0]
+    low, high = axis.get_xlim()
+    ticks = [float(text.get_text()) for text in axis.get_xticklabels()]
+    assert len([tick for tick in ticks if low <= tick <= high]) >= 2
+    assert high / low < 2 * max(sizes) / min(sizes)
+
+
 def test_a_figure_describes_itself(tmp_path):
     plot_size(cells_in(tmp_path, TWO), tmp_path / "plot.svg")
     described = re.search(r"<dc:description>([^<]*)<", (tmp_path / "plot.svg").read_text(encoding="utf-8"))
     assert described is not None
-    assert described[1] == "Pareto-optimal cells: 2 of 3 in ONNX Runtime, 2 of 2 in PyTorch."
+    assert described[1] == "Pareto-optimal cells: 2 of 3 in ONNX Runtime; 2 of 2 in PyTorch."
 
 
 @pytest.mark.parametrize(

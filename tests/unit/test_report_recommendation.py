@@ -46,7 +46,7 @@ def block(tmp_path):
         p50 = {"value": p90 / 2, "low": p90 / 4, "high": p90}
         single = {"p50_ms": p50, "p90_ms": p90, "speedup_over_reference": {"value": 2, "low": 1.5, "high": 2.5}}
         text = {"end_to_end_p50_ms": p50, "cold_start_ms": {"value": 1.0, "low": 1.0, "high": 1.0}, "peak_memory_mb": 1}
-        times = {"single_stream": single, **text, "tokenisation_p50_ms": 0.1, "host": {"cpu": "c"}}
+        times = {"single_stream": single, **text, "tokenisation_p50_ms": 0.1, "host": {"cpu": "c"}, "threads": 1, "rounds": 5}
         write_json(folder / "latency.json", times)
         names = {"study": "s", "task": "t", "seed": 0, "cell": name, "chain": chain, "runtime": "onnxruntime"}
         rows.append({"cell": name, "about": {}, "seeds": [{**names, "folder": str(folder)}]})

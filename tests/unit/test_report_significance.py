@@ -131,8 +131,8 @@ def test_a_quality_ends_where_its_metric_does(told):
     labels = np.zeros(40, dtype=int)
     found = values_of(ACCURACY, labels, np.eye(2)[(np.arange(40) == 0).astype(int)][None]).estimate().interval()
     assert found.high > 1
-    assert blocks._possible(found, "accuracy").high == 1
-    assert blocks._possible(found, "accuracy").low == found.low
+    assert blocks.possible(found, "accuracy").high == 1
+    assert blocks.possible(found, "accuracy").low == found.low
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3])

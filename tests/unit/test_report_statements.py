@@ -10,7 +10,7 @@ import pytest
 from reading import cells, texts
 
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import write_json
+from edgemin.core.files import read_json, write_json
 from edgemin.measure.blocks import Interval
 from edgemin.plan.plan import Plan
 from edgemin.report.tables import statements
@@ -167,6 +167,17 @@ def test_speeds_are_compared_by_their_ratios_to_the_teacher(made):
     [row] = made({"cell": "kd", "than": ["teacher"], "by": "faster", "at_most": 2.5}).to_dict("records")
     assert [row[end] for end in ("value", "low", "high")] == pytest.approx([2, 1.8, 2.2222], rel=1e-4)
     assert row["verdict"] == "holds"
+
+
+def test_ratios_of_two_cpus_show_nothing(made):
+    """The teacher's own ratio is 1 on each."""
+    comparisons = [{"cell": "edgemin", "than": [other], "by": "faster", "at_least": 1.5} for other in ("kd", "teacher")]
+    assert list(made(*comparisons)["verdict"]) == ["holds", "holds"]
+    for row in made.spec["rows"]:
+        if row["cell"] == "edgemin":
+            file = Path(row["seeds"][0]["folder"]) / "latency.json"
+            write_json(file, {**read_json(file), "host": {"cpu": "another", "flags": []}})
+    assert list(frame(made.spec)["verdict"]) == ["not shown", "holds"]
 
 
 def test_with_one_round_no_speed_is_shown(made):

@@ -14,9 +14,11 @@ from reading import texts
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, write_json
 from edgemin.report.blocks import frame_of
+from edgemin.report.clocks import times_note
 from edgemin.report.collect import COLUMNS, collect, write
 from edgemin.report.markup import tex_escape
 from edgemin.report.measured import latency_note
+from edgemin.report.tables.combinations import frame as combinations_frame
 from edgemin.report.tables.latency import LatencyTable
 from edgemin.report.tables.latency import columns_of as latency_shown
 from edgemin.report.tables.latency import frame as latency_frame
@@ -24,6 +26,7 @@ from edgemin.report.tables.parameters import frame as parameters_frame
 from edgemin.report.tables.quantization import frame as quantization_frame
 from edgemin.report.tables.stagewise import columns_of
 from edgemin.study import registry
+from edgemin.study.table import seeds_of
 
 GOLD = [0, 1, 1, 0]
 CHAINS = {"teacher": "teacher", "kd": "teacher/distill-kd", "small": "teacher/distill-kd/quantize-int8"}
@@ -143,6 +146,20 @@ def test_the_stagewise_table_by_hand(spec):
     assert (table["seeds"] == 2).all()
     assert (table["quality_low"] <= table["quality"]).all()
     assert (table["quality"] <= table["quality_high"]).all()
+
+
+def test_where_the_parent_is_the_teacher_its_ratio_stands_for_the_parents(spec):
+    """`kd` is made from the teacher: no third model was timed. `small` has a parent of its own."""
+    for seed in spec["blocks"][0]["rows"][2]["seeds"]:
+        file = Path(seed["folder"], "latency.json")
+        told = read_json(file)
+        told["single_stream"]["speedup_over_parent"] = {"value": 1.5, "low": 1.25, "high": 1.75}
+        write_json(file, told)
+    table = frame_of(spec["blocks"]).set_index("cell")
+    ends = ["speedup_over_parent_low", "speedup_over_parent", "speedup_over_parent_high"]
+    assert table.loc["kd", ends].tolist() == [2.0, 2.5, 3.0]
+    assert table.loc["small", ends].tolist() == [1.25, 1.5, 1.75]
+    assert table.loc["teacher", ends].isna().all()
 
 
 def test_subsets_are_compared_with_the_teacher(spec, tmp_path):
@@ -320,3 +337,27 @@ def test_seeds_of_another_machine_count_for_quality_and_not_for_latency(spec):
     assert said.startswith(
         "Machine: Some & CPU (avx2), 1 inference thread(s); seeds 0 are of other machines, and their latencies are left out."
     )
+
+
+def _timed_on(seed, cpu: str) -> None:
+    file = Path(seed["folder"], "latency.json")
+    told = read_json(file)
+    write_json(file, {**told, "host": {**told["host"], "cpu": cpu}})
+
+
+def test_the_note_says_which_cell_lacks_the_time_of_a_seed(spec):
+    """The teacher's seeds are of one CPU; of `kd` the second is of another."""
+    seeds = seeds_of(spec)
+    assert times_note(seeds) == latency_note(seeds)
+    _timed_on(spec["blocks"][0]["rows"][1]["seeds"][1], "Another")
+    assert times_note(seeds) == f"{latency_note(seeds)} Left out, too, since of another machine: of kd that of seed 1."
+
+
+def test_the_p50_of_another_machine_is_no_multiple_of_the_first(spec):
+    rows = spec["blocks"][0]["rows"]
+    for seed in rows[2]["seeds"]:
+        _timed_on(seed, "Another")
+    table = combinations_frame({"blocks": spec["blocks"], "table": "combinations"}).set_index("cell")
+    assert table["p50_ratio"].tolist()[:2] == [1.0, 0.4]
+    assert math.isnan(table.loc["small", "p50_ratio"])
+    assert table.loc["small", "bytes_ratio"] == pytest.approx(0.25)

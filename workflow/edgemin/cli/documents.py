@@ -81,6 +81,8 @@ class Study:
             raise EdgeminError(f"{records}: holds no seed; run: make evidence STUDY={file}")
         self.seeds = sorted(found)
         self.hosts = [self._unpacked(found[seed]) for seed in self.seeds]
+        self.machines = list(dict.fromkeys(found[seed].parent.name for seed in self.seeds))
+        """Folders of the record."""
         self.plan.study.seeds[:] = self.seeds
 
     def _unpacked(self, record: Path) -> Mapping[str, Any]:

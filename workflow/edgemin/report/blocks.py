@@ -44,7 +44,7 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
             **names,
             "metric": judge.metric,
             "seeds": len(scores),
-            **interval_columns("quality", _possible(values[number].estimate().interval(), judge.metric)),
+            **interval_columns("quality", possible(values[number].estimate().interval(), judge.metric)),
             "quality_sd": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
             "quality_by_seed": _listed(scores),
             "best": False,
@@ -56,11 +56,19 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
             other = _step_before([names["chain"] for names, _ in cells], number) if stepwise else 0
             row |= {"against": cells[other][0]["chain"], **change_columns(values[number] - values[other])}
         found.append(Judged(row, logits[number]))
-    best = max(range(len(found)), key=lambda number: found[number].row["quality"])
-    others = [one for number, one in enumerate(values) if number != best]
-    above = [(values[best] - one).estimate().above_zero() for one in others]
-    found[best].row["best"] = bool(above) and all(above)
+    if (best := _best(found, values)) is not None:
+        found[best].row["best"] = True
     return found
+
+
+def _best(found: Sequence[Judged], values: Sequence[Values]) -> int | None:
+    """The cell that is above every other one whose quality is a number; None without such a one."""
+    numbers = [number for number, one in enumerate(found) if np.isfinite(one.row["quality"])]
+    if not numbers:
+        return None
+    best = max(numbers, key=lambda number: found[number].row["quality"])
+    above = [(values[best] - values[other]).estimate().above_zero() for other in numbers if other != best]
+    return best if above and all(above) else None
 
 
 def _step_before(chains: Sequence[str], number: int) -> int:
@@ -73,7 +81,7 @@ _ENDS = {"share": (0.0, 1.0), "correlation": (-1.0, 1.0)}
 """Unit of a metric -> between which its values are."""
 
 
-def _possible(interval: Interval, metric: str) -> Interval:
+def possible(interval: Interval, metric: str) -> Interval:
     """An interval that ends where the metric does."""
     least, most = _ENDS.get(metric_of(metric).unit, (-np.inf, np.inf))
     return Interval(interval.value, max(interval.low, least), min(interval.high, most))
@@ -133,7 +141,7 @@ class Compared(Judged):
     results: pd.DataFrame
     """All that was measured, long."""
     timed: pd.DataFrame
-    """Of it what is of seeds that one machine timed."""
+    """Of it what is of seeds that one machine timed; a ratio to the parent also where that is the teacher."""
 
 
 def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compared]:
@@ -147,7 +155,18 @@ def compared(block: Mapping[str, Any], stepwise: bool = False) -> Iterator[Compa
     for one, cell in zip(judged(Judge.of(block), cells, stepwise), rows, strict=True):
         results = collect(cell["seeds"])
         timed = results[results["seed"].isin([seed["seed"] for seed in of_one_machine(cell["seeds"])])]
+        if not is_baseline(one.row["chain"]):
+            timed = _teacher_as_parent(timed)
         yield Compared({**one.row, **sizes_of(results), **latencies_of(timed)}, one.logits, cell, results, timed)
+
+
+def _teacher_as_parent(timed: pd.DataFrame) -> pd.DataFrame:
+    """Where the parent is the teacher, no third model is timed: the ratio to the one is that to the other."""
+    names = timed["metric"].astype(str)
+    if names.str.startswith("speedup_over_parent").any():
+        return timed
+    ratios = timed[names.str.startswith("speedup_over_reference")]
+    return pd.concat([timed, ratios.assign(metric=ratios["metric"].str.replace("reference", "parent", regex=False))])
 
 
 def frame_of(blocks: Sequence[Mapping[str, Any]], stepwise: bool = False) -> pd.DataFrame:

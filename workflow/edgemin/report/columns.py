@@ -35,8 +35,10 @@ def rows_of(found: pd.DataFrame, runtime: str | None = None) -> list[Row]:
 
 
 def text(heading: str, values: Iterable[Any], repeated: Sequence[bool] = (), missing: str = MISSING) -> Column:
-    """A column of text, one value a row. repeated: of each row whether Markdown and LaTeX leave it empty (`repeats`). missing: text of what is."""
-    return Column(heading, [None if pd.isna(value) else str(value) for value in values], repeated=repeated, missing=missing)
+    """A column of text, one value a row; `cell` has names of cells. repeated: of each row whether Markdown and LaTeX leave it empty (`repeats`).
+    missing: text of what is."""
+    texts = [None if pd.isna(value) else str(value) for value in values]
+    return Column(heading, texts, repeated=repeated, missing=missing, names=[heading == "cell"] * len(texts))
 
 
 def repeats(found: pd.DataFrame, *names: str) -> list[bool]:

@@ -26,13 +26,13 @@ def write_table(
 
     spec: of its job, with `study`, and with `runtime` where that is the same for all rows. found: unrounded numbers, for CSV; `cell`, `runtime`
     and `task` say what each row is about. columns: what is read, of the same rows. note: below the table. Cells that are not accepted, by the
-    files `acceptance` of the spec, are marked; where some are judged CSV has a last column, `accepted`. So are those that ask for
+    files `acceptance` of the spec, are marked; where some are judged CSV has a last column, `accepted`, empty where a row is of no cell. So are those that ask for
     kernels of sparse weights and were timed without; then CSV has `sparse_kernel`.
     """
     failed, asked = failed_of(spec.get("acceptance", ())), kernels.kernels_of(spec)
     rows = noted(rows_of(found, spec.get("runtime")), failed)
     if "cell" in found and any(Path(file).exists() for file in spec.get("acceptance", ())):
-        found = found.assign(accepted=[row.accepted for row in rows])
+        found = found.assign(accepted=[None if row.cell is None else row.accepted for row in rows])
     if "cell" in found and asked:
         found = found.assign(**{kernels.COLUMN: kernels.column_of(rows, asked)})
     shown = marked(marked(columns, rows, failed), rows, kernels.dense(asked), kernels.MARK)

@@ -31,6 +31,8 @@ _NEAR, _NEIGHBOURS = 30, 4
 _APART = 14
 """So far, in points."""
 _RADII = (11, 18, 27, 38, 52, 70, 90)
+_SHORT = 3
+"""Of them a point on no line has so many: a long line through a crowd seems to belong to all that it passes."""
 _ANGLES = np.arange(0.25, 2.25, 0.25) * np.pi
 _SLANTED = np.array([angle for angle in np.arange(0.125, 2.0, 0.125) if angle % 0.5]) * np.pi
 """Of names with a line, which would seem to lengthen a bar if it ran along one."""
@@ -45,7 +47,7 @@ def label_points(
 ) -> None:
     """Name each point, at the first place around it where the name covers no mark, no other name and no line, and no bar if that can be.
 
-    Those with a role come first, in bold, then those on a line. A point without such a place, or in a crowd, stays without a name: the table tells it. A
+    Those with a role come first, in bold, then those on a line. Of the rest, a point without such a place near it, or in a crowd, stays without a name: the table tells it. A
     cell whose points coincide (the same size in two runtimes) is named once.
 
     points: x, y, cell, role, and the size `span` of its mark; lines: indices of the points that each joins; bars: (2, 2) ends of each, in data.
@@ -60,7 +62,8 @@ def label_points(
             continue
         done.setdefault(cell, []).append(own)
         style = _BOLD if number in marked else _PLAIN
-        if place := panel.place(number, cell, style, alone=number not in first and panel.crowded[number]):
+        radii = _RADII if number in first else _RADII[:_SHORT]
+        if place := panel.place(number, cell, style, radii, alone=number not in first and panel.crowded[number]):
             _annotate(axis, cell, tuple(points[["x", "y"]].iloc[number]), place, style)
             panel.take(place)
 
@@ -100,12 +103,12 @@ class _Panel:
         around = np.array([len({*self.cells[row]}) - 1 for row in near])
         return (around >= _NEIGHBOURS) | (len(self.at) > CROWD)
 
-    def place(self, number: int, name: str, style: Mapping[str, Any], alone: bool) -> _Place | None:
-        """The nearest place, where what it may cover counts as a way. alone: right beside its point, far from all others and over nothing."""
+    def place(self, number: int, name: str, style: Mapping[str, Any], radii: Sequence[int], alone: bool) -> _Place | None:
+        """The nearest place of these radii, where what it may cover counts as a way. alone: right beside its point, far from all others and over nothing."""
         others = np.delete(self.taken, number, axis=0)
         far = others + np.array([-1, -1, 1, 1]) * self.scale * (_APART if alone else 0)
         free = []
-        for one in self._places(number, self._extent(name, style), _RADII[:1] if alone else _RADII):
+        for one in self._places(number, self._extent(name, style), radii[:1] if alone else radii):
             crosses = any(_meets(part, self.names) for part in one.arrow)
             if not crosses and _within(one.box, self.frame) and not _meets(one.box, far):
                 detour = self._detour(number, one)

@@ -20,6 +20,8 @@ _TEX = {
     "–": "--",
     "−": "$-$",
     "<": "$<$",
+    ">": "$>$",
+    "|": r"\textbar{}",
     "≤": r"$\le$",
     "≥": r"$\ge$",
     "→": r"$\to$",
@@ -60,7 +62,9 @@ def latex(sheet: Sheet) -> str:
 
 
 def _tex_row(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + r" \\"
+    r"""The row above ends in `\\`, which would take a bracket or a star at the beginning of this one for its own argument."""
+    first = f"{{{cells[0][0]}}}{cells[0][1:]}" if cells[0].startswith(("[", "*")) else cells[0]
+    return " & ".join([first, *cells[1:]]) + r" \\"
 
 
 def _texts(sheet: Sheet, bold: str, escape: Callable[[str], str] = str) -> list[list[str]]:

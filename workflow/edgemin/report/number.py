@@ -19,8 +19,13 @@ def number(value: float | None, decimals: int, signed: bool = False) -> str:
 
 
 def three_digits(value: float) -> str:
-    """`0.783`, `18.9`, `439`."""
-    return f"{value:#.3g}".rstrip(".")
+    """`0.783`, `18.9`, `439`; from 1,000 on all digits before the point, `1341`."""
+    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
+
+
+def directed(ratio: float, above: str, below: str) -> tuple[float, str]:
+    """A ratio as one of 1 or more, and the word for its direction: 0.5 of `smaller` and `larger` is 2 and `larger`."""
+    return (1 / ratio, below) if ratio < 1 else (ratio, above)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from edgemin.report.acceptance.marks import accepted_in, names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, SETTINGS, WIDTH, dash_of, headline, legend, save
+from edgemin.report.frames import read_frame
 from edgemin.report.labels import CROWD, frontier, label_points
 from edgemin.report.number import scale_of
 from edgemin.report.standing import Standing, standing_of
@@ -34,7 +36,7 @@ def draw(tables: Sequence[str], axis_name: str, files: Iterable[str], spec: Mapp
 
     tables: tables/cells.csv and, where the study has limits, tables/recommendation.csv. spec: of `report.plots.pareto`.
     """
-    table, standing, hidden = pd.read_csv(tables[0]), standing_of(spec, tables[1:]), spec.get("hidden", ())
+    table, standing, hidden = read_frame(tables[0]), standing_of(spec, tables[1:]), spec.get("hidden", ())
     baselines = table["runtime"] == NUMPY.name
     axis_name = "from_text" if axis_name == "latency" and baselines.any() else axis_name
     unit, axis_label = _AXES[axis_name][2:]
@@ -101,12 +103,20 @@ def _panel(axis: Any, points: pd.DataFrame) -> dict[str, np.ndarray]:
         lines[str(runtime)] = edge
     mark(axis, points, {name: look_of(name).color for name in points["runtime"].unique()})
     axis.set_xscale("log")
-    low, high = points["x"].min(), points["x"].max()
-    ticks = [t * 10.0**e for e in range(-3, 6) for t in (1, 2, 5) if low * 0.7 <= t * 10.0**e <= high * 1.4]
+    axis.set_xticks([])
+    axis.margins(x=0.08, y=0.08)
+    ticks = _ticks(*axis.get_xlim())
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.set_xticks([], minor=True)
-    axis.margins(x=0.08, y=0.08)
     return lines
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of every decade between these; where points are so alike that fewer than two are, even steps."""
+    of_decades = [t * 10.0**e for e in range(-3, 6) for t in (1, 2, 5)]
+    even = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    found, others = ([tick for tick in ticks if low <= tick <= high] for ticks in (of_decades, even))
+    return found if len(found) > 1 else others
 
 
 def _intervals(axis: Any, rows: pd.DataFrame, color: str, alpha: float) -> None:
@@ -141,5 +151,5 @@ def _finding(panels: list[pd.DataFrame], lines: list[dict[str, np.ndarray]]) -> 
     for rows, edges in zip(panels, lines, strict=True):
         counts = [f"{len(edge)} of {(rows['runtime'] == name).sum()} in {look_of(name).label}" for name, edge in edges.items()]
         task = f"{rows['task'].iloc[0]}: " if len(panels) > 1 else ""
-        said.append(f"{task}{', '.join(counts)}")
-    return f"Pareto-optimal cells: {'; '.join(said)}."
+        said.append(f"{task}{'; '.join(counts)}")
+    return f"Pareto-optimal cells: {'. '.join(said)}."

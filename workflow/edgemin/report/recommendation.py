@@ -53,11 +53,13 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any], failed: Fail
     for key, limit in stated.items():
         table[f"meets_{key}"] = table[LIMITS[key]] <= limit
     table["accepted"] = [(block["task"], cell) not in failed for cell in table["cell"]]
-    table["qualifies"] = table[[f"meets_{key}" for key in stated]].all(axis=1) & table["accepted"]
+    sound = table["accepted"] & table["validation"].notna()
+    table["qualifies"] = table[[f"meets_{key}" for key in stated]].all(axis=1) & sound
     over = [(table[LIMITS[key]] - limit).clip(lower=0) / (limit or 0.01) for key, limit in stated.items()]
     table["excess"] = sum(over) if over else 0.0
-    sound = table[table["accepted"]]
-    table["pareto"] = [bool(row["accepted"]) and not _dominated(row, sound) for _, row in table.iterrows()]
+    table["pareto"] = [
+        bool(fine) and not _dominated(row, table[sound]) for fine, (_, row) in zip(sound, table.iterrows(), strict=True)
+    ]
     return table
 
 
@@ -79,10 +81,10 @@ def _dominated(row: pd.Series, table: pd.DataFrame) -> bool:
 
 
 def choose(table: pd.DataFrame, limits: Mapping[str, Any], without: str | None = None) -> pd.Series | None:
-    """The preferred one of the accepted cells that meet all limits (but `without`); ties go to the earlier one. None if there is none. Where no time
-    compares with the teacher's, the smallest is the fastest that can be named."""
+    """The preferred one of the accepted cells that meet all limits (but `without`) and have a quality on validation; ties go to the earlier one. None if
+    there is none. Where no time compares with the teacher's, the smallest is the fastest that can be named."""
     keys = [key for key in LIMITS if limits[key] is not None and key != without]
-    fitting = table[table[[f"meets_{key}" for key in keys]].all(axis=1) & table["accepted"]]
+    fitting = table[table[[f"meets_{key}" for key in keys]].all(axis=1) & table["accepted"] & table["validation"].notna()]
     column, ascending = _PREFER[limits["prefer"]]
     if fitting[column].isna().all():
         column, ascending = _PREFER["bytes"]

@@ -47,6 +47,8 @@ class Column:
     """Whether a row is the best of its block."""
     repeated: Sequence[bool] = ()
     """Whether a row above says the same."""
+    names: Sequence[bool] = ()
+    """Whether a row's text names cells: behind those that are not accepted it gets a mark."""
     missing: str = MISSING
     """Text of what is missing."""
 
@@ -60,7 +62,9 @@ class Column:
         best, repeated = (bool(flags[row]) if flags else False for flags in (self.best, self.repeated))
         value = _known(self.values[row])
         if value is None or isinstance(value, str):
-            return Cell(self.missing if value is None else value, best=best, repeated=repeated)
+            # A line break, as YAML's texts have them, would end a row of Markdown.
+            text = self.missing if value is None else " ".join(value.split())
+            return Cell(text, best=best, repeated=repeated)
         form = self._format(row)
         low, high = (_known(ends[row]) if ends else None for ends in (self.low, self.high))
         before, after = (texts[row] if texts else "" for texts in (self.before, self.after))
@@ -110,7 +114,7 @@ class Sheet:
 
     def __post_init__(self) -> None:
         for column in self.columns:
-            parts = (column.low, column.high, column.before, column.after, column.best, column.repeated)
+            parts = (column.low, column.high, column.before, column.after, column.best, column.repeated, column.names)
             several = () if column.format is None or isinstance(column.format, Format) else column.format
             lengths = {len(column.values), *(len(part) for part in (*parts, several) if part)}
             if lengths != {len(self.rows)}:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from edgemin.report.frames import read_frame
 from edgemin.report.number import scale_of, three_digits
 from edgemin.study.chains import ROOT
 from edgemin.study.floor import NUMPY
@@ -20,7 +21,7 @@ NEVER_APART = "\u00a0"
 
 def standing_of(spec: Mapping[str, Any], recommendation: Sequence[str | Path]) -> Standing:
     """spec: of `report.plots.pareto`; recommendation: the table's CSV, if the study has limits."""
-    found = [pd.read_csv(file) for file in recommendation]
+    found = [read_frame(file) for file in recommendation]
     chosen = [{(row["task"], row["cell"]) for _, row in table[table["recommended"]].iterrows()} for table in found]
     return Standing(spec.get("ends", {}), chosen[0] if chosen else None, spec.get("recommended_in", ""))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from edgemin.report.frames import read_frame
 from edgemin.report.number import Format, scale_of
 from edgemin.study.chains import ROOT, Chain
 from edgemin.study.floor import is_baseline
@@ -39,6 +38,8 @@ _COLUMNS = {
     "sentences": "sentences_per_second",
 }
 """Figures that cells.csv has under another name."""
+_FROM_TOKENS = ("p50", "p90")
+"""Times that a baseline has none of: its own are from text."""
 _FORMATS = {name: Format(2) for name in ("p50", "p90", "from_text")} | {
     "mb": Format(2, 1e-6),
     "logical": Format(2, 1e-6),
@@ -55,19 +56,26 @@ def points_of(tables: Path, hidden: Container[str] = ()) -> list[dict[str, Any]]
 
     tables: folder of cells.csv. hidden: names of baselines that are left out.
     """
-    found = pd.read_csv(tables / "cells.csv")
+    found = read_frame(tables / "cells.csv")
     return [_point(row) for row in found.to_dict("records") if not (is_baseline(row["chain"]) and row["cell"] in hidden)]
+
+
+def figures_of(points: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """FIGURES in the order in which the page offers them, the first of an axis by default: with baselines that is the time that they have, too."""
+    first = ["from_text"] if any(point["last"] == BASELINE for point in points) else []
+    return {name: FIGURES[name] for name in (*first, *FIGURES)}
 
 
 def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
     """row: of cells.csv."""
-    links = () if is_baseline(row["chain"]) else Chain.parse(row["chain"]).links
+    baseline = is_baseline(row["chain"])
+    links = () if baseline else Chain.parse(row["chain"]).links
     values: dict[str, float | None] = {}
     texts: dict[str, str] = {}
     for name in FIGURES:
-        form = _format(name, row["metric"])
+        form, known = _format(name, row["metric"]), {} if baseline and name in _FROM_TOKENS else row
         for end in ("", "_low", "_high"):
-            values[name + end] = _known(row.get(f"{_COLUMNS.get(name, name)}{end}"), form.factor)
+            values[name + end] = _known(known.get(f"{_COLUMNS.get(name, name)}{end}"), form.factor)
         texts[name] = replace(form, factor=1).text(*(values[name + end] for end in ("", "_low", "_high")))
     return {
         "id": f"{row['task']}/{row['cell']}/{row['runtime']}",
@@ -77,7 +85,7 @@ def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
         "chain": row["chain"],
         "recipe": row["recipe"],
         "accepted": bool(row.get("accepted", True)),
-        "last": links[-1].stage if links else BASELINE if is_baseline(row["chain"]) else ROOT,
+        "last": links[-1].stage if links else BASELINE if baseline else ROOT,
         "stages": list(dict.fromkeys(link.stage for link in links)),
         "variants": list(map(str, links)),
         "metric": row["metric"],

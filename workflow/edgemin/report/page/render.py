@@ -21,7 +21,7 @@ from edgemin.core.files import whole_file
 from edgemin.report.page.elsewhere import table_of
 from edgemin.report.page.links import chains_of, machines_of
 from edgemin.report.page.marks import marks_of
-from edgemin.report.page.points import FIGURES, points_of
+from edgemin.report.page.points import figures_of, points_of
 from edgemin.report.page.summary import summaries
 from edgemin.report.page.tables import read_table
 from edgemin.report.standing import standing_of
@@ -50,12 +50,13 @@ def render(spec: Mapping[str, Any]) -> str:
     folder = Path(spec["root"]) / "tables"
     tables = [read_table(folder, name) for name in spec["tables"] if registry.TABLES[name].page_form == "json"]
     points = points_of(folder, spec["pareto"].get("hidden", ()))
+    figures = figures_of(points)
     limits = [folder / "recommendation.csv"] if spec["pareto"].get("recommended_in") else []
     standing = standing_of(spec["pareto"], limits)
     runtimes = [look_of(name) for name in dict.fromkeys(point["runtime"] for point in points)]
     data = {
         "points": points,
-        "figures": FIGURES,
+        "figures": figures,
         "scales": {point["task"]: point["scale"] for point in points},
         "runtimes": [{"name": one.name, "label": one.label, "shape": one.shape} for one in runtimes],
         "marks": marks_of(points, standing),
@@ -78,7 +79,7 @@ def render(spec: Mapping[str, Any]) -> str:
         policy=" ".join(map(_hash, (vega, script))),
         vega_version=version("vl-convert-python"),
         data=_for_script(data),
-        figures=FIGURES,
+        figures=figures,
         recommendation=_recommendation(folder) if "recommendation" in spec["tables"] else None,
         summaries=summaries(spec, folder),
         speaks=seeds_note(len({row["seed"] for row in spec["rows"]})),

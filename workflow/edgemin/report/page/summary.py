@@ -11,9 +11,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from edgemin.measure.blocks import Interval
+from edgemin.report.acceptance.marks import names_in, not_accepted
+from edgemin.report.frames import read_frame
 from edgemin.report.ladders import ladders_of
 from edgemin.report.measured import logits_of
-from edgemin.report.number import Format, scale_of, three_digits
+from edgemin.report.number import MISSING, Format, directed, scale_of, three_digits
 from edgemin.report.recipes import joined
 from edgemin.report.statistics.judge import Judge
 from edgemin.report.statistics.values import values_of
@@ -22,14 +24,16 @@ from edgemin.study.chains import Chain
 from edgemin.study.runtime import label_of
 
 NOT_SHOWN = "not significant (the interval contains 0)"
+NO_NUMBER = "not a number"
 _STAGES = {"distill": "Distillation", "prune": "Pruning", "quantize": "Quantization"}
 
 
 def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
-    """One per task, runtime and ladder of the stage-wise table, if the page has that: `title`, `tiles`, `steps`, `verdict`."""
+    """One per task, runtime and ladder of the stage-wise table, if the page has that: `title`, `tiles`, `steps`, `verdict`, and what its `marks` mean."""
     if "stagewise" not in spec["tables"]:
         return []
-    table = pd.read_csv(tables / "stagewise.csv")
+    table = read_frame(tables / "stagewise.csv")
+    table = table.assign(shown=names_in(table))
     several = table["task"].nunique() > 1
     found = []
     for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
@@ -41,11 +45,12 @@ def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
 def _ladder(rows: list[pd.Series], spec: Mapping[str, Any]) -> dict[str, Any]:
     steps = [_step(above, row, spec["timed_with"]) for above, row in pairwise(rows)]
     return {
-        "first": rows[0]["cell"],
-        "last": rows[-1]["cell"],
+        "first": rows[0]["shown"],
+        "last": rows[-1]["shown"],
         "tiles": _tiles(rows[0], rows[-1], _whole(rows[0], rows[-1], spec)) if steps else [],
         "steps": steps,
         "verdict": _verdict(rows[1:]),
+        "marks": not_accepted(pd.DataFrame(rows)).strip(),
     }
 
 
@@ -72,17 +77,27 @@ def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[d
     if change is not None:
         unit = scale.label.removeprefix(last["metric"])
         ends = f"{scale.value.text(first['quality'])} → {scale.value.text(last['quality'])}{unit}"
-        verdict = {"gain": "a gain", "loss": "a loss", None: NOT_SHOWN}[_sign(change.low, change.high)]
-        words = f"{last['metric']} {scale.change.ends(change.low, change.high)}"
-        tiles.append({"figure": scale.change.text(change.value) + scale.points, "words": words, "more": f"{ends}: {verdict}"})
+        if pd.isna(change.value):
+            tiles.append({"figure": MISSING, "words": last["metric"], "more": f"{ends}: {NO_NUMBER}"})
+        else:
+            verdict = {"gain": "a gain", "loss": "a loss", None: NOT_SHOWN}[_sign(change.low, change.high)]
+            words = f"{last['metric']} {scale.change.ends(change.low, change.high)}"
+            tiles.append({"figure": scale.change.text(change.value) + scale.points, "words": words, "more": f"{ends}: {verdict}"})
     if _told(first, "bytes") and _told(last, "bytes"):
+        times, word = directed(first["bytes"] / last["bytes"], "smaller", "larger")
         more = f"{_megabytes(first)} → {_megabytes(last)} MB"
-        tiles.append({"figure": f"{first['bytes'] / last['bytes']:.1f}×", "words": "smaller", "more": more})
+        tiles.append({"figure": f"{times:.1f}×", "words": word, "more": more})
     if _told(last, "speedup_over_reference"):
-        words = f"faster {_times(last, 'speedup_over_reference')}".strip()
-        more = f"p50 {first['p50']:.2f} → {last['p50']:.2f} ms"
-        tiles.append({"figure": f"{last['speedup_over_reference']:.2f}×", "words": words, "more": more})
+        tiles.append(_speed_tile(first, last))
     return tiles
+
+
+def _speed_tile(first: pd.Series, last: pd.Series) -> dict[str, str]:
+    ratio = _interval(last, "speedup_over_reference")
+    times, word = directed(ratio.value, "faster", "slower")
+    low, high = (ratio.low, ratio.high) if word == "faster" else (1 / ratio.high, 1 / ratio.low)
+    more = f"p50 {first['p50']:.2f} → {last['p50']:.2f} ms"
+    return {"figure": f"{times:.2f}×", "words": f"{word} {_ends(low, high)}".strip(), "more": more}
 
 
 def _step(above: pd.Series, row: pd.Series, timed_with: Mapping[str, str]) -> dict[str, Any]:
@@ -91,11 +106,15 @@ def _step(above: pd.Series, row: pd.Series, timed_with: Mapping[str, str]) -> di
     chain, before = Chain.parse(row["chain"]), Chain.parse(above["chain"])
     links = chain.links[len(before.links) :] if before in chain.prefixes else chain.links[-1:]
     stages = " and ".join(dict.fromkeys(_STAGES[link.stage] for link in links)).capitalize() or "The teacher"
-    sentences = [_quality(row), _bytes(above, row), _speed(above, row, timed_with)]
-    return {"stage": stages, "cell": row["cell"], "variant": joined(links), "sentences": [one for one in sentences if one]}
+    sentences = [_quality(above, row), _bytes(above, row), _speed(above, row, timed_with)]
+    return {"stage": stages, "cell": row["shown"], "variant": joined(links), "sentences": [one for one in sentences if one]}
 
 
-def _quality(row: pd.Series) -> Markup:
+def _quality(above: pd.Series, row: pd.Series) -> Markup:
+    if not _told(row, "quality"):
+        return Markup("Its {} is <em>{}</em>.").format(row["metric"], NO_NUMBER)
+    if not _told(above, "quality"):
+        return Markup("Its {} has no change: that of <code>{}</code> is {}.").format(row["metric"], above["shown"], NO_NUMBER)
     if not _told(row, "quality_change"):
         return Markup("")
     scale = scale_of(row["metric"])
@@ -146,13 +165,15 @@ def _verdict(rows: list[pd.Series]) -> Markup:
     named: dict[str | None, list[str]] = {"loss": [], "gain": [], None: []}
     for row in rows:
         if _told(row, "quality_change"):
-            named[_sign(row["quality_change_low"], row["quality_change_high"])].append(row["cell"])
+            named[_sign(row["quality_change_low"], row["quality_change_high"])].append(row["shown"])
     parts = [
         Markup("A {} of quality is shown for {}.").format(sign, _listed(named[sign])) for sign in ("loss", "gain") if named[sign]
     ]
     if named[None]:
         text = Markup("For {} no significant change of quality is shown, which does not mean that there is none.")
         parts.append(text.format(_listed(named[None])))
+    if broken := [row["shown"] for row in rows if not _told(row, "quality")]:
+        parts.append(Markup("Of {} quality is {}.").format(_listed(broken), NO_NUMBER))
     return Markup(" ").join(parts)
 
 
@@ -172,7 +193,11 @@ def _interval(row: pd.Series, name: str) -> Interval:
 def _times(row: pd.Series, name: str) -> str:
     """Ends of a ratio's interval; nothing with one round."""
     times = _interval(row, name)
-    return "" if pd.isna(times.low) else Format(2).ends(times.low, times.high)
+    return _ends(times.low, times.high)
+
+
+def _ends(low: float, high: float) -> str:
+    return "" if pd.isna(low) else Format(2).ends(low, high)
 
 
 def _megabytes(row: pd.Series) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +69,11 @@ class CascadesTable(Table):
         return {**spec, "blocks": blocks}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_note
 
         found = frame(spec)
-        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {latency_note(seeds_of(spec))}")
+        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {times_note(seeds_of(spec))}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -87,7 +88,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
         last, about = found.members[-1], {"task": block["task"], "metric": block["metric"]}
         if (place := (block["task"], last.name, last.runtime)) not in seen:
             seen.add(place)
-            rows.append({**about, **_alone(last, found.teacher)})
+            rows.append({**about, **_alone(block["metric"], last, found.teacher)})
         rows.append({**about, **_of_cascade(block, found, _entries(spec, block))})
     return pd.DataFrame(rows)
 
@@ -97,10 +98,10 @@ def _entries(spec: Mapping[str, Any], block: Mapping[str, Any]) -> list[Mapping[
     return [one for one in spec.get("extras", ()) if all(one[name] == block[name] for name in ("task", "cascade"))]
 
 
-def _alone(member: Member, teacher: Member) -> dict[str, Any]:
+def _alone(metric: str, member: Member, teacher: Member) -> dict[str, Any]:
     change = None if member.name == teacher.name else member.values - teacher.values
     told = {"name": member.name, "cell": member.name, "runtime": member.runtime, "bytes": member.bytes}
-    return {**told, **_quality(member.values, None, change), **_times(member.time(), teacher), "times": "its own"}
+    return {**told, **_quality(metric, member.values, None, change), **_times(member.time(), teacher), "times": "its own"}
 
 
 def _of_cascade(block: Mapping[str, Any], found: Judged, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def _of_cascade(block: Mapping[str, Any], found: Judged, entries: Sequence[Mappi
     shares = found.shares.mean(0)
     return {
         "name": block["cascade"],
-        **_quality(found.values, found.values - last.values, found.values - teacher.values),
+        **_quality(block["metric"], found.values, found.values - last.values, found.values - teacher.values),
         "members": " ".join(member.name for member in found.members),
         **{name: block[name] for name in ("max_drop", "bound")},
         "validation_drop": sum(one.drop for one in found.chosen) / len(found.chosen),
@@ -131,11 +132,12 @@ def _composed_or_measured(composed: Mapping[str, float], entries: Sequence[Mappi
     return {**(shown or composed), **beside, "times": "measured" if shown else "composed"}
 
 
-def _quality(values: Any, to_last: Any, to_teacher: Any) -> dict[str, Any]:
+def _quality(metric: str, values: Any, to_last: Any, to_teacher: Any) -> dict[str, Any]:
     """Values on test, and paired differences; None: against itself."""
-    from edgemin.report.blocks import interval_columns
+    from edgemin.report.blocks import interval_columns, possible
 
-    columns = {"seeds": len(values.by_seed), **interval_columns("quality", values.estimate().interval())}
+    quality = possible(values.estimate().interval(), metric)
+    columns = {"seeds": len(values.by_seed), **interval_columns("quality", quality)}
     for name, change in (("change_to_last", to_last), ("change_to_teacher", to_teacher)):
         if change is not None:
             columns |= interval_columns(name, change.estimate().interval())
@@ -154,14 +156,15 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
     scale = common_scale(found["metric"])
     differ = not found["change_to_teacher"].equals(found["change_to_last"])
     to_teacher = [columns.intervals("change to teacher", found, "change_to_teacher", scale.change)] if differ else []
+    answered = [_answered(*one) for one in found[["members", "answered"]].to_numpy()]
     both = [columns.numbers("faster, composed", found["faster_composed"], columns.TIMES)] if "seeds_measured" in found else []
     return [
         *columns.task(found),
-        columns.text("cascade, or member alone", found["name"]),
+        replace(columns.text("cascade, or member alone", found["name"]), names=list(found["cell"].notna())),
         columns.intervals(f"test {scale.label}", found, "quality", scale.value),
         columns.intervals("change to last member", found, "change_to_last", scale.change),
         *to_teacher,
-        columns.text("answered by, %", [_answered(*one) for one in found[["members", "answered"]].to_numpy()]),
+        replace(columns.text("answered by, %", answered), names=[True] * len(answered)),
         columns.text("allowed on validation", [_allowed(*one) for one in found[["max_drop", "bound"]].to_numpy()]),
         columns.numbers("change there, points", -found["validation_drop"], Format(2, 100, signed=True)),
         columns.numbers("mean ms", found["mean_ms"], columns.MILLISECONDS),

@@ -53,14 +53,12 @@ class CellsTable(Table):
         return {"study": study.study, "blocks": with_floor(plan, blocks)}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_note
         from edgemin.report.statistics.adjust import correction_note
 
         found = frame(spec)
-        write_table(
-            self, spec, folder, found, columns_of(found), f"{NOTE} {latency_note(seeds_of(spec))} {correction_note(found)}"
-        )
+        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {times_note(seeds_of(spec))} {correction_note(found)}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:

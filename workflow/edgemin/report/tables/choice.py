@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NOTE = (
     "Validation split alone; the test split has no part in it. Each stage was chosen with the stages before it as they were chosen, so the rows of "
     "one stage differ in that stage only. Difference: from the winner of the stage, paired. Wins: what the rule of the stage chooses from the numbers of "
-    "this run. Taken: what the study goes on with, as its file says; another processor or other seeds may have another winner."
+    "this run; of times of two CPUs it chooses nothing. Taken: what the study goes on with, as its file says; another processor or other seeds may have another winner."
 )
 READS = {"quality": [], "smaller": ["size.json"], "fewer": ["size.json"], "faster": ["latency.json"]}
 """By what is chosen -> what is read besides answers."""
@@ -91,6 +91,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
 def _rows(stage: Mapping[str, Any]) -> list[dict[str, Any]]:
     import numpy as np
 
+    from edgemin.report.clocks import ratios_compare
     from edgemin.report.measured import logits_of
     from edgemin.report.statistics.judge import Judge
     from edgemin.report.statistics.values import values_of
@@ -101,7 +102,8 @@ def _rows(stage: Mapping[str, Any]) -> list[dict[str, Any]]:
     }
     means = {cell: float(one.by_seed.mean()) for cell, one in values.items()}
     costs = {cell: _cost(stage["by"], seeds) for cell, seeds in cells.items()}
-    best = winner(stage, means, costs)
+    compares = stage["by"] != "faster" or ratios_compare(*cells.values())
+    best = winner(stage, means, costs) if compares else None
     names = {name: stage[name] for name in ("task", "metric", "asks", "by", "below", "within", "runtime")}
     rows = []
     for cell, one in values.items():
@@ -171,7 +173,7 @@ def _rule(row: pd.Series, factor: float) -> str:
     if row["by"] == "quality":
         return "the highest"
     words = {"smaller": "fewest bytes", "fewer": "fewest weights", "faster": "least time"}[row["by"]]
-    return f"{words} at most {row['within'] * factor:g} below {row['below']}"
+    return f"{words} at most {row['within'] * factor:g}{' points' if factor == 100 else ''} below {row['below']}"
 
 
 def _counted(found: pd.DataFrame) -> Column:

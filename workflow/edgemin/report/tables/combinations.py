@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgemin.core.errors import EdgeminError
 from edgemin.study.base import refuses
 from edgemin.study.rows import block
-from edgemin.study.table import BlockTable, in_first_runtime
+from edgemin.study.table import BlockTable, in_first_runtime, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     from edgemin.report.blocks import compared
+    from edgemin.report.clocks import one_clock
     from edgemin.report.recipes import recipe
     from edgemin.report.statistics.adjust import adjusted
 
@@ -71,10 +72,12 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
         raise EdgeminError(f"tables.{spec['table']}: the study has none; add a first cell and others (config/README.md)")
     rows = []
     for one_block in spec["blocks"]:
-        first: dict[str, Any] = {}
+        first = None
         for one in compared(one_block):
-            first = first or one.row
-            ratios = {f"{name}_ratio": one.row[name] / first[name] for name in ("bytes", "p50")}
+            first = first or one
+            ratios = {f"{name}_ratio": one.row[name] / first.row[name] for name in ("bytes", "p50")}
+            if not one_clock(one.cell["seeds"], first.cell["seeds"]):
+                ratios["p50_ratio"] = float("nan")
             rows.append({**one.row, **ratios, "recipe": recipe(one.row["chain"])})
     return adjusted(pd.DataFrame(rows))
 
@@ -99,9 +102,10 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
 
 def write_recipes(table: BlockTable, spec: Mapping[str, Any], folder: Path) -> None:
     """Write the files of a table of `recipe_blocks`."""
+    from edgemin.report.clocks import times_note
     from edgemin.report.forms import write_table
     from edgemin.report.statistics.adjust import correction_note
 
     found = frame(spec)
-    note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {correction_note(found)}"
+    note = f"{NOTE} Runtime: {spec['runtime']}. {times_note(seeds_of(spec))} {correction_note(found)}"
     write_table(table, spec, folder, found, columns_of(found), note)

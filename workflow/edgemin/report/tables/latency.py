@@ -60,11 +60,11 @@ class LatencyTable(Table):
         return {"study": study.study, "rows": rows}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_note
 
         found = frame(spec)
-        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {latency_note(seeds_of(spec))}")
+        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {times_note(seeds_of(spec))}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgemin.study import registry
-from edgemin.study.table import Table, rows_of
+from edgemin.study.floor import is_baseline
+from edgemin.study.table import Table, rows_of, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +45,13 @@ class Literature(Table):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.forms import write_table
+        from edgemin.report.measured import BASELINES
         from edgemin.report.statistics.adjust import seeds_note
 
         found = frame(spec)
         note = f"{NOTE} {seeds_note(max(len(row['seeds']) for row in rows_of(spec)))}"
+        if any(is_baseline(seed["chain"]) for seed in seeds_of(spec)):
+            note = f"{note} {BASELINES}"
         write_table(self, spec, folder, found, columns_of(found), note)
 
 
@@ -71,6 +75,7 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
             }
             names = {
                 "work": f"this study: {row['cell']}",
+                "cell": row["cell"],
                 "task": row["task"],
                 "metric": row["metric"],
                 "parameters": row["logical"],
@@ -88,7 +93,7 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
     quality = columns.intervals("this study's task", found, "quality", common_scale(found.loc[ours, "metric"]).value)
     named = [f" ({metric}, {task})" for metric, task in zip(found["metric"], found["task"], strict=True)]
     return [
-        columns.text("work", found["work"]),
+        replace(columns.text("work", found["work"]), names=list(found["cell"].notna())),
         columns.numbers("parameters M", found["parameters"], Format(1, 1e-6)),
         _faster(found),
         columns.numbers("SST-2 %", found["sst2"], Format(1)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgemin.study.base import Name, refuses
 from edgemin.study.rows import row_in
-from edgemin.study.table import Table
+from edgemin.study.table import Table, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,8 @@ NOTE = (
     "Naive: sum(p.numel() for p in model.parameters()) of the model as it is run; no such count exists outside PyTorch. Logical: "
     "every weight that takes part in inference. Vanished: logical without naive, weights that were packed into INT8 objects and are "
     "still multiplied by at every call. Removed: against the float model of the first row, what pruning or a smaller student "
-    "really took away. Nonzero: stored values that are not zero. MB = 10^6 bytes of all files needed to predict."
+    "really took away. Nonzero: stored values that are not zero; of weights that `few_bits` or `int8_packed`, also trained, pack into codes, "
+    "those of the float parent that are not zero. MB = 10^6 bytes of all files needed to predict."
 )
 
 
@@ -58,10 +59,11 @@ class Parameters(Table):
         return {"study": study.study, "rows": rows}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
 
         found = frame(spec)
-        write_table(self, spec, folder, found, columns_of(found), NOTE)
+        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {times_note(seeds_of(spec))}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from edgemin.study.base import refuses
 from edgemin.study.chains import Chain
 from edgemin.study.rows import judged as judged_by
 from edgemin.study.rows import row
-from edgemin.study.table import BlockTable, measured_files
+from edgemin.study.table import BlockTable, measured_files, seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,11 +79,12 @@ class Pruning(BlockTable):
         return [*measured_files(row), *([row["history"]] if row["history"] else [])]
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import correction_note
 
         found = frame(spec)
-        note = f"{NOTE} Runtime: {spec['runtime']}; {spec['threads']} inference thread(s). {correction_note(found)}"
+        note = f"{NOTE} Runtime: {spec['runtime']}. {times_note(seeds_of(spec))} {correction_note(found)}"
         write_table(self, spec, folder, found, columns_of(found), note)
 
 

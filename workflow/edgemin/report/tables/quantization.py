@@ -85,14 +85,15 @@ class Quantization(BlockTable):
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.core.files import read_json
+        from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_note, timed_of
+        from edgemin.report.measured import timed_of
         from edgemin.report.statistics.adjust import correction_note
 
         found = frame(spec)
         seeds = seeds_of(spec)
         hosts = [read_json(Path(seed["folder"]) / "latency.json")["host"] for seed in timed_of(seeds)]
-        note = f"{NOTE} {latency_note(seeds)} {correction_note(found)}"
+        note = f"{NOTE} {times_note(seeds)} {correction_note(found)}"
         if not all(_DOT_PRODUCTS & set(host["flags"]) for host in hosts):
             note += (
                 " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."

@@ -80,12 +80,12 @@ def runtime_blocks(table: RuntimeTable, plan: Plan) -> dict[str, Any]:
 def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, reference: str) -> None:
     """Write the files of a table of `runtime_blocks`. reference: what a change is against, STEP or the first of the block."""
     from edgemin.report.blocks import frame_of
+    from edgemin.report.clocks import times_note
     from edgemin.report.forms import write_table
-    from edgemin.report.measured import latency_note
     from edgemin.report.statistics.adjust import correction_note
 
     found = frame_of(spec["blocks"], stepwise=reference == STEP)
-    note = f"{NOTE.format(reference=reference)} {latency_note(seeds_of(spec))} {correction_note(found)}"
+    note = f"{NOTE.format(reference=reference)} {times_note(seeds_of(spec))} {correction_note(found)}"
     write_table(table, spec, folder, found, columns_of(found, stages=table.name == "subsets"), note)
 
 

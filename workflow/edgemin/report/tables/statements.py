@@ -75,12 +75,12 @@ class Statements(Table):
         return {**spec, "statements": kept, "of": list(rows), "rows": list(rows.values())}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
+        from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
-        from edgemin.report.measured import latency_note
         from edgemin.report.statistics.adjust import seeds_note
 
         found = frame(spec)
-        note = f"{NOTE} {latency_note(seeds_of(spec))} {seeds_note(max(len(row['seeds']) for row in spec['rows']))}"
+        note = f"{NOTE} {times_note(seeds_of(spec))} {seeds_note(max(len(row['seeds']) for row in spec['rows']))}"
         write_table(self, spec, folder, found, columns_of(found), note)
 
 
@@ -109,16 +109,19 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _line(statement: Mapping[str, Any], comparison: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
-    """The comparison with the cell that speaks least for the statement."""
+    """The comparison with the cell that speaks least for the statement. By times of two CPUs nothing is shown."""
+    from edgemin.report.clocks import ratios_compare
+
     seeds = {
         cell: rows[f"{statement['task']} {cell} {comparison['runtime']}"]["seeds"]
         for cell in (comparison["cell"], *comparison["than"])
     }
     side, bound = comparison["side"], comparison["bound"]
-    exact, against = comparison["by"] in COUNTED, []
+    by, ours, against = comparison["by"], seeds[comparison["cell"]], []
     for cell in comparison["than"]:
-        interval = _measured(comparison["by"], statement, seeds[comparison["cell"]], seeds[cell])
-        against.append((cell, interval, verdict_on(interval, bound, side, exact)))
+        interval = _measured(by, statement, ours, seeds[cell])
+        compares = by != "faster" or ratios_compare(ours, seeds[cell])
+        against.append((cell, interval, verdict_on(interval, bound, side, by in COUNTED) if compares else "not shown"))
     than, interval, verdict = min(against, key=lambda one: (VERDICTS.index(one[2]), side * one[1].value))
     names = {
         **{name: comparison[name] for name in ("cell", "by", "runtime", "bound", "side")},

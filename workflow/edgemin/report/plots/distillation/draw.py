@@ -11,12 +11,13 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from edgemin.report.drawing import BAND, BLUE, GREY, INTERVAL, SETTINGS, WIDTH, headline, legend, save
+from edgemin.report.frames import read_frame
 from edgemin.report.number import scale_of
 
 
 def draw(table_file: str, files: Iterable[str]) -> None:
     """table_file: tables/distillation.csv. The grey band is the control's interval; filled points differ from it beyond theirs."""
-    table = pd.read_csv(table_file)
+    table = read_frame(table_file)
     panels = list(table.groupby(["task", "control"], sort=False))
     with plt.rc_context(SETTINGS):
         figure, axes = plt.subplots(

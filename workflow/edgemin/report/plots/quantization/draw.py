@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from edgemin.report.acceptance.marks import names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, SETTINGS, WIDTH, headline, legend, save
+from edgemin.report.frames import read_frame
 from edgemin.report.number import scale_of
 from edgemin.study import registry
 from edgemin.study.runtime import Runtime
@@ -19,7 +20,7 @@ from edgemin.study.runtime import Runtime
 
 def draw(table_file: str, files: Iterable[str]) -> None:
     """table_file: tables/quantization.csv. A row of panels per task, runtime and reference."""
-    table = pd.read_csv(table_file)
+    table = read_frame(table_file)
     table = table[table["scheme"].notna()]
     blocks = list(table.groupby(["task", "runtime", "reference"], sort=False))
     with plt.rc_context(SETTINGS):

@@ -1,4 +1,4 @@
-"""A panel per structure, a line per criterion."""
+"""A row of panels per task, a panel per structure, a line per criterion."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from edgemin.report.drawing import SETTINGS, WIDTH, headline, legend, save
+from edgemin.report.frames import read_frame
 from edgemin.report.number import scale_of
 from edgemin.study import registry
 
@@ -16,13 +17,17 @@ _TITLES = {"heads": "attention heads", "ffn": "FFN neurons", "weights": "single 
 
 
 def draw(table_file: str, files: Iterable[str]) -> None:
-    """A panel per structure, a line per criterion: validation quality against the share that was cut, mean over seeds."""
-    rows = pd.read_csv(table_file)
+    """A panel per task and structure, a line per criterion: validation quality against the share that was cut, mean over seeds."""
+    rows = read_frame(table_file)
     panels = list(rows.groupby(["task", "structure"], sort=False))
+    tasks, structures = list(rows["task"].unique()), list(rows["structure"].unique())
     with plt.rc_context(SETTINGS):
-        figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 4.4), squeeze=False, sharey=True, layout="constrained")
+        # Tasks may have metrics of different scales: panels share an axis within a task.
+        size: dict[str, Any] = {"figsize": (WIDTH, 4.4 * len(tasks)), "squeeze": False, "sharey": "row", "layout": "constrained"}
+        figure, axes = plt.subplots(len(tasks), len(structures), **size)
         shown: dict[str, Any] = {}
-        for axis, ((task, structure), panel) in zip(axes[0], panels, strict=True):
+        for (task, structure), panel in panels:
+            axis = axes[tasks.index(task)][structures.index(structure)]
             scale = scale_of(panel["metric"].iloc[0])
             factor, label = scale.value.factor, scale.label
             for criterion, group in panel.groupby("criterion", sort=False):
@@ -30,9 +35,9 @@ def draw(table_file: str, files: Iterable[str]) -> None:
                 look = registry.CRITERIA[str(criterion)]
                 behind = 1 if criterion == "random" else 2
                 (shown[str(criterion)],) = axis.plot(line.index * 100, line, color=look.color, marker=look.marker, zorder=behind)
-            axis.set_title(_TITLES[str(structure)] + (f", {task}" if rows["task"].nunique() > 1 else ""))
+            axis.set_title(_TITLES[str(structure)] + (f", {task}" if len(tasks) > 1 else ""))
             axis.set_xlabel("cut, %")
-        axes[0][0].set_ylabel(f"validation {label}, no recovery")
+            axes[tasks.index(task)][0].set_ylabel(f"validation {label}, no recovery")
         headline(figure, _finding(panels))
         legend(figure, shown.values(), shown)
         save(figure, files)

@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 
 from edgemin.report.acceptance.marks import names_in, not_accepted
 from edgemin.report.drawing import GREY, INTERVAL, NUMBERS, SETTINGS, WIDTH, headline, legend, save
+from edgemin.report.frames import read_frame
 from edgemin.report.ladders import ladders_of
-from edgemin.report.number import scale_of, three_digits
+from edgemin.report.number import directed, scale_of, three_digits
 from edgemin.study import registry
 from edgemin.study.floor import NUMPY
 from edgemin.study.runtime import Runtime
@@ -21,7 +22,7 @@ from edgemin.study.runtime import Runtime
 
 def draw(table_file: str, files: Iterable[str]) -> None:
     """Small multiples over the cells of the ladder: quality, size, latency, and both parameter counts. Baselines are no steps of it."""
-    table = pd.read_csv(table_file)
+    table = read_frame(table_file)
     table = table[table["runtime"] != NUMPY.name]
     table = table.assign(shown=names_in(table))
     with plt.rc_context(SETTINGS):
@@ -123,7 +124,8 @@ def _finding(table: pd.DataFrame) -> str:
         for ladder in ladders_of([row for _, row in rows.iterrows()]):
             first, last = ladder[0], ladder[-1]
             quality = scale_of(last["metric"])
-            parts = [f"{first['bytes'] / last['bytes']:.1f}× smaller"] if len(ladder) > 1 else []
+            times, word = directed(first["bytes"] / last["bytes"], "smaller", "larger")
+            parts = [f"{times:.1f}× {word}"] if len(ladder) > 1 else []
             if parts and pd.notna(last.get("speedup_over_reference")):
                 parts.append(f"{last['speedup_over_reference']:.2f}× as fast as the teacher")
             parts.append(f"test {quality.label} {quality.value.text(first['quality'])} → {quality.value.text(last['quality'])}")
