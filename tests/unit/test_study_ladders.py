@@ -11,7 +11,7 @@ from edgemin.study.read import read_study
 
 CONFIG = Path(__file__).parents[2] / "config"
 LADDERS = ("kd", "kd_prune", "edgemin", "best_kd", "best_prune", "best")
-CONTROLS = ("edgemin_torch", "labels_long", "quant", "kd_quant")
+CONTROLS = ("edgemin_torch", "labels", "labels_long", "logits_wide", "best_uncut", "prune", "quant", "prune_quant", "kd_quant")
 
 
 def _recipe(file: str, cell: str) -> list[object]:
