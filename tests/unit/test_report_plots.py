@@ -121,6 +121,24 @@ def test_names_cover_neither_each_other_nor_marks(tmp_path, pareto):
     assert not [mark for mark in marks for box in boxes if box.contains(*mark)]
 
 
+def test_only_marked_cells_and_those_on_a_line_have_a_long_line_to_their_name(tmp_path, pareto, monkeypatch):
+    """Twelve cells in a heap below the frontier, in which names find no place nearby."""
+    chance = np.random.default_rng(1)
+    heap = [
+        (f"a_long_name_{number}", "onnxruntime", 0.8 + chance.uniform(0, 0.004), 1e6, 4 + chance.uniform(0, 0.7))
+        for number in range(12)
+    ]
+    file = cells_in(tmp_path, [("quick", "onnxruntime", 0.7, 1e6, 1.0), ("good", "onnxruntime", 0.9, 1e6, 2.0), *heap])
+    monkeypatch.setattr("edgemin.report.labels._NEIGHBOURS", 99)  # no crowd
+
+    def farthest() -> float:
+        return max(np.hypot(*one.xyann) for one in pareto("latency", file).axes[0].texts if one.get_text().startswith("a_long"))
+
+    assert farthest() <= 30
+    monkeypatch.setattr("edgemin.report.labels._SHORT", None)  # all radii
+    assert farthest() > 50
+
+
 TWO = [
     ("teacher", "onnxruntime", 0.9, 4e6, 8.0),
     ("kd", "onnxruntime", 0.8, 2e6, 2.0),
