@@ -71,7 +71,7 @@ def test_a_line_for_each_runtime_says_how_many_are_on_it(page: Page) -> None:
     lines = page.locator("#chart path[aria-roledescription='line mark']")
     assert lines.count() == 2
     assert len({line.get_attribute("stroke-dasharray") for line in lines.all()}) == 2
-    assert page.locator("#finding").inner_text().startswith("On the line: 3 of 4 in ONNX Runtime, 2 of 3 in PyTorch.")
+    assert page.locator("#finding").inner_text().startswith("On the line: 3 of 4 in ONNX Runtime; 2 of 3 in PyTorch.")
     page.uncheck("input[name=runtime][value=torch]")
     until(page, f"document.querySelectorAll('{POINT}').length === 4")
     assert lines.count() == 1

@@ -25,7 +25,7 @@ const line = (rows) => rows.filter((row) => row.best);
 /** How many of the shown points are on the line of their runtime, in a sentence; empty without points. */
 function finding(rows, runtimes) {
   const counts = runtimes.map(({ name, label }) => [rows.filter((row) => row.runtime === name), label]).filter(([own]) => own.length);
-  return counts.length ? `On the line: ${counts.map(([own, label]) => `${line(own).length} of ${own.length} in ${label}`).join(", ")}.` : "";
+  return counts.length ? `On the line: ${counts.map(([own, label]) => `${line(own).length} of ${own.length} in ${label}`).join("; ")}.` : "";
 }
 
 /** All rows without a name: as many as there are points, so that names never move the axes. */
