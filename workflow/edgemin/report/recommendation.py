@@ -53,7 +53,7 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any], failed: Fail
     for key, limit in stated.items():
         table[f"meets_{key}"] = table[LIMITS[key]] <= limit
     table["accepted"] = [(block["task"], cell) not in failed for cell in table["cell"]]
-    sound = table["accepted"] & table["validation"].notna()
+    sound = _sound(table)
     table["qualifies"] = table[[f"meets_{key}" for key in stated]].all(axis=1) & sound
     over = [(table[LIMITS[key]] - limit).clip(lower=0) / (limit or 0.01) for key, limit in stated.items()]
     table["excess"] = sum(over) if over else 0.0
@@ -61,6 +61,11 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any], failed: Fail
         bool(fine) and not _dominated(row, table[sound]) for fine, (_, row) in zip(sound, table.iterrows(), strict=True)
     ]
     return table
+
+
+def _sound(table: pd.DataFrame) -> pd.Series:
+    """(rows,) bool: accepted, and with a quality on validation that is a number."""
+    return table["accepted"] & table["validation"].notna()
 
 
 def reading_of(limits: Mapping[str, Any]) -> str:
@@ -84,7 +89,7 @@ def choose(table: pd.DataFrame, limits: Mapping[str, Any], without: str | None =
     """The preferred one of the accepted cells that meet all limits (but `without`) and have a quality on validation; ties go to the earlier one. None if
     there is none. Where no time compares with the teacher's, the smallest is the fastest that can be named."""
     keys = [key for key in LIMITS if limits[key] is not None and key != without]
-    fitting = table[table[[f"meets_{key}" for key in keys]].all(axis=1) & table["accepted"] & table["validation"].notna()]
+    fitting = table[table[[f"meets_{key}" for key in keys]].all(axis=1) & _sound(table)]
     column, ascending = _PREFER[limits["prefer"]]
     if fitting[column].isna().all():
         column, ascending = _PREFER["bytes"]

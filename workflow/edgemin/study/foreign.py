@@ -96,26 +96,25 @@ def output_rows(tensors: Mapping[str, header.Tensor], family: Family) -> int | N
 
 
 IGNORED = {
-    "position_embedding_type": "relative positions are not computed",
-    "use_relative_positions": "relative positions are not computed",
-    "is_decoder": "decoders are not taken",
-    "is_encoder_decoder": "decoders are not taken",
-    "add_cross_attention": "cross attention is not computed",
+    "position_embedding_type": "relative positions are not computed; take another model",
+    "use_relative_positions": "relative positions are not computed; take another model",
+    "is_decoder": "decoders are not taken; take another model",
+    "is_encoder_decoder": "decoders are not taken; take another model",
+    "add_cross_attention": "cross attention is not computed; take another model",
     "pruned_heads": "transformers prunes no heads as it loads; save the pruned model without the key",
     "prune_heads": "transformers prunes no heads as it loads; save the pruned model without the key",
     "quantization_config": "quantized weights are not read; take the float model",
-    "auto_map": "the model brings code of its own, which is not run",
+    "auto_map": "the model brings code of its own, which is not run; take another model",
     "chunk_size_feed_forward": "neurons would be scored by the last piece alone; write 0, with which it answers alike",
 }
-"""Key of a config -> why it is refused, and what to do if that is not to take another model; where it is null, false, 0 or empty it changes nothing."""
+"""Key of a config -> why it is refused, and the remedy; where it is null, false, 0 or empty it changes nothing."""
 
 
 def _ignored(values: Mapping[str, Any], folder: Path) -> Iterator[str]:
     for key, why in IGNORED.items():
         value = values.get(key)
         if value and not _harmless(key, value):
-            remedy = "" if ";" in why else "; take another model"
-            yield f"{folder / 'config.json'}: {key} is {excerpt(value)}: {why}{remedy}"
+            yield f"{folder / 'config.json'}: {key} is {excerpt(value)}: {why}"
 
 
 def _harmless(key: str, value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,24 +99,25 @@ def recall(judge: Judge, answers: Answers) -> float | None:
     """The largest drop of recall over the classes among the labels."""
     if not _one_class(judge, answers):
         return None
-    right = [judge.scores.decide(logits) == answers.labels for logits in (answers.parent, answers.ours)]
-    classes = np.unique(answers.labels[answers.labels >= 0])
-    drops = [right[0][answers.labels == one].mean() - right[1][answers.labels == one].mean() for one in classes]
-    return float(max(drops, default=0.0))
+    return max(((lost - won) / count for count, lost, won in _by_class(judge, answers)), default=0.0)
 
 
 def recall_by_chance(judge: Judge, answers: Answers, limit: float) -> float:
     """How likely each class's drop is within the limit in resamples of its own texts: that of the class where it is least so, times the number of
     classes (Bonferroni), at most 1. Of many small classes one is beyond the limit in most resamples of all texts, whatever the model."""
-    right = [judge.scores.decide(logits) == answers.labels for logits in (answers.parent, answers.ours)]
-    classes = np.unique(answers.labels[answers.labels >= 0])
-    draw, shares = np.random.default_rng(0), [1.0]
-    for one in classes:
-        own, count = answers.labels == one, int((answers.labels == one).sum())
-        lost, won = (right[0] & ~right[1] & own).sum() / count, (right[1] & ~right[0] & own).sum() / count
-        again = draw.multinomial(count, [lost, won, max(0.0, 1 - lost - won)], DRAWS)
+    draw, shares = np.random.default_rng(0), []
+    for count, lost, won in _by_class(judge, answers):
+        again = draw.multinomial(count, np.array([lost, won, count - lost - won]) / count, DRAWS)
         shares.append(float(((again[:, 0] - again[:, 1]) / count <= limit).mean()))
-    return min(1.0, min(shares) * len(classes))
+    return min([1.0, *(share * len(shares) for share in shares)])
+
+
+def _by_class(judge: Judge, answers: Answers) -> Iterator[tuple[int, int, int]]:
+    """Of each class among the labels: its texts, those that only the parent has right, and those that only we have."""
+    parent, ours = (judge.scores.decide(logits) == answers.labels for logits in (answers.parent, answers.ours))
+    for one in np.unique(answers.labels[answers.labels >= 0]):
+        own = answers.labels == one
+        yield int(own.sum()), int((own & parent & ~ours).sum()), int((own & ours & ~parent).sum())
 
 
 def calibration(judge: Judge, answers: Answers) -> float | None:
