@@ -107,7 +107,7 @@ def test_the_same_input_gives_the_same_bytes(spec, html):
 def test_a_bundle_that_would_end_its_script_is_refused(monkeypatch):
     render._vega.cache_clear()
     monkeypatch.setattr("vl_convert.javascript_bundle", lambda snippet: "text = '</SCRIPT>';")
-    with pytest.raises(EdgeminError, match="its bundle would end the script that it stands in; install the pinned version"):
+    with pytest.raises(EdgeminError, match="its bundle would end the script that holds it; install the pinned version"):
         render._vega()
 
 

@@ -101,7 +101,7 @@ def test_the_keyboard_tells_every_point_with_its_intervals(page: Page) -> None:
     page.locator("#controls [type=reset]").focus()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "chart"
-    said, tip = page.locator("#told"), page.locator("#vg-tooltip-element.visible")
+    said, tip = page.locator("#spoken"), page.locator("#vg-tooltip-element.visible")
     assert "cell: edgemin;" in said.inner_text()  # 1 ms
     found = []
     for _ in range(7):

@@ -59,7 +59,7 @@ def _ran(snakemake: Any) -> Iterator[None]:
 
 def _begin_log(snakemake: Any) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    logging.raiseExceptions = False  # a full disk is told once, not by every line of the log
+    logging.raiseExceptions = False  # a full disk is reported once, not by every line of the log
     if snakemake.log:
         handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8", delay=True))
     title = "/".join(["[" + snakemake.rule, *map(str, snakemake.wildcards)]) + "]"
@@ -101,8 +101,8 @@ def files_of(files: Any) -> list[Path]:
 
 def folder_of(files: Any) -> Any:
     """The folder that a named group of files is in; None for no files."""
-    found = files_of(files)
-    return found[0].parent if found else None
+    paths = files_of(files)
+    return paths[0].parent if paths else None
 
 
 def files_of_training(snakemake: Any) -> Any:
@@ -117,5 +117,5 @@ def teacher_files_of(snakemake: Any) -> Any:
     """What a training job has of its teacher."""
     from edgemin.methods.distill.teachers import TeacherFiles
 
-    found = snakemake.input
-    return TeacherFiles(folder_of(found.teacher), Path(found.teacher_tokens), files_of(found.get("caches")))
+    inputs = snakemake.input
+    return TeacherFiles(folder_of(inputs.teacher), Path(inputs.teacher_tokens), files_of(inputs.get("caches")))

@@ -48,11 +48,11 @@ def answer(asked: argparse.Namespace) -> int:
         raise EdgeminError(f"{asked.texts}: no such file; name a file of texts, one a line")
     options = {"file": asked.texts, "format": asked.format, "columns": asked.columns}
     arguments = [f"--{name}={value}" for name, value in options.items() if value]
-    found = across(bundle, asked.count, arguments, Path(asked.aarch64) if asked.aarch64 else None)
-    write_json(bundle / section.NAME, found)
+    comparison = across(bundle, asked.count, arguments, Path(asked.aarch64) if asked.aarch64 else None)
+    write_json(bundle / section.NAME, comparison)
     card = section.put(bundle, {**facts, "saturates": saturates(bundle / "model.onnx")})
     record([bundle / section.NAME, card])
-    print(section.table(found), section.conditions(found), sep="\n\n")
+    print(section.table(comparison), section.conditions(comparison), sep="\n\n")
     if not asked.aarch64:
         print(f"aarch64 was not compared: give --aarch64 FOLDER ({machines.ROOT})")
     print(f"{bundle / section.NAME}: written, and shown in {card}")
@@ -90,5 +90,5 @@ def across(bundle: Path, count: int, arguments: Sequence[str], root: Path | None
 
 def _version(emulator: str) -> str:
     """The first words of what it says of itself: `qemu-x86_64 version 7.2.22`."""
-    said = subprocess.run([emulator, "--version"], capture_output=True, text=True, check=False).stdout.split("(")[0]  # noqa: S603 - found in PATH
-    return said.strip().partition("\n")[0] or Path(emulator).name
+    output = subprocess.run([emulator, "--version"], capture_output=True, text=True, check=False).stdout.split("(")[0]  # noqa: S603 - found in PATH
+    return output.strip().partition("\n")[0] or Path(emulator).name

@@ -19,17 +19,17 @@ from edgemin.study.read import parse_study, read_study
 
 
 class AsMade:
-    """The study that the results were made with: that of the file, or another by `--config` and overlays; it stands beside the results."""
+    """The study that the results were made with: that of the file, or another by `--config` and overlays; it is beside the results."""
 
     def __init__(self, file: str) -> None:
         self.study = read_study(file)
         self.file, self.config = file, list[str]()
         """What Snakemake is given of that study: a file, and values of `--config`."""
-        self.said = ""
+        self.difference = ""
         """How it differs from the file's."""
         beside = Path(Plan(self.study).paths.effective_study)
-        found = digest_file(beside)
-        kept = found if found and found.is_file() else None
+        path = digest_file(beside)
+        kept = path if path and path.is_file() else None
         if kept or beside.is_file():
             self._compare(file, beside, recorded(kept) if kept else None)
 
@@ -39,27 +39,27 @@ class AsMade:
         except (EdgeminError, OSError):  # of another version, or missing
             made = None
         if made is None:
-            self.said = f"how the results were made is not known, since {beside} cannot be read: if --config or overlays were given, add them"
+            self.difference = f"how the results were made is not known, since {beside} cannot be read: if --config or overlays were given, add them"
         elif changes := _changes(self.study.model_dump(mode="json"), made.model_dump(mode="json")):
-            self.said = f"the results were made with other settings than {file} has: {', '.join(changes)}"
+            self.difference = f"the results were made with other settings than {file} has: {', '.join(changes)}"
             self._take(file, beside, changes)
 
     def _take(self, file: str, beside: Path, changes: Mapping[str, Any]) -> None:
         """The file with `--config`, read as Snakemake does (all texts), or the one beside the results: what gives the same specs to the letter, 0 and 0.0
-        told apart."""
-        told = _read(beside)
+        distinguished."""
+        effective = _read(beside)
         values = {key: "" if value is None else json.dumps(value, ensure_ascii=False) for key, value in changes.items()}
         given = {key: yaml.BaseLoader(value).get_single_data() for key, value in values.items()}
         with_values = [f"{key}={value}" for key, value in values.items()]
-        for content, name, config in ((_updated(_read(Path(file)), given), file, with_values), (told, str(beside), [])):
+        for content, name, config in ((_updated(_read(Path(file)), given), file, with_values), (effective, str(beside), [])):
             try:
                 study = parse_study(content)
             except EdgeminError:
                 continue
-            if digest(spec_of(study)) == digest(told):
+            if digest(spec_of(study)) == digest(effective):
                 self.study, self.file, self.config = study, name, config
                 return
-        self.said += "; the command takes those of the file"
+        self.difference += "; the command takes those of the file"
 
 
 def _read(file: Path) -> Any:

@@ -36,13 +36,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def answer(asked: argparse.Namespace) -> int:
     """Print the difference. 1 if a limit is broken, with a line for each row that breaks it or cannot be held to it; else 0."""
     limits = [Limit.parse(text) for text in asked.fail_if]
-    found = Difference.between(open_side(asked.a), open_side(asked.b))
-    rows = found.rows
-    missing = [f"{key.task} {key.cell} in {key.runtime}: missing in B" for key in found.only(found.a)] if limits else []
+    difference = Difference.between(open_side(asked.a), open_side(asked.b))
+    rows = difference.rows
+    missing = [f"{key.task} {key.cell} in {key.runtime}: missing in B" for key in difference.only(difference.a)] if limits else []
     broken = [*missing, *(line for limit in limits for line in limit.broken(rows))]
     if asked.json:
-        write_json(asked.json, {**found.content(), "limits": [str(limit) for limit in limits], "broken": broken})
-    print(found.markdown())
+        write_json(asked.json, {**difference.content(), "limits": [str(limit) for limit in limits], "broken": broken})
+    print(difference.markdown())
     for line in broken:
         print(f"broken: {line}", file=sys.stderr)
     return int(bool(broken))

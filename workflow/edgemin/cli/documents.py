@@ -76,23 +76,23 @@ class Study:
         self.plan = Plan(read_study(str(file)).model_copy(update={"threads": one_thread}))
         self._scratch = scratch
         self._made_by: dict[str, str] = {}
-        found = {int(one.stem.removeprefix("seed")): one for one in sorted(records.glob("*/seed*.json"), reverse=True)}
-        if not found:
+        of_seed = {int(one.stem.removeprefix("seed")): one for one in sorted(records.glob("*/seed*.json"), reverse=True)}
+        if not of_seed:
             raise EdgeminError(f"{records}: holds no seed; run: make evidence STUDY={file}")
-        self.seeds = sorted(found)
-        self.hosts = [self._unpacked(found[seed]) for seed in self.seeds]
-        self.machines = list(dict.fromkeys(found[seed].parent.name for seed in self.seeds))
+        self.seeds = sorted(of_seed)
+        self.hosts = [self._unpacked(of_seed[seed]) for seed in self.seeds]
+        self.machines = list(dict.fromkeys(of_seed[seed].parent.name for seed in self.seeds))
         """Folders of the record."""
         self.plan.study.seeds[:] = self.seeds
 
     def _unpacked(self, record: Path) -> Mapping[str, Any]:
         """The host of a seed, whose files are put where `_moved` says."""
-        told, predictions = read_json(record, remedy="restore it from version control"), record.with_suffix(".parquet")
-        made_by = told["made_by"]
+        contents, predictions = read_json(record, remedy="restore it from version control"), record.with_suffix(".parquet")
+        made_by = contents["made_by"]
         files = {name: str(self._scratch / name) for name in made_by}
         unpack({"record": str(record), "predictions": str(predictions), "files": files, "made_by": made_by})
         self._made_by |= made_by
-        host: Mapping[str, Any] = told["host"]
+        host: Mapping[str, Any] = contents["host"]
         return host
 
     def _moved(self, value: Any) -> Any:
@@ -120,12 +120,12 @@ class Study:
     def row(self, table: str, cell: str | None = None, **where: str) -> Row:
         """Of a CSV table: the first of a cell. where: values of other columns. Raises EdgeminError if there is none."""
         wanted = ({} if cell is None else {"cell": cell}) | where
-        found = pd.read_csv(self._made(table, "csv"), dtype=dict.fromkeys(where, str))
+        rows = pd.read_csv(self._made(table, "csv"), dtype=dict.fromkeys(where, str))
         for column, value in wanted.items():
-            found = found[found[column] == value]
-        if found.empty:
+            rows = rows[rows[column] == value]
+        if rows.empty:
             raise EdgeminError(f"table {table} of study {self.plan.study.study}: no row of {', '.join(wanted.values())}")
-        return Row(found.iloc[0].to_dict())
+        return Row(rows.iloc[0].to_dict())
 
     def percent(self, table: str, cell: str, column: str, decimals: int = 1, **where: str) -> str:
         """A share."""
@@ -152,21 +152,23 @@ class Study:
         ]
         block = next((n for n, heading in enumerate(headings) if heading in ("cell", "measured")), 0)
         outer = sum(n < block for n in kept)
-        return pipes([[headings[n] for n in kept], *(_told_once(above, row, outer) for above, row in pairwise([[], *rows]))])
+        return pipes(
+            [[headings[n] for n in kept], *(_without_repeats(above, row, outer) for above, row in pairwise([[], *rows]))]
+        )
 
     def by_epoch(self, cells: list[str], rule: str) -> str:
         """The metric on validation at the end of these cells' last phases, mean over cells and seeds: of the epoch that the `rule` keeps, `loss`
         or `last`."""
-        found = []
+        values = []
         for cell in cells:
             for seed in self.seeds:
                 for task in self.plan.study.tasks:
                     epochs = self._history(task, seed, self.plan.study.chain(cell))["phases"][-1]["validation"]
                     last = len(epochs["loss"]) - 1
-                    found.append(
+                    values.append(
                         epochs["metric"][min(range(last + 1), key=epochs["loss"].__getitem__) if rule == "loss" else last]
                     )
-        return Format(2, 100).text(sum(found) / len(found))
+        return Format(2, 100).text(sum(values) / len(values))
 
     def trained(self, cell: str) -> dict[str, float]:
         """`updates` and `seconds` of all trainings on a cell's way from the teacher, means over tasks and seeds."""
@@ -223,7 +225,7 @@ def _named(hosts: Sequence[Mapping[str, Any]]) -> str:
     return " and ".join(dict.fromkeys(str(host["cpu"]) for host in hosts))
 
 
-def _told_once(above: list[str], row: list[str], outer: int) -> list[str]:
+def _without_repeats(above: list[str], row: list[str], outer: int) -> list[str]:
     """A row without what the row above says already in its outer columns, those that name its block."""
     return ["" if number < outer and row[: number + 1] == above[: number + 1] else text for number, text in enumerate(row)]
 

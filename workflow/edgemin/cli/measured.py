@@ -39,38 +39,38 @@ def add(plan: Plan, file: Path) -> Path:
     is none of the study's."""
     if not file.is_file():
         raise EdgeminError(f"{file}: no such file; name the bench.json that bench.py wrote")
-    found = read_json(file, REMEDY)
-    _check(found, file)
-    if found["study"] != plan.study.study:
-        raise EdgeminError(f"{file}: is of the study {found['study']}, not of {plan.study.study}; name that study's file")
-    if found["cell"] in plan.study.cascades:
+    bench = read_json(file, REMEDY)
+    _check(bench, file)
+    if bench["study"] != plan.study.study:
+        raise EdgeminError(f"{file}: is of the study {bench['study']}, not of {plan.study.study}; name that study's file")
+    if bench["cell"] in plan.study.cascades:
         raise EdgeminError(
             f"{file}: is of a cascade, and the page shows times of single models; bench a bundle of one of its cells"
         )
-    if "against" in found:
+    if "against" in bench:
         raise EdgeminError(
             f"{file}: its model took turns with another, and the page shows times of a model by itself; run bench.py without --against"
         )
-    if found["cell"] not in plan.study.cells:
-        raise EdgeminError(f"{file}: {plan.study.no_cell('cell', found['cell'])}")
-    if not any(one.is_file() and sha256(one) == found["sha256"]["model.onnx"] for one in _models(plan, found["cell"])):
+    if bench["cell"] not in plan.study.cells:
+        raise EdgeminError(f"{file}: {plan.study.no_cell('cell', bench['cell'])}")
+    if not any(one.is_file() and sha256(one) == bench["sha256"]["model.onnx"] for one in _models(plan, bench["cell"])):
         raise EdgeminError(
-            f"{file}: its model is none that is here for cell {found['cell']}: another run's, or another seed's; bench a bundle of these results"
+            f"{file}: its model is none that is here for cell {bench['cell']}: another run's, or another seed's; bench a bundle of these results"
         )
-    target = Path(elsewhere_of(plan), f"{found['cell']}-{sha256(file)[:12]}.json")
-    write_json(target, found)
+    target = Path(elsewhere_of(plan), f"{bench['cell']}-{sha256(file)[:12]}.json")
+    write_json(target, bench)
     record([target])
     return target
 
 
-def _check(found: Any, file: Path) -> None:
-    numbers = isinstance(found, Mapping) and all(
-        isinstance(found.get(name), int | float) and math.isfinite(found[name]) and found[name] > 0
+def _check(bench: Any, file: Path) -> None:
+    numbers = isinstance(bench, Mapping) and all(
+        isinstance(bench.get(name), int | float) and math.isfinite(bench[name]) and bench[name] > 0
         for name in (*TIMES, "threads")
     )
-    if not numbers or not all(isinstance(found.get(name), str) for name in TEXTS):
+    if not numbers or not all(isinstance(bench.get(name), str) for name in TEXTS):
         raise EdgeminError(f"{file}: is not what bench.py writes; {REMEDY}")
-    if not isinstance(found.get("sha256"), Mapping) or not isinstance(found.get("host"), Mapping) or "cpu" not in found["host"]:
+    if not isinstance(bench.get("sha256"), Mapping) or not isinstance(bench.get("host"), Mapping) or "cpu" not in bench["host"]:
         raise EdgeminError(f"{file}: names no model or no machine; {REMEDY}")
 
 

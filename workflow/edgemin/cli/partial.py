@@ -25,8 +25,8 @@ def present(table: Table, spec: Mapping[str, Any]) -> tuple[dict[str, Any], list
         if files:
             missing[row["cell"]] = f"{row['cell'] or 'every cell'}: {len(files)} files, the first {files[0]}"
     left = table.without(spec, missing)
-    shown = {row["cell"] for row in rows_of(left)}
-    open_verdicts = [file for file in spec.get("acceptance", ()) if Path(file).stem in shown and not Path(file).exists()]
+    cells = {row["cell"] for row in rows_of(left)}
+    open_verdicts = [file for file in spec.get("acceptance", ()) if Path(file).stem in cells and not Path(file).exists()]
     unjudged = [f"the verdict on {Path(file).stem}, which looks accepted without it: {file}" for file in open_verdicts]
     return left, [*missing.values(), *unjudged]
 

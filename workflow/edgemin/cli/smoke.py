@@ -116,7 +116,7 @@ def _measured(plan: Plan, cell: str) -> Iterator[str]:
 
 def variants(study: Study) -> Iterator[str]:
     """A line for each stage, and for what else is in the small study."""
-    named = {**{stage: list(found) for stage, found in study.variants().items()}, "baselines": list(study.baselines)}
+    named = {**{stage: list(by_name) for stage, by_name in study.variants().items()}, "baselines": list(study.baselines)}
     named |= {"cascades": list(study.cascades), "runtimes": list(study.runtimes)}
     for kind, names in named.items():
         if names:

@@ -90,7 +90,7 @@ def steps_of(jobs: Jobs, plan: Plan, cells: Iterable[str], whole: bool = False) 
             return timed
         return step.kind not in ("quality", "size") or not read.isdisjoint(step.outputs)
 
-    return {cell: list(filter(wanted, found)) for cell, found in steps.items()}
+    return {cell: list(filter(wanted, of_cell)) for cell, of_cell in steps.items()}
 
 
 def _steps(jobs: Jobs, plan: Plan, last: Chain, partly: Mapping[int, set[str]]) -> Iterator[Step]:
@@ -117,11 +117,11 @@ def _steps(jobs: Jobs, plan: Plan, last: Chain, partly: Mapping[int, set[str]]) 
 
 def _partly_taken(jobs: Jobs) -> dict[int, set[str]]:
     """Seed that is taken from a record -> the folders of measurements that are read of it; of one that is taken as a whole, none."""
-    found = {}
+    folders = {}
     for seed, job in jobs.take_seeds.items():
         files = [] if job.records.whole(seed) else job.records.files[seed]
-        found[seed] = {str(Path(file).parent) for file in files}
-    return found
+        folders[seed] = {str(Path(file).parent) for file in files}
+    return folders
 
 
 def _measured_here(jobs: Jobs, folders: Mapping[str, str], seed: int, partly: Mapping[int, set[str]]) -> list[str]:
@@ -139,7 +139,7 @@ def baselines_of(jobs: Jobs, plan: Plan) -> dict[str, list[Step]]:
     """Baseline -> its fit and its measurements, of those that are read. Its time is computed from the teacher's, which is a cell."""
     read = set(needed_of(jobs.reports())) if plan.study.baselines else set()
     steps = {name: list(dict.fromkeys(_baseline(jobs, plan, name, read))) for name in plan.study.baselines}
-    return {name: found for name, found in steps.items() if found}
+    return {name: own for name, own in steps.items() if own}
 
 
 def _baseline(jobs: Jobs, plan: Plan, name: str, read: Collection[str]) -> Iterator[Step]:
@@ -165,13 +165,13 @@ def cascades_of(jobs: Jobs, plan: Plan) -> dict[str, list[Step]]:
     """Cascade -> its rounds; its members are cells and baselines. Nothing of one whose time is composed of theirs."""
     steps: dict[str, list[Step]] = {}
     for one in jobs.tables["cascades"].beside():
-        found, at = steps.setdefault(one["cascade"], []), {name: one[name] for name in ("task", "seed", "cascade", "runtime")}
+        own, at = steps.setdefault(one["cascade"], []), {name: one[name] for name in ("task", "seed", "cascade", "runtime")}
         if one["seed"] in jobs.take_seeds and one["folder"] in jobs.take_seeds[one["seed"]].records.taken:
-            found.append(Step.of("record", jobs.take_seeds[one["seed"]]))
+            own.append(Step.of("record", jobs.take_seeds[one["seed"]]))
             continue
         rounds = range(1, plan.study.latency.rounds + 1)
-        found += [Step.of("cascade round", jobs.time_cascade, **at, round=number) for number in rounds]
-        found.append(Step.of("cascade", jobs.pool_cascade, **at))
+        own += [Step.of("cascade round", jobs.time_cascade, **at, round=number) for number in rounds]
+        own.append(Step.of("cascade", jobs.pool_cascade, **at))
     return steps
 
 
@@ -251,8 +251,8 @@ def standing(plan: Plan, working: Path = Path(), jobs: Jobs | None = None) -> St
         reasons = tuple(f"{step.kind}: {states[step][1]}" for step in steps if states[step][1])
         lines.append(Line(state, cell, count, len(steps), reasons))
     lines.sort(key=lambda line: STATES.index(line.state))
-    found = Counter(line.state for line in lines)
-    counts = ", ".join(f"{found[state]} {state}" for state in reversed(STATES) if found[state])
+    by_state = Counter(line.state for line in lines)
+    counts = ", ".join(f"{by_state[state]} {state}" for state in reversed(STATES) if by_state[state])
     default = {step for name in [*plan.study.default_cells(), *baselines, *cascades] for step in every[name]}
     left = f"about {_duration(default, states, seconds)} left by default, {_duration(states, states, seconds)} for all cells"
     beside = {"baseline": len(baselines), "cascade": len(cascades)}

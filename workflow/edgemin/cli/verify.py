@@ -228,6 +228,6 @@ def run(study: str) -> int:
         print(f"{len(unrecorded)} files without a recorded digest, not checked, such as {unrecorded[0]}")
     print(f"{tree.root}: {len(tree.files) - len(unrecorded)} files checked, {len(problems)} problems")
     if problems:
-        print(f"{made.said}\nto mend it:" if made.said else "to mend it:")
+        print(f"{made.difference}\nto mend it:" if made.difference else "to mend it:")
         print(f"  {command(problems, made.file, made.config)}")
     return 1 if problems else 0

@@ -67,5 +67,5 @@ def answer(folder: Path, study: str) -> Answer:
     words = words_of(folder, clone(), content)
     paths, cell = Paths(study), chosen(folder, study)
     bundle = folder / paths.bundle(TASK, cell, 0, several=False) if cell else None
-    recommendation, said = folder / paths.table("recommendation", "md"), note(bundle) if bundle else ""
-    return Answer(cell, bundle, folder / paths.page, recommendation, folder / STUDY, words, said)
+    recommendation, caveat = folder / paths.table("recommendation", "md"), note(bundle) if bundle else ""
+    return Answer(cell, bundle, folder / paths.page, recommendation, folder / STUDY, words, caveat)

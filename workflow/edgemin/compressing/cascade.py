@@ -38,13 +38,13 @@ def cascade_of(table: pd.DataFrame, request: Request, examples: int) -> dict[str
     cells = rows[~rows["chain"].map(is_baseline)]
     if request.metric != "accuracy" or first.empty or not cells["recommended"].any():
         return None
-    room = (float("inf") if request.max_mb is None else 1e6 * request.max_mb) - float(first["bytes"].iloc[0])
+    free = (float("inf") if request.max_mb is None else 1e6 * request.max_mb) - float(first["bytes"].iloc[0])
     good = cells if request.max_drop is None else cells[cells["meets_max_accuracy_drop"]]
-    last = _best(good[good["chain"].str.contains("/quantize-") & (good["bytes"] <= room)], "validation", ascending=False)
+    last = _best(good[good["chain"].str.contains("/quantize-") & (good["bytes"] <= free)], "validation", ascending=False)
     if last is None:
         return None
     better = cells[(cells["validation"] > float(first["validation"].iloc[0])) & (cells["p90_from_text"] < last["p90_from_text"])]
-    middle = _best(better[better["bytes"] <= room - last["bytes"]], "bytes", ascending=True)
+    middle = _best(better[better["bytes"] <= free - last["bytes"]], "bytes", ascending=True)
     members = [FIRST, *([] if middle is None else [middle["cell"]]), last["cell"]]
     if request.max_drop is None:
         return {"members": members}
@@ -63,8 +63,8 @@ def wanted(folder: Path, request: Request, study: Mapping[str, Any]) -> dict[str
     file = folder / Paths(study["study"]).table("recommendation")
     if not file.is_file():
         return {}
-    found = cascade_of(pd.read_csv(file), request, study["tasks"][TASK]["splits"]["validation"])
-    return {NAME: found} if found else {}
+    cascade = cascade_of(pd.read_csv(file), request, study["tasks"][TASK]["splits"]["validation"])
+    return {NAME: cascade} if cascade else {}
 
 
 def words_of(folder: Path, root: Path, study: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def words_of(folder: Path, root: Path, study: Mapping[str, Any]) -> str:
 
 
 def _how(row: Mapping[str, Any]) -> str:
-    """How its times were found."""
+    """Whether its times are measured or composed."""
     if row["times"] == "measured":
         return f"measured in turn with it (composed of the members' own times: {row['faster_composed']:.1f})"
     return "composed of the members' own times (members in turn are slower)"

@@ -100,11 +100,11 @@ def answer(asked: argparse.Namespace) -> int:
     labels = tuple(name.strip() for name in asked.labels.split(",")) if asked.labels else None
     text = tuple(filter(None, (asked.text, asked.pair)))
     try:
-        found = perform(Request(**options, text=text, labels=labels))
+        result = perform(Request(**options, text=text, labels=labels))
     except KeyboardInterrupt:
         print("interrupted; the same command goes on")
         return 130
-    return 0 if found is None or found.cell else 1
+    return 0 if result is None or result.cell else 1
 
 
 def perform(request: Request, say: Say = print) -> Answer | None:
@@ -132,9 +132,9 @@ def _run(root: Path, request: Request, folder: Folder, say: Say) -> Answer:
         snakemake(root, folder.path, request.processors, seconds)
     if chosen(folder.path, name) is not None:
         snakemake(root, folder.path, request.processors, seconds, "deploy")
-    found = answer_of(folder.path, name)
-    say(f"\n{found.text}")
-    return found
+    result = answer_of(folder.path, name)
+    say(f"\n{result.text}")
+    return result
 
 
 def _cascade_added(request: Request, folder: Folder) -> bool:
@@ -143,10 +143,10 @@ def _cascade_added(request: Request, folder: Folder) -> bool:
     from edgemin.compressing.study_file import with_cascades
 
     study = folder.study()
-    if folder.edited or (found := wanted(folder.path, request, study)) == study.get("cascades", {}):
+    if folder.edited or (cascades := wanted(folder.path, request, study)) == study.get("cascades", {}):
         return False
     folder.write(
-        request, with_cascades((folder.path / STUDY).read_text(encoding="utf-8"), found), folder.seconds(), folder.speeds
+        request, with_cascades((folder.path / STUDY).read_text(encoding="utf-8"), cascades), folder.seconds(), folder.speeds
     )
     return True
 
@@ -186,12 +186,12 @@ def _prepared(request: Request, folder: Folder, say: Say) -> tuple[str, dict[str
         branch.name: [work for work in works_of(branch, inputs, paces, paths, task) if not folder.keeps(work.file, changed)]
         for branch in branches
     }
-    found = estimate(branches, left_out, works, request.processors, fixed_seconds(paces), request.minutes)
+    estimated = estimate(branches, left_out, works, request.processors, fixed_seconds(paces), request.minutes)
     if request.max_mb is not None and request.minutes is not None:
-        check_bytes(found, branches, works, request.max_mb, request.minutes)
-    say(overview(found))
-    text = study_file.text_of(study_file.study_of(request, inputs, found.branches, threads), _head(request))
-    seconds = {work.file: round(work.seconds, 1) for one in found.works.values() for work in one}
+        check_bytes(estimated, branches, works, request.max_mb, request.minutes)
+    say(overview(estimated))
+    text = study_file.text_of(study_file.study_of(request, inputs, estimated.branches, threads), _head(request))
+    seconds = {work.file: round(work.seconds, 1) for one in estimated.works.values() for work in one}
     return text, seconds, asdict(speeds) if speeds else None
 
 
@@ -217,18 +217,18 @@ def _check(text: str) -> None:
         check_chains(plan, task)
 
 
-def overview(found: Any) -> str:
-    """What will run, and about how long. found: an `Estimated`."""
+def overview(estimated: Any) -> str:
+    """What will run, and about how long. estimated: an `Estimated`."""
     from edgemin.compressing.estimate import in_minutes
 
-    cells = sum(len(branch.cells) for branch in found.branches)
-    trainings = sum(len(branch.trainings) for branch in found.branches)
-    lines = [f"{cells} cells from {trainings} trainings, about {in_minutes(found.seconds)}:"]
+    cells = sum(len(branch.cells) for branch in estimated.branches)
+    trainings = sum(len(branch.trainings) for branch in estimated.branches)
+    lines = [f"{cells} cells from {trainings} trainings, about {in_minutes(estimated.seconds)}:"]
     lines += [
-        f"  {branch.name:<16}{in_minutes(found.of(branch)) if found.works[branch.name] else 'done':>7}   {', '.join(f'{cell.name} {cell.bytes / 1e6:.1f} MB' for cell in branch.cells)}"
-        for branch in found.branches
+        f"  {branch.name:<16}{in_minutes(estimated.of(branch)) if estimated.works[branch.name] else 'done':>7}   {', '.join(f'{cell.name} {cell.bytes / 1e6:.1f} MB' for cell in branch.cells)}"
+        for branch in estimated.branches
     ]
-    return "\n".join([*lines, *(f"left out: {line}" for line in found.left_out)])
+    return "\n".join([*lines, *(f"left out: {line}" for line in estimated.left_out)])
 
 
 def _head(request: Request) -> Sequence[str]:

@@ -116,8 +116,8 @@ def given(model: str, names: Sequence[str] | None, named: bool) -> Encoder:
     rows = check_folder(folder)
     tokenizer = read_tokenizer(folder)
     wordpiece = (folder / "vocab.txt").is_file() if tokenizer is None else tokenizer["model"].get("type") == "WordPiece"
-    found = _outputs(model, config, rows, names, named) if rows is not None else None
-    return Encoder(line(model), {"path": str(folder.resolve())}, config, rows is not None, wordpiece, found)
+    outputs = _outputs(model, config, rows, names, named) if rows is not None else None
+    return Encoder(line(model), {"path": str(folder.resolve())}, config, rows is not None, wordpiece, outputs)
 
 
 def _outputs(

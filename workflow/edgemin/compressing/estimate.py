@@ -47,16 +47,16 @@ class Work:
 def works_of(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: str) -> list[Work]:
     """All jobs of a branch that no other branch has."""
     pace, light = paces.of[branch.sizes], LIGHT * paces.start
-    found = [*_models(branch, inputs, paces, paths, task)]
+    works = [*_models(branch, inputs, paces, paths, task)]
     rows = inputs.rows["validation"] + inputs.rows["test"]
     for cell in branch.cells:
-        found += _links(branch, cell, paces, paths, task)
+        works += _links(branch, cell, paces, paths, task)
         folder = paths.measured(task, 0, cell.chain, RUNTIME)
-        found += [Work(f"{folder}/quality.json", light + rows / BATCH * pace.batch * 2), Work(f"{folder}/size.json", light)]
+        works += [Work(f"{folder}/quality.json", light + rows / BATCH * pace.batch * 2), Work(f"{folder}/size.json", light)]
         one = paces.start + MODELS * (SECONDS / ROUNDS + WARM_UP * pace.text)
-        found += [Work(f"{folder}/rounds/{number}/latency.json", one, alone=True) for number in range(1, ROUNDS + 1)]
-        found.append(Work(f"{folder}/latency.json", light))
-    return list({work.file: work for work in found}.values())
+        works += [Work(f"{folder}/rounds/{number}/latency.json", one, alone=True) for number in range(1, ROUNDS + 1)]
+        works.append(Work(f"{folder}/latency.json", light))
+    return list({work.file: work for work in works}.values())
 
 
 def _models(branch: Branch, inputs: Inputs, paces: Paces, paths: Paths, task: str) -> Iterable[Work]:
@@ -135,7 +135,7 @@ def estimate(
     left_out: lines on what is left out already. works: branch -> jobs that are still to be done. Raises EdgeminError if not one training fits.
     """
     limit = float("inf") if minutes is None else 60 * minutes
-    cost = {name: total(found, cores) for name, found in works.items()}
+    cost = {name: total(own, cores) for name, own in works.items()}
     kept, waiting, spent = {"teacher"}, [one for one in branches if one.name != "teacher"], fixed + cost["teacher"]
     cheapest = min((cost[one.name] for one in waiting if one.parent == "teacher"), default=0.0)
     needed = spent if branches[0].trainings else spent + cheapest
@@ -157,10 +157,10 @@ def estimate(
 
 
 def check_bytes(
-    found: Estimated, branches: Sequence[Branch], works: dict[str, list[Work]], megabytes: float, minutes: float
+    estimated: Estimated, branches: Sequence[Branch], works: dict[str, list[Work]], megabytes: float, minutes: float
 ) -> None:
     """Raises EdgeminError if what fits into the minutes has no cell that may be small enough, though more minutes would."""
-    if any(may_have(one, megabytes) for one in found.branches):
+    if any(may_have(one, megabytes) for one in estimated.branches):
         return
     known = {one.name: one for one in branches}
     needed = []
@@ -169,7 +169,7 @@ def check_bytes(
         while (parent := branch.parent) is not None:
             branch = known[parent]
             way.add(parent)
-        needed.append(found.fixed + sum(total(works[name], found.cores) for name in way))
+        needed.append(estimated.fixed + sum(total(works[name], estimated.cores) for name in way))
     raise EdgeminError(
         f"--minutes {minutes:g}: leave no cell that may have {megabytes:g} MB or fewer; the quickest of those takes about "
         f"{in_minutes(min(needed))} on this machine: give more, or a larger --max-mb"

@@ -29,7 +29,7 @@ SAME = ("data", "text", "label", "model", "labels", "metric", "separator", "quot
 
 @dataclass(frozen=True)
 class Folder:
-    """As it was found."""
+    """Its state when it was read."""
 
     path: Path
     before: Mapping[str, Any] | None
@@ -47,9 +47,9 @@ class Folder:
         if not (path / REQUEST).is_file() or not (path / STUDY).is_file():
             raise EdgeminError(f"--out: {path} is in use: it holds other files; name a new folder")
         before = read_json(path / REQUEST, "name another folder with --out")
-        found = cls(path, before)
-        found._check(request)
-        return found
+        folder = cls(path, before)
+        folder._check(request)
+        return folder
 
     def _check(self, request: Request) -> None:
         assert self.before is not None
@@ -116,8 +116,8 @@ class Folder:
 
     def seconds(self) -> dict[str, float]:
         """Estimated seconds of each job, by a file that it makes."""
-        found: dict[str, float] = read_json(self.path / REQUEST)["seconds"]
-        return found
+        estimated: dict[str, float] = read_json(self.path / REQUEST)["seconds"]
+        return estimated
 
     @contextmanager
     def held(self) -> Iterator[None]:

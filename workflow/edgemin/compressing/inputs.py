@@ -128,12 +128,12 @@ def rare_classes(data: TaskData) -> str:
     """A line on classes of which hardly a row is held out; empty if there are none."""
     counts = data.report["classes"]
     of_class = {name: [counts[split].get(number, 0) for split in SPLITS] for number, name in enumerate(data.label_names or ())}
-    found = [f"{line(name)} ({' + '.join(map(str, rows))})" for name, rows in of_class.items() if min(rows[1:]) < LEAST_HELD]
-    if not found:
+    rare = [f"{line(name)} ({' + '.join(map(str, rows))})" for name, rows in of_class.items() if min(rows[1:]) < LEAST_HELD]
+    if not rare:
         return ""
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    more = f" and {len(rare) - NAMED} more" if len(rare) > NAMED else ""
     return (
-        f"classes with few rows held out (train + choose + report): {', '.join(found[:NAMED])}{more}: how they are answered is not known; "
+        f"classes with few rows held out (train + choose + report): {', '.join(rare[:NAMED])}{more}: how they are answered is not known; "
         "add rows, or merge or remove them"
     )
 

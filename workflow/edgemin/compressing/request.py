@@ -17,7 +17,7 @@ BY = {"bound": "upper", "estimate": "point", "interval": "interval"}
 """`--by` -> the key `bound` of `recommend`."""
 PREFER = ("latency", "bytes", "quality")
 LONGEST, SHORTEST = 128, 8
-"""Tokens of a text that are read where nothing is said, and the fewest that can be asked for."""
+"""Tokens of a text that are read by default, and the fewest that can be asked for."""
 NOT_KEPT = ("cores", "dry_run")
 """Of how it is run, not of what."""
 

@@ -64,13 +64,13 @@ def _handling(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
 
 def command(root: Path, folder: Path, cores: int, *targets: str) -> list[str]:
     """The call of Snakemake, from any folder."""
-    found = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--snakefile", str(root / "Snakefile")]
-    found += ["--directory", str(folder.resolve()), "--workflow-profile", str(root / "profiles/default")]
-    return [*found, "--configfile", str((folder / STUDY).resolve()), *(["--", *targets] if targets else [])]
+    arguments = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--snakefile", str(root / "Snakefile")]
+    arguments += ["--directory", str(folder.resolve()), "--workflow-profile", str(root / "profiles/default")]
+    return [*arguments, "--configfile", str((folder / STUDY).resolve()), *(["--", *targets] if targets else [])]
 
 
 def snakemake(root: Path, folder: Path, cores: int, seconds: Mapping[str, float], *targets: str) -> None:
-    """Raises EdgeminError if it fails; its own lines say why, and how to remove the lock that a killed run has left is said here."""
+    """Raises EdgeminError if it fails, with how to remove the lock that a killed run has left; Snakemake's own lines say why."""
     path = os.pathsep.join(filter(None, (str(root / "workflow"), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     left = Left(folder, seconds)

@@ -127,7 +127,7 @@ def _static(inputs: Inputs) -> Iterator[Branch]:
     yield Branch("static", "teacher/distill-static", teacher, sizes, words, links, (training,), "teacher")
 
 
-def _halves(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
+def _halves(inputs: Inputs, branches: list[Branch]) -> Iterator[Branch]:
     """Half of the neurons and of the heads, by their effect on the loss, and a long recovery."""
     count = epochs(inputs.rows["train"], RECOVERY)
     recovery = [_phase(count, "logits", temperature=2)]
@@ -135,7 +135,7 @@ def _halves(inputs: Inputs, found: list[Branch]) -> Iterator[Branch]:
     links = {
         "prune": {"neurons50": {"structure": "ffn", **half}, "heads50": {"structure": "heads", **half, "recovery": recovery}}
     }
-    for branch in found:
+    for branch in branches:
         if not isinstance(branch.sizes, Sizes) or min(branch.sizes.heads) < 2 or min(branch.sizes.neurons) < 16:
             continue
         sizes = branch.sizes.scaled(0.5)
@@ -204,11 +204,11 @@ def deep(inputs: Inputs) -> bool:
 def space(inputs: Inputs, speeds: Speeds | None = None) -> list[Branch]:
     """Every branch with all of its cells, parents first. speeds: of a teacher that is not deep; it is cut to times, or to half where it has none
     that would do."""
-    found = [branch for make in BRANCHES for branch in make(inputs)]
+    branches = [branch for make in BRANCHES for branch in make(inputs)]
     to_times = list(_to_times(inputs, speeds)) if speeds and not deep(inputs) else []
     whole = {"teacher", "half"} if deep(inputs) else {"teacher"} if to_times else set()
-    found += [*to_times, *_halves(inputs, [one for one in found if one.name not in whole])]
-    return [with_cells(branch, tails_of(branch, inputs.pieces), inputs.pieces) for branch in found]
+    branches += [*to_times, *_halves(inputs, [one for one in branches if one.name not in whole])]
+    return [with_cells(branch, tails_of(branch, inputs.pieces), inputs.pieces) for branch in branches]
 
 
 def _many(count: int, what: str) -> str:

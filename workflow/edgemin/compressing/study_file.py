@@ -74,11 +74,11 @@ def study_of(request: Request, inputs: Inputs, branches: Sequence[Branch], threa
 def with_cascades(text: str, cascades: Mapping[str, Any]) -> str:
     """The text of a study that nobody edited, with this key after its cells."""
     head = [line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), text.splitlines())]
-    study, found = yaml.safe_load(text), dict[str, Any]()
+    study, ordered = yaml.safe_load(text), dict[str, Any]()
     for key, value in study.items():
-        found |= {key: value} if key != "cascades" else {}
-        found |= {"cascades": dict(cascades)} if key == "cells" and cascades else {}
-    return text_of(found, head)
+        ordered |= {key: value} if key != "cascades" else {}
+        ordered |= {"cascades": dict(cascades)} if key == "cells" and cascades else {}
+    return text_of(ordered, head)
 
 
 def _source(encoder: Encoder) -> dict[str, Any]:

@@ -38,15 +38,15 @@ WARM_UP, STARTS, CALLS = 30, 3, 500
 def random_ids(lengths: Sequence[int], model: Model) -> list[dict[str, Any]]:
     """Inputs of such lengths; the ids are drawn with a fixed seed."""
     draw, size = np.random.default_rng(0), model.tokenizer.get_vocab_size()
-    found = []
+    inputs = []
     for length in lengths:
         parts = {
             "input_ids": draw.integers(0, size, length),
             "attention_mask": np.ones(length),
             "token_type_ids": np.zeros(length),
         }
-        found.append({name: parts[name][None].astype(np.int64) for name in model.names})
-    return found
+        inputs.append({name: parts[name][None].astype(np.int64) for name in model.names})
+    return inputs
 
 
 def calls_of(model: Any, asked: argparse.Namespace) -> tuple[list[Callable[[], Any]], str]:
@@ -68,14 +68,14 @@ def rows_in(asked: argparse.Namespace, model: Any) -> list[tuple[str, str | None
 def times(calls: Sequence[Callable[[], Any]], count: int, others: Sequence[Callable[[], Any]] = ()) -> list[list[float]]:
     """Milliseconds of so many calls, after some that do not count; and those of others in turn with them, one call each."""
     sides = [calls, others] if others else [calls]
-    found: list[list[float]] = [[] for _ in sides]
+    measured: list[list[float]] = [[] for _ in sides]
     for number in range(WARM_UP + count):
-        for side, each in zip(sides, found, strict=True):
+        for side, each in zip(sides, measured, strict=True):
             call = side[number % len(side)]
             started = time.perf_counter()
             call()
             each.append(1e3 * (time.perf_counter() - started))
-    return [each[WARM_UP:] for each in found]
+    return [each[WARM_UP:] for each in measured]
 
 
 def summary(each: Sequence[float]) -> dict[str, float]:
@@ -108,12 +108,12 @@ def cold_start(asked: argparse.Namespace) -> float:
     """Milliseconds from the start of a process to its end, after one answer; median of three."""
     names = ("threads", "file", "format", "columns")
     same = [f"--{name}={getattr(asked, name)}" for name in names if getattr(asked, name) is not None]
-    found = []
+    milliseconds = []
     for _ in range(STARTS):
         started = time.perf_counter()
         subprocess.run([sys.executable, __file__, "--once", *same], check=True)  # noqa: S603 - this very file
-        found.append(1e3 * (time.perf_counter() - started))
-    return statistics.median(found)
+        milliseconds.append(1e3 * (time.perf_counter() - started))
+    return statistics.median(milliseconds)
 
 
 def peak_mb(calls: Sequence[Callable[[], Any]]) -> float:
@@ -186,17 +186,17 @@ def main() -> None:
         if asked.once:
             calls[0]()
             return
-        found = bench(model, calls, what, asked)
-        Path(asked.out).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        result = bench(model, calls, what, asked)
+        Path(asked.out).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     except (BundleError, OSError) as error:
         sys.exit(f"error: {error}")
-    shown = ", ".join(f"{name.removesuffix('_ms')} {found[name]:.2f} ms" for name in ("mean_ms", "p50_ms", "p90_ms", "p99_ms"))
-    if "answered" in found:
-        shown += "; answered by " + ", ".join(f"{name} {100 * share:.1f} %" for name, share in found["answered"].items())
-    if "faster" in found:
-        shown += f"; mean {found['faster']:.2f} times as fast as {found['against']['cell']}"
+    text = ", ".join(f"{name.removesuffix('_ms')} {result[name]:.2f} ms" for name in ("mean_ms", "p50_ms", "p90_ms", "p99_ms"))
+    if "answered" in result:
+        text += "; answered by " + ", ".join(f"{name} {100 * share:.1f} %" for name, share in result["answered"].items())
+    if "faster" in result:
+        text += f"; mean {result['faster']:.2f} times as fast as {result['against']['cell']}"
     print(
-        f"{what}: {shown}; first answer of a process {found['cold_start_ms']:.0f} ms, peak memory {found['peak_mb']:.0f} MB: {asked.out}"
+        f"{what}: {text}; first answer of a process {result['cold_start_ms']:.0f} ms, peak memory {result['peak_mb']:.0f} MB: {asked.out}"
     )
 
 

@@ -60,8 +60,8 @@ def lengths(rows: Any, model: Path, longest: int) -> list[int]:
     """Tokens of the test split's texts at twenty even shares, from short to long: what bench.py times."""
     backend = load_tokenizer(model).backend
     texts = list(zip(rows["text"], rows["pair"], strict=True)) if "pair" in rows else list(rows["text"])
-    found = sorted(min(longest, len(one.ids)) for one in backend.encode_batch(texts))
-    return [found[(2 * number + 1) * len(found) // 40] for number in range(20)]
+    counts = sorted(min(longest, len(one.ids)) for one in backend.encode_batch(texts))
+    return [counts[(2 * number + 1) * len(counts) // 40] for number in range(20)]
 
 
 def predict_script(kind: Kind, model: Path | None = None) -> str:

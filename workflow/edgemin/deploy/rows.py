@@ -65,10 +65,10 @@ def read_rows(text: str, form: str, columns: Sequence[str]) -> list[Row | None]:
 
     Raises BundleError for a row without one of them, or with half a pair, and for a file that can be read in two ways.
     """
-    found: list[Row | None] = []
+    rows: list[Row | None] = []
     for number, row in enumerate(_records(text, columns) if form == "csv" else _objects(text), 1):
         if row is None:
-            found.append(None)
+            rows.append(None)
             continue
         if lacking := [name for name in columns if not isinstance(row.get(name), str)]:
             raise BundleError(
@@ -77,10 +77,10 @@ def read_rows(text: str, form: str, columns: Sequence[str]) -> list[Row | None]:
         parts = [row[name] for name in columns]
         if any(map(clean, parts)) and not all(map(clean, parts)):
             raise BundleError(f"row {number}: one of the two texts is empty; give at least a word")
-        found.append((parts[0], parts[1] if len(parts) > 1 else None) if any(map(clean, parts)) else None)
-    if not any(found):
+        rows.append((parts[0], parts[1] if len(parts) > 1 else None) if any(map(clean, parts)) else None)
+    if not any(rows):
         raise BundleError("no text in the input")
-    return found
+    return rows
 
 
 def _records(text: str, columns: Sequence[str]) -> Iterator[dict[str, Any] | None]:

@@ -12,18 +12,18 @@ COMMON = ("bundle.json", "predict.py", "bench.py", "README.md")
 def member_files(plan: Plan, cascade: str) -> dict[str, dict[str, str]]:
     """Member -> what its files are -> their names: `graph` and `tokenizer`, or `program`, `terms` and `numbers`."""
     first: dict[str, str] = {}
-    found = {}
+    files = {}
     for name in plan.study.cascades[cascade].members:
         if name in plan.study.baselines:
-            found[name] = {
+            files[name] = {
                 "program": f"{name}.answer.py",
                 "terms": f"{name}.terms.json",
                 "numbers": f"{name}.numbers.safetensors",
             }
         else:
             owner = first.setdefault(plan.tokenizer_of(plan.study.chain(name)), name)
-            found[name] = {"graph": f"{name}.onnx", "tokenizer": f"{owner}.tokenizer.json"}
-    return found
+            files[name] = {"graph": f"{name}.onnx", "tokenizer": f"{owner}.tokenizer.json"}
+    return files
 
 
 def bundle_files(plan: Plan, cascade: str) -> tuple[str, ...]:

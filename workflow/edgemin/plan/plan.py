@@ -177,8 +177,8 @@ class Plan:
     def families_of(self, *chains: Chain) -> tuple[str, ...]:
         """The families of the chains' models."""
         static = [chain for chain in chains if self.study.static(chain)]
-        found = self.families(self.source_of(chain) for chain in chains if chain not in static)
-        return (*found, registry.FAMILIES.module(STATIC)) if static else found
+        families = self.families(self.source_of(chain) for chain in chains if chain not in static)
+        return (*families, registry.FAMILIES.module(STATIC)) if static else families
 
     # -- files -------------------------------------------------------------------------------------------------------
 

@@ -67,11 +67,11 @@ class Records:
         return self.machine_of(seed) in (None, machine_class()) and Path(extra).is_file()
 
     def _by_seed(self, files: Iterable[str]) -> dict[int, list[str]]:
-        found: dict[int, list[str]] = {seed: [] for seed in self.plan.study.seeds}
+        by_seed: dict[int, list[str]] = {seed: [] for seed in self.plan.study.seeds}
         for file in sorted(set(files)):
             if (seed := self._seed(file)) is not None:
-                found[seed].append(file)
-        return found
+                by_seed[seed].append(file)
+        return by_seed
 
     @cached_property
     def lineage(self) -> Lineage:

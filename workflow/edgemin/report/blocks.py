@@ -35,7 +35,7 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
     A change is against the first cell, or, stepwise, against the cell that this one was made from, and if that is not among them the
     one before. A baseline is no step, and no hypothesis: it has no change stepwise, and no p. `best` marks a cell that is above every other one of the block, each by more than the interval of their paired difference.
     """
-    found: list[Judged] = []
+    scored: list[Judged] = []
     labels, logits = _predictions(cells)
     values = [values_of(judge, labels, one) for one in logits]
     for number, (names, _) in enumerate(cells):
@@ -51,30 +51,30 @@ def judged(judge: Judge, cells: Sequence[tuple[Mapping[str, Any], Sequence[str]]
             **cautions(judge, labels),
         }
         if is_baseline(names["chain"]):
-            row |= {} if stepwise else {**change_columns(values[number] - values[0]), **UNTOLD}
+            row |= {} if stepwise else {**change_columns(values[number] - values[0]), **UNTESTED}
         elif number:
             other = _step_before([names["chain"] for names, _ in cells], number) if stepwise else 0
             row |= {"against": cells[other][0]["chain"], **change_columns(values[number] - values[other])}
-        found.append(Judged(row, logits[number]))
-    if (best := _best(found, values)) is not None:
-        found[best].row["best"] = True
-    return found
+        scored.append(Judged(row, logits[number]))
+    if (best := _best(scored, values)) is not None:
+        scored[best].row["best"] = True
+    return scored
 
 
-def _best(found: Sequence[Judged], values: Sequence[Values]) -> int | None:
+def _best(scored: Sequence[Judged], values: Sequence[Values]) -> int | None:
     """The cell that is above every other one whose quality is a number; None without such a one."""
-    numbers = [number for number, one in enumerate(found) if np.isfinite(one.row["quality"])]
+    numbers = [number for number, one in enumerate(scored) if np.isfinite(one.row["quality"])]
     if not numbers:
         return None
-    best = max(numbers, key=lambda number: found[number].row["quality"])
+    best = max(numbers, key=lambda number: scored[number].row["quality"])
     above = [(values[best] - values[other]).estimate().above_zero() for other in numbers if other != best]
     return best if above and all(above) else None
 
 
 def _step_before(chains: Sequence[str], number: int) -> int:
     """Of the chains above it, the longest that this one goes on from; else the last."""
-    found = [other for other in range(number) if chains[number].startswith(f"{chains[other]}/")]
-    return max(found, key=lambda other: len(chains[other]), default=number - 1)
+    ancestors = [other for other in range(number) if chains[number].startswith(f"{chains[other]}/")]
+    return max(ancestors, key=lambda other: len(chains[other]), default=number - 1)
 
 
 _ENDS = {"share": (0.0, 1.0), "correlation": (-1.0, 1.0)}
@@ -99,21 +99,21 @@ def change_columns(change: Values) -> dict[str, Any]:
     Below four seeds there is no p and no minimum detectable effect. Where both metrics are constant there is nothing at all: the
     answers may differ, but the metric does not tell.
     """
-    found = change.estimate()
-    columns = interval_columns("quality_change", found.interval())
-    if change.constant and not found.error:
-        return {**columns, **UNTOLD}
+    estimate = change.estimate()
+    columns = interval_columns("quality_change", estimate.interval())
+    if change.constant and not estimate.error:
+        return {**columns, **UNTESTED}
     return {
         **columns,
-        "change_over": found.over,
+        "change_over": estimate.over,
         "change_by_seed": _listed(change.by_seed),
-        "p": found.p(),
-        "smallest_effect": found.smallest_effect(),
+        "p": estimate.p(),
+        "smallest_effect": estimate.smallest_effect(),
     }
 
 
-UNTOLD: Mapping[str, Any] = {"change_over": None, "change_by_seed": "", "p": None, "smallest_effect": None}
-"""Of a comparison by a metric that is constant."""
+UNTESTED: Mapping[str, Any] = {"change_over": None, "change_by_seed": "", "p": None, "smallest_effect": None}
+"""Of a comparison without a test: of a baseline, or by a metric that is constant."""
 
 
 def cautions(judge: Judge, labels: np.ndarray) -> dict[str, str]:

@@ -30,8 +30,12 @@ def times_note(seeds: Seeds) -> str:
     for seed in timed_of(seeds):
         cells.setdefault((seed["task"], seed["cell"], seed["runtime"]), []).append(seed)
     left = {own[0]["cell"]: sorted(_numbers(own) - _numbers(of_one_machine(own)) - named) for own in cells.values()}
-    told = [f"of {cell} that of seed {', '.join(map(str, numbers))}" for cell, numbers in left.items() if numbers]
-    return f"{latency_note(seeds)} Left out, too, since of another machine: {'; '.join(told)}." if told else latency_note(seeds)
+    clauses = [f"of {cell} that of seed {', '.join(map(str, numbers))}" for cell, numbers in left.items() if numbers]
+    return (
+        f"{latency_note(seeds)} Left out, too, since of another machine: {'; '.join(clauses)}."
+        if clauses
+        else latency_note(seeds)
+    )
 
 
 def _numbers(seeds: Seeds) -> set[int]:

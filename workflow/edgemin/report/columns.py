@@ -22,14 +22,14 @@ _ABOUT = ("cell", "task", "runtime", "control", "reference", "asks", "says")
 """Columns of a frame that say what a row is about: all but `cell` are the same within a block."""
 
 
-def rows_of(found: pd.DataFrame, runtime: str | None = None) -> list[Row]:
+def rows_of(frame: pd.DataFrame, runtime: str | None = None) -> list[Row]:
     """What each row is about. runtime: of all rows, where the frame has no such column."""
     rows: list[Row] = []
     before: dict[str, Any] | None = None
-    for row in found.to_dict("records"):
-        told = {str(name): value for name, value in row.items() if name in _ABOUT and not pd.isna(value)}
-        block = {name: value for name, value in told.items() if name != "cell"}
-        rows.append(Row(told.get("cell"), told.get("runtime", runtime), told.get("task"), before not in (None, block)))
+    for row in frame.to_dict("records"):
+        about = {str(name): value for name, value in row.items() if name in _ABOUT and not pd.isna(value)}
+        block = {name: value for name, value in about.items() if name != "cell"}
+        rows.append(Row(about.get("cell"), about.get("runtime", runtime), about.get("task"), before not in (None, block)))
         before = block
     return rows
 
@@ -41,9 +41,9 @@ def text(heading: str, values: Iterable[Any], repeated: Sequence[bool] = (), mis
     return Column(heading, texts, repeated=repeated, missing=missing, names=[heading == "cell"] * len(texts))
 
 
-def repeats(found: pd.DataFrame, *names: str) -> list[bool]:
+def repeats(frame: pd.DataFrame, *names: str) -> list[bool]:
     """Of each row whether a row above has the same values in these columns."""
-    return list(found.duplicated(list(names)))
+    return list(frame.duplicated(list(names)))
 
 
 def numbers(heading: str, values: Iterable[Any], form: Format) -> Column:
@@ -51,9 +51,9 @@ def numbers(heading: str, values: Iterable[Any], form: Format) -> Column:
     return Column(heading, _numbers(values), form)
 
 
-def intervals(heading: str, found: pd.DataFrame, name: str, form: Format) -> Column:
+def intervals(heading: str, frame: pd.DataFrame, name: str, form: Format) -> Column:
     """Numbers as measured, with their intervals: of the frame's columns name, name_low and name_high. A column that it lacks is missing."""
-    value, low, high = (_numbers(found.get(f"{name}{end}", [None] * len(found))) for end in ("", "_low", "_high"))
+    value, low, high = (_numbers(frame.get(f"{name}{end}", [None] * len(frame))) for end in ("", "_low", "_high"))
     return Column(heading, value, form, low, high)
 
 
@@ -64,27 +64,27 @@ def millions(heading: str, values: Iterable[Any]) -> Column:
 
 def of_any_size(heading: str, values: Iterable[Any]) -> Column:
     """Positive numbers with two decimals, and four below 0.1."""
-    found = _numbers(values)
-    return Column(heading, found, [Format(4 if value is not None and value < 0.1 else 2) for value in found])
+    sizes = _numbers(values)
+    return Column(heading, sizes, [Format(4 if value is not None and value < 0.1 else 2) for value in sizes])
 
 
-def task(found: pd.DataFrame) -> list[Column]:
+def task(frame: pd.DataFrame) -> list[Column]:
     """The first column of a table of several tasks; nothing for one."""
-    return [text("task", found["task"])] if found["task"].nunique() > 1 else []
+    return [text("task", frame["task"])] if frame["task"].nunique() > 1 else []
 
 
-def judged(found: pd.DataFrame) -> list[Column]:
+def judged(frame: pd.DataFrame) -> list[Column]:
     """Quality, its change and how sure that is, the same in every table.
 
-    found: of `report.blocks`, with metric, quality, best and, where rows are compared, quality_change, p and p_holm.
+    frame: of `report.blocks`, with metric, quality, best and, where rows are compared, quality_change, p and p_holm.
     """
-    scale = common_scale(found["metric"])
-    columns = [replace(intervals(scale.label, found, "quality", scale.value), best=list(found["best"]))]
-    if "quality_change" in found:
-        columns.append(intervals("change", found, "quality_change", scale.change))
-    if "p" in found and found["p"].notna().any():
-        corrected = [f" ({P.text(value)})" for value in _numbers(found["p_holm"])]
-        columns.append(replace(numbers("p (Holm)", found["p"], P), after=corrected))
+    scale = common_scale(frame["metric"])
+    columns = [replace(intervals(scale.label, frame, "quality", scale.value), best=list(frame["best"]))]
+    if "quality_change" in frame:
+        columns.append(intervals("change", frame, "quality_change", scale.change))
+    if "p" in frame and frame["p"].notna().any():
+        corrected = [f" ({P.text(value)})" for value in _numbers(frame["p_holm"])]
+        columns.append(replace(numbers("p (Holm)", frame["p"], P), after=corrected))
     return columns
 
 

@@ -61,9 +61,9 @@ def headline(figure: Any, finding: str) -> None:
 def legend(figure: Any, handles: Iterable[Any], labels: Iterable[str]) -> None:
     """The one legend of a figure, below it; in several lines where it is long."""
     handles, labels = list(handles), list(labels)
-    around, room = 7, 150  # characters that a mark takes, and that a line has
-    one_line = sum(len(label) + around for label in labels) <= room
-    columns = len(labels) if one_line else max(1, room // (max(map(len, labels)) + around))
+    around, width = 7, 150  # characters that a mark takes, and that a line has
+    one_line = sum(len(label) + around for label in labels) <= width
+    columns = len(labels) if one_line else max(1, width // (max(map(len, labels)) + around))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 

@@ -22,13 +22,13 @@ Kernels = Mapping[tuple[str, str], bool]
 
 def kernels_of(spec: Mapping[str, Any]) -> dict[tuple[str, str], bool]:
     """Of the rows of a table's spec. What is not timed says nothing."""
-    found: dict[tuple[str, str], bool] = {}
+    kernels: dict[tuple[str, str], bool] = {}
     for seed in (seed for row in rows_of(spec) for seed in row.get("seeds", ()) if seed.get("sparse")):
         file = Path(seed["folder"], LATENCY)
         if file.exists():
             cell = (seed["task"], seed["cell"])
-            found[cell] = found.get(cell, True) and FLAG in read_json(file)["host"]["flags"]
-    return found
+            kernels[cell] = kernels.get(cell, True) and FLAG in read_json(file)["host"]["flags"]
+    return kernels
 
 
 def dense(kernels: Kernels) -> dict[tuple[str, str], Sequence[str]]:

@@ -113,7 +113,7 @@ class _Panel:
             if not crosses and _within(one.box, self.frame) and not _meets(one.box, far):
                 detour = self._detour(number, one)
                 free += [] if alone and detour else [(one.radius + detour, one)]
-        return min(free, key=lambda found: found[0])[1] if free else None
+        return min(free, key=lambda candidate: candidate[0])[1] if free else None
 
     def _detour(self, number: int, place: _Place) -> float:
         """So many points of radius is it worth to cover no bar, not to pass over or close to another's mark, and to be nearest to its own point."""

@@ -15,9 +15,9 @@ def ladders_of(rows: Sequence[pd.Series]) -> list[list[pd.Series]]:
     rows = [row for row in rows if not is_baseline(row["chain"])]
     above: dict[int, int] = {}
     for number, row in enumerate(rows):
-        found = [other for other in range(number) if rows[other]["chain"] == row.get("against")]
-        if found:
-            above[number] = found[-1]
+        matches = [other for other in range(number) if rows[other]["chain"] == row.get("against")]
+        if matches:
+            above[number] = matches[-1]
     ladders = []
     for end in sorted(set(range(len(rows))) - set(above.values())):
         steps = [end]

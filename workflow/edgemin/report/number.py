@@ -1,4 +1,4 @@
-"""Numbers as people read them. How a metric is shown is decided here, for tables, plots, pages and sentences alike."""
+"""Numbers as people read them. How a metric is written is decided here, for tables, plots, pages and sentences alike."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Format:
 
     decimals: int
     factor: float = 1
-    """Shown = measured times this: 100 for per cent, 1e-6 for millions."""
+    """Written = measured times this: 100 for per cent, 1e-6 for millions."""
     unit: str = ""
     """Behind the number, without a space."""
     signed: bool = False
     """With + or −, as a change."""
     least: float | None = None
-    """What is shown below it is written as `<` and this."""
+    """A number below it is written as `<` and this."""
 
     def text(self, value: float | None, low: float | None = None, high: float | None = None) -> str:
         """`value`, or `value [low, high]` where both ends are known, of measured numbers; `MISSING` without a value."""
@@ -54,15 +54,15 @@ class Format:
         return f"[{self._one(low)}, {self._one(high)}]"
 
     def _one(self, value: float | None) -> str:
-        shown = None if value is None else value * self.factor
-        if self.least is not None and shown is not None and shown < self.least:
+        scaled = None if value is None else value * self.factor
+        if self.least is not None and scaled is not None and scaled < self.least:
             return f"<{number(self.least, self.decimals)}"
-        return number(shown, self.decimals, self.signed)
+        return number(scaled, self.decimals, self.signed)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How the values of a metric are shown, and differences of them."""
+    """How the values of a metric are written, and their differences."""
 
     label: str
     """With its unit, as in a table's head."""
@@ -70,22 +70,22 @@ class Scale:
     change: Format
     """Of a difference: signed."""
     size: Format
-    """Of a difference whose direction is said in words: without a sign."""
+    """Of a difference whose direction is in words: without a sign."""
     points: str
     """Behind a difference in a sentence: ` points` of a percentage, else nothing."""
 
 
 def scale_of(metric: str) -> Scale:
-    """How a metric is shown. Raises EdgeminError for an unknown one.
+    """How a metric is written. Raises EdgeminError for an unknown one.
 
     A percentage has two decimals, as its differences have: accuracies of 2,000 examples are half-tenths of a point apart, and with one decimal
     88.35 becomes 88.3 or 88.4 as its last bits fall. `Metric.digits` stays as it is: digests of training and measuring cover it, so another
     number there would make every model again.
     """
-    found = metric_of(metric)
-    decimals = found.digits + 1
-    value = Format(decimals if found.unit == "share" else found.digits, found.factor)
-    return _scale(found.label, value, decimals, " points" if found.factor == 100 else "")
+    definition = metric_of(metric)
+    decimals = definition.digits + 1
+    value = Format(decimals if definition.unit == "share" else definition.digits, definition.factor)
+    return _scale(definition.label, value, decimals, " points" if definition.factor == 100 else "")
 
 
 def common_scale(metrics: pd.Series) -> Scale:

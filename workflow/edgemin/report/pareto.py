@@ -48,14 +48,14 @@ def draw(tables: Sequence[str], axis_name: str, files: Iterable[str], spec: Mapp
             (axis, points[points["task"] == task].reset_index(drop=True)) for axis, task in zip(axes[:, 0], tasks, strict=True)
         ]
         lines = [_panel(axis, rows) for axis, rows in panels]
-        said = []
+        sentences = []
         for (axis, rows), task in zip(panels, tasks, strict=True):
             axis.set_xlabel(axis_label)
             axis.set_ylabel(f"test {scale_of(rows['metric'].iloc[0]).label}")
             axis.set_title(task if len(tasks) > 1 else "")
-            if stands_out := standing.sentence(rows, unit):
-                said.append(f"{task}: {stands_out}" if len(tasks) > 1 else stands_out)
-        headline(figure, "\n".join([*said, f"{_finding([rows for _, rows in panels], lines)}{not_accepted(points)}"]))
+            if sentence := standing.sentence(rows, unit):
+                sentences.append(f"{task}: {sentence}" if len(tasks) > 1 else sentence)
+        headline(figure, "\n".join([*sentences, f"{_finding([rows for _, rows in panels], lines)}{not_accepted(points)}"]))
         _legend(figure, points, standing)
         figure.draw_without_rendering()
         for (axis, rows), edges in zip(panels, lines, strict=True):
@@ -64,8 +64,8 @@ def draw(tables: Sequence[str], axis_name: str, files: Iterable[str], spec: Mapp
 
 
 def _points(table: pd.DataFrame, axis_name: str, standing: Standing) -> pd.DataFrame:
-    """task, cell (with a mark where it is not accepted), name (without), chain, runtime, metric, accepted, role; x, y and the ends of their intervals as they are
-    shown, NaN without one; ms, the size of the runtime's mark, and span, of the largest mark in that place."""
+    """task, cell (with a mark where it is not accepted), name (without), chain, runtime, metric, accepted, role; x, y and the ends of their intervals as
+    drawn, NaN without one; ms, the size of the runtime's mark, and span, of the largest mark in that place."""
     column, factor, *_ = _AXES[axis_name]
     points = table[["task", "cell", "runtime", "metric"]].copy()
     points["name"], points["chain"] = table["cell"], table.get("chain", "")
@@ -115,8 +115,8 @@ def _ticks(low: float, high: float) -> list[float]:
     """1, 2 and 5 of every decade between these; where points are so alike that fewer than two are, even steps."""
     of_decades = [t * 10.0**e for e in range(-3, 6) for t in (1, 2, 5)]
     even = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
-    found, others = ([tick for tick in ticks if low <= tick <= high] for ticks in (of_decades, even))
-    return found if len(found) > 1 else others
+    decade_ticks, even_ticks = ([tick for tick in ticks if low <= tick <= high] for ticks in (of_decades, even))
+    return decade_ticks if len(decade_ticks) > 1 else even_ticks
 
 
 def _intervals(axis: Any, rows: pd.DataFrame, color: str, alpha: float) -> None:
@@ -128,10 +128,10 @@ def _intervals(axis: Any, rows: pd.DataFrame, color: str, alpha: float) -> None:
 
 def _bars(rows: pd.DataFrame) -> list[np.ndarray]:
     """(2, 2) ends of every bar, in data."""
-    found = []
+    bars = []
     for x, y, left, right, low, high in rows[["x", "y", *_ENDS]].to_numpy():
-        found += [np.array(ends) for ends in ([[left, y], [right, y]], [[x, low], [x, high]])]
-    return [ends for ends in found if np.isfinite(ends).all()]
+        bars += [np.array(ends) for ends in ([[left, y], [right, y]], [[x, low], [x, high]])]
+    return [ends for ends in bars if np.isfinite(ends).all()]
 
 
 def _legend(figure: Any, points: pd.DataFrame, standing: Standing) -> None:
@@ -147,9 +147,9 @@ def _legend(figure: Any, points: pd.DataFrame, standing: Standing) -> None:
 
 def _finding(panels: list[pd.DataFrame], lines: list[dict[str, np.ndarray]]) -> str:
     """How many cells are on each line, in a sentence a task."""
-    said = []
+    sentences = []
     for rows, edges in zip(panels, lines, strict=True):
         counts = [f"{len(edge)} of {(rows['runtime'] == name).sum()} in {look_of(name).label}" for name, edge in edges.items()]
         task = f"{rows['task'].iloc[0]}: " if len(panels) > 1 else ""
-        said.append(f"{task}{'; '.join(counts)}")
-    return f"Pareto-optimal cells: {'. '.join(said)}."
+        sentences.append(f"{task}{'; '.join(counts)}")
+    return f"Pareto-optimal cells: {'. '.join(sentences)}."

@@ -1,4 +1,4 @@
-"""Figures of the literature, development sets unless said.
+"""Figures of the literature, development sets unless stated otherwise.
 
 parameters: millions. faster: as claimed there, mostly on GPUs with large batches, so no CPU latency. Figures whose source
 could not be read are left out.

@@ -1,4 +1,4 @@
-"""Which recipe to ship: chosen on validation among the cells within the limits. What is said of it: `recommendation_text`."""
+"""Which recipe to ship: chosen on validation among the cells within the limits. Its text: `recommendation_text`."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any], failed: Fail
         drop = (teacher - values).estimate()
         exact, examples = values is teacher, values.each.shape[1]
         read = {f"drop_by_{name}": drop.value if exact else one.of(drop, examples) for name, one in READINGS.items()}
-        told = {"validation": float(values.by_seed.mean()), "drop": drop.value, **read}
+        on_validation = {"validation": float(values.by_seed.mean()), "drop": drop.value, **read}
         sizes = cell.results.loc[cell.results["metric"] == "bytes", "value"]
-        rows.append({**cell.row, **told, "bytes_most": float(sizes.max()), "recipe": recipe(cell.row["chain"])})
+        rows.append({**cell.row, **on_validation, "bytes_most": float(sizes.max()), "recipe": recipe(cell.row["chain"])})
         if machine_of(cell.cell["seeds"]) != machine:
             rows[-1]["p90_from_text"] = None  # of another CPU: no time that compares
     table = pd.DataFrame(floor_first(rows)).astype({"p90_from_text": float})
@@ -112,14 +112,14 @@ def chosen_cells(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
     Raises EdgeminError for a task of which no cell is within all limits.
     """
-    found: dict[str, str | None] = {}
+    chosen: dict[str, str | None] = {}
     for row in rows:
-        found.setdefault(row["task"], None)
+        chosen.setdefault(row["task"], None)
         if row["shipped"] == "True":
-            found[row["task"]] = row["cell"]
-    if lacking := [task for task, cell in found.items() if cell is None]:
+            chosen[row["task"]] = row["cell"]
+    if lacking := [task for task, cell in chosen.items() if cell is None]:
         raise EdgeminError(
             f"recommend: no cell is within all limits for task {', '.join(lacking)}, so there is none to ship; relax one of them "
             "(tables/recommendation.md says which), or name cells under `deploy`"
         )
-    return {task: cell for task, cell in found.items() if cell is not None}
+    return {task: cell for task, cell in chosen.items() if cell is not None}

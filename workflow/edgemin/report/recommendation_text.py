@@ -46,17 +46,17 @@ def columns_of(table: pd.DataFrame) -> list[Column]:
 
 def pareto_set(table: pd.DataFrame, study: str, failed: Failed = NONE) -> Sheet:
     """Of candidates those that no other beats."""
-    found = table[table["pareto"]]
-    rows, note = columns.rows_of(found), note_of("The Pareto set; chosen on validation.", failed)
-    return Sheet("recommendation", "Recommendation", study, marked(columns_of(found), rows, failed), rows, note)
+    pareto = table[table["pareto"]]
+    rows, note = columns.rows_of(pareto), note_of("The Pareto set; chosen on validation.", failed)
+    return Sheet("recommendation", "Recommendation", study, marked(columns_of(pareto), rows, failed), rows, note)
 
 
 def _limit(key: str, limits: Mapping[str, Any], scale: Scale) -> str:
     value = limits[key]
     if key == "max_accuracy_drop":
-        shown = f"{value * scale.size.factor:g}"
-        points = scale.points.removesuffix("s") if shown == "1" else scale.points
-        return f"at most {shown}{points} of {scale.label.removesuffix(' %')} below the teacher"
+        drop = f"{value * scale.size.factor:g}"
+        points = scale.points.removesuffix("s") if drop == "1" else scale.points
+        return f"at most {drop}{points} of {scale.label.removesuffix(' %')} below the teacher"
     return f"at most {value / 1e6:g} MB" if key == "max_bytes" else f"a p90 from text of at most {value:g} ms"
 
 
@@ -198,8 +198,8 @@ def _loss(chosen: pd.Series, limit: float, scale: Scale) -> str:
         if low > limit
         else "the interval reaches beyond it, so this test set does not show that the limit holds"
     )
-    told = scale.size.text(value, low, high)
-    return f"- Its loss against the teacher on test: {told}; {verdict}. {seeds_note(int(chosen['seeds']))}"
+    loss = scale.size.text(value, low, high)
+    return f"- Its loss against the teacher on test: {loss}; {verdict}. {seeds_note(int(chosen['seeds']))}"
 
 
 def _none_fits(table: pd.DataFrame, limits: Mapping[str, Any], keys: list[str], scale: Scale) -> list[str]:

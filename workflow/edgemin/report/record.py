@@ -32,10 +32,10 @@ def pack(spec: Mapping[str, Any], to: Mapping[str, Path]) -> None:
     jsons = {name: read_json(file) for name, file in parts.items() if file.suffix == ".json"}
     hosts = {name: content["host"] for name, content in jsons.items() if "host" in content}
     for name, host in hosts.items():
-        found = machine_class(host["cpu"], host["flags"])
-        if found != spec["machine"]:
+        machine = machine_class(host["cpu"], host["flags"])
+        if machine != spec["machine"]:
             raise EdgeminError(
-                f"{parts[name]}: made on {host['cpu']} ({found}), and this machine is {spec['machine']}; what is compared within a "
+                f"{parts[name]}: made on {host['cpu']} ({machine}), and this machine is {spec['machine']}; what is compared within a "
                 "seed is trained and measured on one class of machine: run this there, or delete the seed's models and measurements"
             )
     tables = {name: pd.read_parquet(file) for name, file in parts.items() if file.suffix == ".parquet"}
@@ -68,25 +68,25 @@ def unpack(spec: Mapping[str, Any]) -> None:
     Raises EdgeminError for a record that does not hold them.
     """
     record = Path(spec["record"])
-    told = read_json(record, remedy="restore it from version control")
-    tables = predictions_of(Path(spec["predictions"]), told)
+    content = read_json(record, remedy="restore it from version control")
+    tables = predictions_of(Path(spec["predictions"]), content)
     for name, wanted in spec["files"].items():
-        if told["made_by"].get(name) != spec["made_by"][name]:
+        if content["made_by"].get(name) != spec["made_by"][name]:
             raise EdgeminError(f"{record}: {name} in it was made otherwise by now; run snakemake again")
-        if name in told["files"]:
-            write_json(wanted, told["files"][name])
+        if name in content["files"]:
+            write_json(wanted, content["files"][name])
         elif name in tables:
             write_parquet(wanted, tables[name])
         else:
             raise EdgeminError(f"{record}: holds no {name}; restore it, and the files beside it, from version control")
 
 
-def predictions_of(file: Path, told: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """Path below the study's folder -> table. told: the content of the record's JSON file.
+def predictions_of(file: Path, content: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Path below the study's folder -> table. content: of the record's JSON file.
 
     Tables of several tasks may have other columns, and labels of another type. Raises EdgeminError for a file that cannot be read.
     """
     with readable(file, "restore it from version control"):
         tables = pd.read_parquet(file).groupby(_FILE, sort=False)
-    columns = {name: told["columns"][name] for name, _ in tables}
+    columns = {name: content["columns"][name] for name, _ in tables}
     return {name: table[list(columns[name])].astype(columns[name]).reset_index(drop=True) for name, table in tables}

@@ -16,7 +16,7 @@ class Cell:
 
     text: str
     number: float | None = None
-    """What to sort by: the value in the unit that is shown, unrounded. None for text and for what is missing."""
+    """What to sort by: the value in the printed unit, unrounded. None for text and for what is missing."""
     low: float | None = None
     """Lower end of its interval, in the same unit."""
     high: float | None = None
@@ -54,7 +54,7 @@ class Column:
 
     @property
     def numeric(self) -> bool:
-        """Whether its cells begin with a number: they stand on the right, and are sorted by it."""
+        """Whether its cells begin with a number: they are aligned right, and sorted by it."""
         return self.format is not None and not self.before
 
     def cell(self, row: int) -> Cell:

@@ -21,8 +21,8 @@ NEVER_APART = "\u00a0"
 
 def standing_of(spec: Mapping[str, Any], recommendation: Sequence[str | Path]) -> Standing:
     """spec: of `report.plots.pareto`; recommendation: the table's CSV, if the study has limits."""
-    found = [read_frame(file) for file in recommendation]
-    chosen = [{(row["task"], row["cell"]) for _, row in table[table["recommended"]].iterrows()} for table in found]
+    tables = [read_frame(file) for file in recommendation]
+    chosen = [{(row["task"], row["cell"]) for _, row in table[table["recommended"]].iterrows()} for table in tables]
     return Standing(spec.get("ends", {}), chosen[0] if chosen else None, spec.get("recommended_in", ""))
 
 
@@ -64,14 +64,14 @@ class Standing:
         named = {role: rows.to_dict("records") for role, rows in points[points["role"] != ""].groupby("role", sort=False)}
         winners, ends, teachers = (named.get(role, []) for role in ROLES)
         if self.recommended is None:
-            said = [f"Winner by means: {_listed(winners, unit)}."] if winners else []
-            said += [f"Other ladders: {_listed(ends, unit)}."] if winners and ends else []
+            sentences = [f"Winner by means: {_listed(winners, unit)}."] if winners else []
+            sentences += [f"Other ladders: {_listed(ends, unit)}."] if winners and ends else []
         else:
-            said = [f"Recommended: {_listed(winners, unit) or 'none, no cell is within the limits'}."]
-            said += [f"Ladders: {_listed(ends, unit)}."] if ends else []
+            sentences = [f"Recommended: {_listed(winners, unit) or 'none, no cell is within the limits'}."]
+            sentences += [f"Ladders: {_listed(ends, unit)}."] if ends else []
         runtime = winners[0]["runtime"] if winners else None
         alike = [one for one in teachers if one["runtime"] == runtime] or teachers
-        return " ".join([*said, *([f"Teacher:{NEVER_APART}{_figures(alike[0], unit)}."] if said and alike else [])])
+        return " ".join([*sentences, *([f"Teacher:{NEVER_APART}{_figures(alike[0], unit)}."] if sentences and alike else [])])
 
 
 def _holds(pairs: pd.DataFrame, condition: Callable[[str, str], bool]) -> pd.Series:

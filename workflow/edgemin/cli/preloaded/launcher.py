@@ -1,4 +1,4 @@
-"""Stands where Snakemake would start Python: asks the process that has all libraries loaded to run a script in a fork of it.
+"""Runs where Snakemake would start Python: asks the process that has all libraries loaded to run a script in a fork of it.
 
 python -I -S launcher.py SOCKET PYTHON SCRIPT
 
@@ -26,8 +26,8 @@ def main(where: str, python: str, arguments: list[str]) -> int:
     asked = json.dumps({"script": arguments[0], "folder": str(Path.cwd()), "environment": dict(os.environ)}).encode()
     socket.send_fds(connection, [len(asked).to_bytes(8, "big")], [0, 1, 2])
     connection.sendall(asked)
-    told = connection.recv(16)
-    return int(told) if told else 128 + signal.SIGKILL
+    reply = connection.recv(16)
+    return int(reply) if reply else 128 + signal.SIGKILL
 
 
 if __name__ == "__main__":

@@ -53,15 +53,15 @@ OPTIONAL = ("openvino", "nncf")
 def preload() -> None:
     """Import the libraries and every module of the package.
 
-    Modules are found by walking the package: no list could name the methods and runtimes that people add, and a script imports what it needs
+    Modules are listed by walking the package: no list could name the methods and runtimes that people add, and a script imports what it needs
     inside functions, so importing the scripts' heads would load little. Only folders of the package are walked.
     """
     for name in HEAVY:
         with suppress(ImportError):
             import_module(name)
-    for found in pkgutil.walk_packages(edgemin.__path__, "edgemin."):
-        if not any(part in found.name for part in OPTIONAL) and not found.name.startswith("edgemin.cli."):
-            import_module(found.name)
+    for module in pkgutil.walk_packages(edgemin.__path__, "edgemin."):
+        if not any(part in module.name for part in OPTIONAL) and not module.name.startswith("edgemin.cli."):
+            import_module(module.name)
     gc.collect()
     gc.freeze()  # what is loaded is not looked through in forks
 

@@ -57,12 +57,12 @@ def tables(study: Study, kept: Collection[str]) -> tuple[dict[str, Any], list[st
     for name, table in registry.TABLES.all().items():
         if not table.listed(study):
             continue
-        found = reduced(table.settings(study), cells, study.cells)
-        if found is GONE or not fits(study, table, found, cells):
+        left = reduced(table.settings(study), cells, study.cells)
+        if left is GONE or not fits(study, table, left, cells):
             part, more = _part(study, table, cells)
             cells += more
-            found = part
-        settings[name] = found
+            left = part
+        settings[name] = left
     # Cells that came late may be in tables that came early.
     return {name: reduced(registry.TABLES[name].settings(study), cells, study.cells) for name in settings}, cells
 
@@ -71,9 +71,9 @@ def _part(study: Study, table: Table, cells: Collection[str]) -> tuple[Any, list
     """The part of a table that adds the fewest cells, and those cells."""
     for part in sorted(parts_of(table.settings(study)), key=lambda part: len(names_in(part, study) - set(cells))):
         more = sorted(names_in(part, study) - set(cells), key=list(study.cells).index)
-        if fits(study, table, found := reduced(part, [*cells, *more], study.cells), [*cells, *more]):
-            return found, more
-    raise EdgeminError(f"tables.{table.name}: no part of it stands alone; this is a fault of `edgemin smoke`")
+        if fits(study, table, left := reduced(part, [*cells, *more], study.cells), [*cells, *more]):
+            return left, more
+    raise EdgeminError(f"tables.{table.name}: no part of it is valid alone; this is a fault of `edgemin smoke`")
 
 
 def parts_of(settings: Any) -> Iterator[Any]:
@@ -124,8 +124,8 @@ def reduced(value: Any, cells: Collection[str], every: Collection[str]) -> Any:
         return GONE if value in every and value not in cells else value
     if isinstance(value, BaseModel):
         given = [name for name in type(value).model_fields if name in value.model_fields_set]
-        found = {name: reduced(getattr(value, name), cells, every) for name in given}
-        return GONE if GONE in found.values() else found
+        fields = {name: reduced(getattr(value, name), cells, every) for name in given}
+        return GONE if GONE in fields.values() else fields
     if isinstance(value, Mapping):
         entries = {str(name): reduced(one, cells, every) for name, one in value.items() if name not in every or name in cells}
         return {name: one for name, one in entries.items() if one is not GONE} or (GONE if value else {})

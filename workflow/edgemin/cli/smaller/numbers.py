@@ -38,13 +38,13 @@ def plain(value: Any, place: Callable[[ModelSource], Any], short: Mapping[str, C
     if isinstance(value, ModelSource):
         return place(value)
     if isinstance(value, BaseModel):
-        found = {}
+        fields = {}
         for name in type(value).model_fields:
             own = getattr(value, name)
             made = short[name](own) if name in short and own is not None else plain(own, place, short)
             if name in value.model_fields_set or made != plain(own, place, {}):
-                found[name] = made
-        return found
+                fields[name] = made
+        return fields
     if isinstance(value, Mapping):
         return {str(name): plain(one, place, short) for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -56,13 +56,13 @@ def alike(study: Study) -> dict[Link, str]:
     """Link -> what it is once it is short: variants that then differ in a fraction alone (a rate, a ratio, a weight) are one. Zero is another thing
     than any other fraction, since it turns something off; so is another transfer set, unless it differs in the number of its rows alone."""
     sets = {name: {**transfer.model_dump(mode="json"), "rows": None} for name, transfer in study.transfer.items()}
-    found = {}
+    kinds = {}
     for stage, variants in study.variants().items():
         for name, variant in variants.items():
-            told = plain(variant, encoder_name)
-            told["transfer"] = sets.get(getattr(variant, "transfer", None) or "")
-            found[Link(stage, name)] = f"{stage} {json.dumps(_coarse(told), sort_keys=True)}"
-    return found
+            settings = plain(variant, encoder_name)
+            settings["transfer"] = sets.get(getattr(variant, "transfer", None) or "")
+            kinds[Link(stage, name)] = f"{stage} {json.dumps(_coarse(settings), sort_keys=True)}"
+    return kinds
 
 
 def _coarse(value: Any) -> Any:

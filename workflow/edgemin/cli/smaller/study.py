@@ -75,7 +75,7 @@ def write_small(study: Study, source: str, out: Path | None = None) -> Small:
     name = name_of(study.study)
     folder = Path(Paths(name).root)
     rows = Rows(folder / "inputs" / "rows")
-    tasks = {task: _task(task, told, rows) for task, told in study.tasks.items()}
+    tasks = {key: _task(key, task, rows) for key, task in study.tasks.items()}
     listed, kept = cells.tables(study, cells.covering(study, cells.needed(study), numbers.alike(study)))
     chosen = [cell for cell in study.cells if cell in kept]
     used = {link for cell in chosen for link in study.chain(cell).links}
@@ -84,10 +84,10 @@ def write_small(study: Study, source: str, out: Path | None = None) -> Small:
     content: dict[str, Any] = {"study": name, "tasks": tasks, **({"transfer": transfer} if transfer else {})}
     content["teacher"] = _teacher(study, encoders)
     for stage, variants in study.variants().items():
-        if found := {
+        if short := {
             one: numbers.plain(variant, _student(encoders)) for one, variant in variants.items() if Link(stage, one) in used
         }:
-            content[stage] = found
+            content[stage] = short
     content["cells"] = {cell: study.cells[cell].chain for cell in chosen}
     content |= {key: numbers.plain(getattr(study, key), _student(encoders)) for key in _others(study)}
     content |= _reports(study, listed, chosen) | _measuring(study)
@@ -104,42 +104,42 @@ def _others(study: Study) -> list[str]:
 
 
 def _task(name: str, task: Task, rows: Rows) -> dict[str, Any]:
-    found = {key: value for key, value in task.model_dump(mode="json", exclude_unset=True).items() if key != "out_of_domain"}
-    found["source"] = rows.of_task(name, task)
+    settings = {key: value for key, value in task.model_dump(mode="json", exclude_unset=True).items() if key != "out_of_domain"}
+    settings["source"] = rows.of_task(name, task)
     count = sizes(len(task.label_names or ()))
-    found["splits"] = {"validation": count["validation"], "test": count["test"], "seed": task.splits.seed}
-    found["max_length"] = min(task.max_length, LENGTH)
+    settings["splits"] = {"validation": count["validation"], "test": count["test"], "seed": task.splits.seed}
+    settings["max_length"] = min(task.max_length, LENGTH)
     if task.out_of_domain:
-        found["out_of_domain"] = {
+        settings["out_of_domain"] = {
             test: {
-                **told.model_dump(mode="json", exclude_unset=True),
-                "source": rows.of_test(f"{name}-elsewhere-{test}", told, task),
+                **test_set.model_dump(mode="json", exclude_unset=True),
+                "source": rows.of_test(f"{name}-elsewhere-{test}", test_set, task),
             }
-            for test, told in task.out_of_domain.items()
+            for test, test_set in task.out_of_domain.items()
         }
-    return found
+    return settings
 
 
 def _transfer(study: Study, rows: Rows, used: Container[str | None]) -> dict[str, Any]:
     """Sets of texts that variants train on: twice the training rows."""
     task = next(iter(study.tasks.values()))
-    found = {}
+    sets = {}
     for name, transfer in study.transfer.items():
         if name not in used:
             continue
-        told = transfer.model_dump(mode="json", exclude_unset=True)
+        settings = transfer.model_dump(mode="json", exclude_unset=True)
         if transfer.rows is not None:
-            told["rows"] = 2 * sizes(len(task.label_names or ()))["train"]
+            settings["rows"] = 2 * sizes(len(task.label_names or ()))["train"]
         if transfer.unlabelled:
-            told["unlabelled"] = [
+            settings["unlabelled"] = [
                 {
                     **one.model_dump(mode="json", exclude_unset=True),
                     "source": rows.of_unlabelled(f"transfer-{name}-{number}", one, task),
                 }
                 for number, one in enumerate(transfer.unlabelled)
             ]
-        found[name] = told
-    return found
+        sets[name] = settings
+    return sets
 
 
 def _outputs(study: Study) -> dict[str, Any] | None:
@@ -154,8 +154,8 @@ def _outputs(study: Study) -> dict[str, Any] | None:
 
 
 def _teacher(study: Study, encoders: Encoders) -> dict[str, Any]:
-    found: dict[str, Any] = numbers.plain(study.teacher, lambda source: encoders.place(source, "teacher"))
-    return found
+    settings: dict[str, Any] = numbers.plain(study.teacher, lambda source: encoders.place(source, "teacher"))
+    return settings
 
 
 def _student(encoders: Encoders) -> Any:
@@ -167,28 +167,28 @@ def _student(encoders: Encoders) -> Any:
 
 def _reports(study: Study, listed: Mapping[str, Any], chosen: list[str]) -> dict[str, Any]:
     """Tables, page, recommendation and bundles."""
-    found: dict[str, Any] = {"tables": dict(listed)} if listed else {}
+    content: dict[str, Any] = {"tables": dict(listed)} if listed else {}
     if "page" in study.model_fields_set:
-        found["page"] = list(study.page)
+        content["page"] = list(study.page)
     if study.recommend:
-        found["recommend"] = study.recommend.model_dump(mode="json", exclude_unset=True)
+        content["recommend"] = study.recommend.model_dump(mode="json", exclude_unset=True)
     if deploy := [cell for cell in study.deploy if cell in chosen]:
-        found["deploy"] = deploy[:1]
-    return found
+        content["deploy"] = deploy[:1]
+    return content
 
 
 def _measuring(study: Study) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    sweeps: dict[str, Any] = {}
     for key in ("sensitivity", "layer_sensitivity"):
         if (setting := getattr(study, key)) is None:
             continue
-        found[key] = numbers.plain(setting, lambda _: None)
+        sweeps[key] = numbers.plain(setting, lambda _: None)
         if key == "sensitivity":
-            found[key]["ratios"] = [setting.ratios[0], setting.ratios[len(setting.ratios) // 2]]
+            sweeps[key]["ratios"] = [setting.ratios[0], setting.ratios[len(setting.ratios) // 2]]
     lengths = [8, 16] if study.latency.lengths else []
     batches = 0 if study.latency.batches == 0 else LATENCY["batches"]
     return {
-        **found,
+        **sweeps,
         "seeds": study.seeds[:1],
         "runtimes": list(study.runtimes),
         "threads": {"training": 1, "inference": 1},

@@ -53,9 +53,9 @@ def answer(asked: argparse.Namespace) -> int:
     if asked.watch is not None:
         watch(plan, asked.watch, asked.page)
         return 0
-    found = status.standing(plan)
-    print(found)
+    standing = status.standing(plan)
+    print(standing)
     if asked.page:
-        page.write(asked.page, found, Watched(plan.paths), time.time(), None)
+        page.write(asked.page, standing, Watched(plan.paths), time.time(), None)
         print(f"page: {asked.page}")
     return 0

@@ -22,18 +22,18 @@ class Watched:
         """As its log is named, below the folder of logs."""
         return Path(step.log).relative_to(self.logs).with_suffix("").as_posix()
 
-    def running(self, found: Standing, now: float) -> dict[str, str]:
+    def running(self, standing: Standing, now: float) -> dict[str, str]:
         """Name -> where it is, of jobs that run. now: the time, in seconds since the epoch."""
         return {
             self.name(step): str(running(Path(step.log), self.scratch, now)) or last.rpartition("] ")[2]
-            for step, (state, last) in found.states.items()
+            for step, (state, last) in standing.states.items()
             if state == "running"
         }
 
-    def trainings(self, found: Standing, now: float) -> dict[str, tuple[str, Training]]:
+    def trainings(self, standing: Standing, now: float) -> dict[str, tuple[str, Training]]:
         """Folder of the model -> state and curve, of trainings that are done, here or on record, or run; running ones first."""
         curves: dict[str, tuple[str, Training]] = {}
-        for step, (state, _) in sorted(found.states.items(), key=lambda one: one[1][0] != "running"):
+        for step, (state, _) in sorted(standing.states.items(), key=lambda one: one[1][0] != "running"):
             for history in (file for file in step.outputs if Path(file).name == HISTORY and state in ("running", "done")):
                 training = self._of(history) if state == "done" else running(Path(step.log), self.scratch, now)
                 if training.phases or training.now:

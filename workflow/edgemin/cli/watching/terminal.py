@@ -24,11 +24,11 @@ def watch(plan: Plan, every: float, file: Path | None, pause: Callable[[float], 
     jobs, watched, show = Jobs(plan), Watched(plan.paths), _shower(sys.stdout)
     try:
         while True:
-            found, now = status.standing(plan, jobs=jobs), time.time()
-            show(now, [found.head, *_running(watched.running(found, now)), *map(_cell, found.lines)])
+            standing, now = status.standing(plan, jobs=jobs), time.time()
+            show(now, [standing.head, *_running(watched.running(standing, now)), *map(_cell, standing.lines)])
             if file:
-                page.write(file, found, watched, now, None if found.ended else every)
-            if found.ended:
+                page.write(file, standing, watched, now, None if standing.ended else every)
+            if standing.ended:
                 return
             pause(every)
     except KeyboardInterrupt:
@@ -47,23 +47,23 @@ def _cell(line: status.Line) -> str:
 
 
 def _shower(out: TextIO) -> Callable[[float, Sequence[str]], None]:
-    """How lines are shown: on a terminal in place, as many as it has room for."""
-    shown: list[str] = []
+    """How lines are printed: on a terminal in place, as many as fit."""
+    printed: list[str] = []
 
     def in_place(now: float, lines: Sequence[str]) -> None:
         columns, rows = shutil.get_terminal_size()
         every = [f"{_time(now)}; Ctrl-C ends this, not the study", *lines]
         fit = every if len(every) < rows else [*every[: rows - 2], f"and {len(every) - rows + 2} lines more"]
-        out.write((HOME if shown else CLEAR + HOME) + "".join(line[: columns - 1] + LINE for line in fit) + BELOW)
+        out.write((HOME if printed else CLEAR + HOME) + "".join(line[: columns - 1] + LINE for line in fit) + BELOW)
         out.flush()
-        shown[:] = lines
+        printed[:] = lines
 
     def below(now: float, lines: Sequence[str]) -> None:
         for line in lines:
-            if line not in shown:
+            if line not in printed:
                 print(f"{_time(now)} {line}", file=out)
         out.flush()
-        shown[:] = lines
+        printed[:] = lines
 
     return in_place if out.isatty() else below
 

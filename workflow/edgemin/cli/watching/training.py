@@ -99,8 +99,8 @@ def finished(history: Path) -> Training:
 def running(log: Path, scratch: Path, now: float) -> Training:
     """Of a job that writes this log. scratch: the study's folder of resume states. now: the time, in seconds since the epoch."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
-    steps = [found for line in lines if (found := STEP.search(line))]
-    epochs = [found for line in lines if (found := EPOCH.search(line))]
+    steps = [match for line in lines if (match := STEP.search(line))]
+    epochs = [match for line in lines if (match := EPOCH.search(line))]
     if not steps and not epochs:
         return Training()
     at = None
@@ -108,46 +108,48 @@ def running(log: Path, scratch: Path, now: float) -> Training:
         last = steps[-1]
         left = 60 * int(last["minutes"]) + int(last["seconds"]) - max(0.0, now - log.stat().st_mtime)
         at = Now(last["name"], int(last["step"]), int(last["steps"]), max(0.0, left))
-    said = [(found["name"], round(float(found["metric"]), DIGITS)) for found in epochs]
-    sizes = {found["name"]: int(found["steps"]) for found in steps}
+    validations = [(epoch["name"], round(float(epoch["metric"]), DIGITS)) for epoch in epochs]
+    sizes = {step["name"]: int(step["steps"]) for step in steps}
     validated = (float(epochs[-1]["metric"]), float(epochs[-1]["loss"])) if epochs else None
-    return Training(_saved(scratch, said, sizes), at, validated)
+    return Training(_saved(scratch, validations, sizes), at, validated)
 
 
-def _saved(scratch: Path, said: Sequence[tuple[str, float]], sizes: Mapping[str, int]) -> tuple[Phase, ...]:
+def _saved(scratch: Path, validations: Sequence[tuple[str, float]], sizes: Mapping[str, int]) -> tuple[Phase, ...]:
     """The phases of the one resume state that agrees with a log; none where several do, as of two seeds before their first validation.
 
-    A state's folder is named by a digest of contents, which nobody here computes. said: phase and metric of each validation in the log. sizes:
+    A state's folder is named by a digest of contents, which nobody here computes. validations: phase and metric of each validation in the log. sizes:
     phase -> its steps.
     """
-    fits = [found for folder in sorted(scratch.glob("*/")) if (found := _agreeing(_state(folder), said, sizes))]
+    fits = [phases for folder in sorted(scratch.glob("*/")) if (phases := _agreeing(_state(folder), validations, sizes))]
     return fits[0] if len(fits) == 1 else ()
 
 
 def _state(folder: Path) -> dict[int, Phase]:
     """The phases in a resume state, by number: finished ones, and the last complete epoch of the one under way."""
-    found = {}
+    phases = {}
     for phase in folder.glob("phase*/"):
         if record := _read(phase / "done" / "record.json"):
-            found[int(phase.name[5:])] = Phase.of(record["title"], record["updates"], record["log"])
+            phases[int(phase.name[5:])] = Phase.of(record["title"], record["updates"], record["log"])
         elif states := [state for file in phase.glob("checkpoint-*/trainer_state.json") if (state := _read(file))]:
             newest = max(states, key=lambda state: int(state["global_step"]))
-            found[int(phase.name[5:])] = Phase.of("", newest["max_steps"], newest["log_history"])
-    return dict(sorted(found.items()))
+            phases[int(phase.name[5:])] = Phase.of("", newest["max_steps"], newest["log_history"])
+    return dict(sorted(phases.items()))
 
 
-def _agreeing(found: Mapping[int, Phase], said: Sequence[tuple[str, float]], sizes: Mapping[str, int]) -> tuple[Phase, ...]:
+def _agreeing(
+    phases: Mapping[int, Phase], validations: Sequence[tuple[str, float]], sizes: Mapping[str, int]
+) -> tuple[Phase, ...]:
     """The phases of a resume state, with their names, if they can be of the training of a log; else none. The state may lag behind the log, and a
     log begins anew when a job is resumed."""
-    names = {int(name.split()[-3]): name for name in [*(name for name, _ in said), *sizes]}
-    common = {number: names[number] for number in found if number in names}
+    names = {int(name.split()[-3]): name for name in [*(name for name, _ in validations), *sizes]}
+    common = {number: names[number] for number in phases if number in names}
     for number, name in common.items():
-        phase, logged = found[number], [metric for one, metric in said if one == name]
+        phase, logged = phases[number], [metric for one, metric in validations if one == name]
         if sizes.get(name, phase.steps) != phase.steps or not _goes_on(
             [round(value, DIGITS) for _, value in phase.validation], logged
         ):
             return ()
-    return tuple(replace(phase, name=common.get(number, phase.name)) for number, phase in found.items()) if common else ()
+    return tuple(replace(phase, name=common.get(number, phase.name)) for number, phase in phases.items()) if common else ()
 
 
 def _goes_on(saved: list[float], logged: list[float]) -> bool:
@@ -159,7 +161,7 @@ def _goes_on(saved: list[float], logged: list[float]) -> bool:
 def _read(file: Path) -> dict[str, Any]:
     """A JSON object; an empty one for a file that is not there, or is being written."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -57,13 +57,13 @@ def check_host() -> None:
 
 def python_of(root: Path) -> Path:
     """The Python of an arm64 system. Raises EdgeminError where there is none, or where the loader of ONNX Runtime would find no processor."""
-    found = sorted((root / "usr/bin").glob("python3.[0-9]*[0-9]"))
-    if not found:
+    pythons = sorted((root / "usr/bin").glob("python3.[0-9]*[0-9]"))
+    if not pythons:
         raise EdgeminError(f"{root}: no usr/bin/python3.* in it, so no arm64 system; {ROOT}")
     for name in ("proc/cpuinfo", "sys/devices/system/cpu/possible", "sys/devices/system/cpu/present"):
         if not (root / name).is_file():
             raise EdgeminError(f"{root / name}: missing, and ONNX Runtime wants it; {ROOT}")
-    return found[-1]
+    return pythons[-1]
 
 
 def answers(python: Sequence[str], bundle: Path, count: int, arguments: Sequence[str]) -> tuple[dict[str, Any], list[Any]]:
@@ -74,8 +74,8 @@ def answers(python: Sequence[str], bundle: Path, count: int, arguments: Sequence
     command = [*python, str(SCRIPT), str(bundle), str(count), *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)  # noqa: S603 - found above
     if ran.returncode:
-        said = [line for line in ran.stderr.splitlines() if line.strip() and "warning: TCG" not in line]
-        last = said[-1].removeprefix("error: ") if said else f"exit status {ran.returncode}"
+        lines = [line for line in ran.stderr.splitlines() if line.strip() and "warning: TCG" not in line]
+        last = lines[-1].removeprefix("error: ") if lines else f"exit status {ran.returncode}"
         raise EdgeminError(
             last if last.startswith(str(bundle)) else f"{Path(python[0]).name}: the bundle could not answer: {last}"
         )

@@ -22,10 +22,10 @@ _UNSAFE = (
 def section(folder: Path, facts: Mapping[str, Any]) -> str:
     """Markdown, of the comparison in `folder` if it is of this very model. facts: of bundle.json, with `sha256` and `saturates`."""
     file = folder / NAME
-    found = read_json(file, "delete it and run edgemin across again") if file.is_file() else {}
-    if not found or found["sha256"]["model.onnx"] != facts["sha256"]["model.onnx"]:
+    comparison = read_json(file, "delete it and run edgemin across again") if file.is_file() else {}
+    if not comparison or comparison["sha256"]["model.onnx"] != facts["sha256"]["model.onnx"]:
         return f"{HEAD}{_NOT_YET}\n\n{advice(facts)}\n\n"
-    return f"{HEAD}{table(found)}\n\n{conditions(found)}\n\n{advice(facts)}\n\n"
+    return f"{HEAD}{table(comparison)}\n\n{conditions(comparison)}\n\n{advice(facts)}\n\n"
 
 
 def advice(facts: Mapping[str, Any]) -> str:
@@ -33,10 +33,10 @@ def advice(facts: Mapping[str, Any]) -> str:
     return "" if facts.get("saturates") is None else _UNSAFE if facts["saturates"] else _SAFE
 
 
-def table(found: Mapping[str, Any]) -> str:
-    """A row for each processor. found: across.json."""
+def table(comparison: Mapping[str, Any]) -> str:
+    """A row for each processor. comparison: across.json."""
     head = ["| CPU | labels that differ | largest difference of a logit | of a probability |", "|---|---|---|---|"]
-    return "\n".join([*head, *(_row(one, found["texts"]) for one in found["machines"])])
+    return "\n".join([*head, *(_row(one, comparison["texts"]) for one in comparison["machines"])])
 
 
 def _row(one: Mapping[str, Any], texts: int) -> str:
@@ -45,17 +45,17 @@ def _row(one: Mapping[str, Any], texts: int) -> str:
     return f"| {one['words']} ({one['name']}) | {labels} | {' | '.join(numbers)} |"
 
 
-def conditions(found: Mapping[str, Any]) -> str:
+def conditions(comparison: Mapping[str, Any]) -> str:
     """What was compared with what, and how."""
-    flags = ", ".join(found["host"]["flags"]) or "none of the flags that matter"
+    flags = ", ".join(comparison["host"]["flags"]) or "none of the flags that matter"
     vnni = (
         ""
-        if any("vnni" in flag for flag in found["host"]["flags"])
+        if any("vnni" in flag for flag in comparison["host"]["flags"])
         else " It has no VNNI: what a CPU with VNNI answers is not among these."
     )
     return (
-        f"{found['texts']} texts, compared with the answers of {found['host']['cpu']} ({flags}).{vnni} ONNX Runtime {found['onnxruntime']}; other CPUs "
-        f"emulated by {found['emulator']}. Answers alone: emulated times mean nothing."
+        f"{comparison['texts']} texts, compared with the answers of {comparison['host']['cpu']} ({flags}).{vnni} ONNX Runtime {comparison['onnxruntime']}; other CPUs "
+        f"emulated by {comparison['emulator']}. Answers alone: emulated times mean nothing."
     )
 
 

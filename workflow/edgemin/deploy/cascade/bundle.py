@@ -28,7 +28,7 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
     sources, command. Raises EdgeminError for a corrupt model.
     """
     block = spec["block"]
-    found = judge(block)
+    judged = judge(block)
     facts = {
         "study": spec["study"],
         "cell": block["cascade"],
@@ -38,7 +38,7 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
         "max_length": spec["max_length"],
         "pair": "pair" in store.read_split(data, "test"),
         "batch_invariant": spec["batch_invariant"],
-        "members": [reachable(one) for one in entries(spec["members"], found.chosen[0], found.temperatures[0])],
+        "members": [reachable(one) for one in entries(spec["members"], judged.chosen[0], judged.temperatures[0])],
         "measured_with": _measured_with(block),
         "versions": _provenance(spec)["versions"],
     }
@@ -51,7 +51,7 @@ def bundle_cascade(data: Path, out: Path, spec: Mapping[str, Any]) -> None:
         (partial / "predict.py").write_text(script, encoding="utf-8")
         write_json(partial / "bundle.json", {**facts, "sha256": digests})
         size = sum((partial / name).stat().st_size for name in digests)
-        (partial / "README.md").write_text(card(facts, found, size, _provenance(spec)["host"], spec), encoding="utf-8")
+        (partial / "README.md").write_text(card(facts, judged, size, _provenance(spec)["host"], spec), encoding="utf-8")
 
 
 def reachable(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,14 +67,14 @@ shares of the texts: then speed and accuracy both differ. It repeats the labels'
 """
 
 
-def card(facts: Mapping[str, Any], found: Judged, size: int, host: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
-    """Markdown with a YAML head. facts: of bundle.json; found: of this seed; size: bytes of models, tokenizers and programs."""
+def card(facts: Mapping[str, Any], cascade: Judged, size: int, host: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    """Markdown with a YAML head. facts: of bundle.json; cascade: of this seed; size: bytes of models, tokenizers and programs."""
     block, judged = spec["block"], Judge.of(spec["block"])
-    scale, time, teacher = scale_of(judged.metric), found.time(), found.teacher
-    value, last, best = (float(one.values.by_seed[0]) for one in (found, found.members[-1], teacher))
+    scale, time, teacher = scale_of(judged.metric), cascade.time(), cascade.teacher
+    value, last, best = (float(one.values.by_seed[0]) for one in (cascade, cascade.members[-1], teacher))
     rows = {
         f"test {scale.label}": scale.value.text(value),
-        f"test {scale.label} of {found.members[-1].name} alone": scale.value.text(last),
+        f"test {scale.label} of {cascade.members[-1].name} alone": scale.value.text(last),
         f"test {scale.label} of {teacher.name}": scale.value.text(best),
         "size": f"{size / 1e6:.2f} MB",
         **{f"{name}, composed": f"{one:.2f} ms" for name, one in time.items()},
@@ -85,10 +85,10 @@ def card(facts: Mapping[str, Any], found: Judged, size: int, host: Mapping[str, 
         metadata=metadata(about, judged.metric, value).to_yaml(),
         title=f"{facts['study']} / {facts['cell']}",
         labels=", ".join(facts["labels"]),
-        members=_members(facts, found),
+        members=_members(facts, cascade),
         drop=100 * block["max_drop"],
         bound=READINGS[block["bound"]].words,
-        validation=100 * found.chosen[0].drop,
+        validation=100 * cascade.chosen[0].drop,
         table=table_of(rows),
         cpu=host["cpu"],
         sources="\n".join(f"- {line}" for line in spec["sources"]),
@@ -104,9 +104,9 @@ def _chains(spec: Mapping[str, Any]) -> list[str]:
     return [member["chain"] for member in spec["members"] if "chain" in member]
 
 
-def _members(facts: Mapping[str, Any], found: Judged) -> str:
+def _members(facts: Mapping[str, Any], cascade: Judged) -> str:
     lines = ["| member | model | temperature | answers if as sure as | share of the test texts |", "|---|---|---|---|---|"]
-    for entry, member, share in zip(facts["members"], found.members, found.shares[0], strict=True):
+    for entry, member, share in zip(facts["members"], cascade.members, cascade.shares[0], strict=True):
         least = "–" if entry["threshold"] is None else f"{entry['threshold']:.4f}"
         model = "left out" if not entry["asked"] else f"`{member.chain}`"
         lines.append(f"| {entry['name']} | {model} | {entry['temperature']:.3f} | {least} | {100 * share:.1f} % |")

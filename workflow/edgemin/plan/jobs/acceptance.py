@@ -76,9 +76,9 @@ class AcceptCell(Job):
         ]
 
     def _against(self, at: Any) -> Any:
-        found = self.plan.accepted_against(at.cell)
-        assert found is not None
-        return found
+        against = self.plan.accepted_against(at.cell)
+        assert against is not None
+        return against
 
     def roots(self, at: Any) -> tuple[str, ...]:
         return scores_of(self.plan)

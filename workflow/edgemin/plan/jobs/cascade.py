@@ -64,7 +64,7 @@ class BundleCascade(MakeBundle):
         study, task = self.study, self.task(at)
         cells = [cell for cell in self.members if cell in study.cells]
         data = [f"data of task {task}: {described(study.tasks[task].source)}"]  # all that baselines are made from
-        found = [self.sources(task, cell) for cell in cells] or [data]
+        sources = [self.sources(task, cell) for cell in cells] or [data]
         return {
             "study": study.study,
             "seed": int(at.seed),
@@ -72,7 +72,7 @@ class BundleCascade(MakeBundle):
             "members": self.opened(at),
             "max_length": study.tasks[task].max_length,
             "batch_invariant": all(self.plan.batch_invariant(study.chain(cell)) for cell in cells),
-            "sources": list(dict.fromkeys(line for lines in found for line in lines)),
+            "sources": list(dict.fromkeys(line for lines in sources for line in lines)),
             "command": f"snakemake --cores all {self.plan.bundle(task, self.cascade, at.seed)}/bundle.json",
         }
 

@@ -134,7 +134,7 @@ class Rounds(Job):
     """A job on the rounds of a cell, or of something that has other wildcards and a place beside cells."""
 
     where = ("{chain}", "{runtime}")
-    """What stands for its chain and its runtime in patterns of paths."""
+    """Wildcards for its chain and its runtime in patterns of paths."""
 
     def cell(self, at: Any) -> tuple[str, str]:
         """Likewise in the paths of one job."""

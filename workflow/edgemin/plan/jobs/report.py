@@ -63,8 +63,8 @@ class Report(Job):
 
     def _added(self) -> Inputs:
         """Of `extras` what it does read."""
-        found = {name: list(filter(self.records.reads, listed(files))) for name, files in self.extras().items()}
-        return {name: files for name, files in found.items() if files}
+        extras = {name: list(filter(self.records.reads, listed(files))) for name, files in self.extras().items()}
+        return {name: files for name, files in extras.items() if files}
 
     def about(self, at: Any) -> dict[str, Any]:
         contents: dict[str, Any] = self.records.for_reading(self.contents(), {**self.read(), **self._added()})
@@ -128,8 +128,8 @@ class WriteTable(Report):
     def contents(self) -> dict[str, Any]:
         spec = self.table.spec(self.plan)
         extras = self.beside()
-        told = {"extras": extras} if extras else {}
-        return {"table": self.table.name, **spec, **told, **self._verdicts(seeds_of(spec))}
+        added = {"extras": extras} if extras else {}
+        return {"table": self.table.name, **spec, **added, **self._verdicts(seeds_of(spec))}
 
     def beside(self) -> list[dict[str, Any]]:
         """What it reads beside its rows: those of `Table.extras` that are made here or on record."""

@@ -1,4 +1,4 @@
-"""The verdict on a quantized cell: every measure of every seed against its limit, on validation; the test split is told beside it."""
+"""The verdict on a quantized cell: every measure of every seed against its limit, on validation; the test split is given beside it."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def of_seeds(
     measure: Measure, judge: Judge, answers: Sequence[Answers], limit: float, seeds: Sequence[int]
 ) -> dict[str, Any] | None:
     """A measure of all seeds: `value`, `low` and `high` (95 %, of other texts) are of the worst `seed`. None where it means nothing."""
-    found = [one_seed(measure, judge, one, limit) for one in answers]
-    if any(one is None for one in found):
+    results = [one_seed(measure, judge, one, limit) for one in answers]
+    if any(one is None for one in results):
         return None
-    told = [one for one in found if one is not None]
-    worst = max(range(len(told)), key=lambda number: (not told[number]["accepted"], _badness(measure, told[number]["value"])))
-    each = [one["value"] for one in told]
-    return {"limit": limit, **told[worst], "seed": seeds[worst], "by_seed": each}
+    known = [one for one in results if one is not None]
+    worst = max(range(len(known)), key=lambda number: (not known[number]["accepted"], _badness(measure, known[number]["value"])))
+    each = [one["value"] for one in known]
+    return {"limit": limit, **known[worst], "seed": seeds[worst], "by_seed": each}
 
 
 def one_seed(measure: Measure, judge: Judge, answers: Answers, limit: float) -> dict[str, Any] | None:
@@ -86,9 +86,9 @@ def _drop(judge: Judge, answers: Sequence[Answers]) -> dict[str, Any]:
     """The drop as tables have it: mean over seeds, paired by text, with its 95 % interval."""
     labels = answers[0].labels
     parent, ours = (values_of(judge, labels, np.stack([getattr(one, of) for one in answers])) for of in ("parent", "ours"))
-    found = (parent - ours).estimate()
-    interval = found.interval()
-    return {"value": _plain(interval.value), "low": _plain(interval.low), "high": _plain(interval.high), "over": found.over}
+    difference = (parent - ours).estimate()
+    interval = difference.interval()
+    return {"value": _plain(interval.value), "low": _plain(interval.low), "high": _plain(interval.high), "over": difference.over}
 
 
 def _answers(seed: Mapping[str, Any], split: str) -> Answers:

@@ -23,8 +23,8 @@ Failed = Mapping[tuple[str, str], Sequence[str]]
 
 def failed_of(files: Iterable[str]) -> dict[tuple[str, str], list[str]]:
     """Of the files of verdicts, those that are not accepted. What is not there yet says nothing."""
-    told = [read_json(file) for file in files if Path(file).exists()]
-    return {(one["task"], one["cell"]): reasons_of(one) for one in told if not one["accepted"]}
+    verdicts = [read_json(file) for file in files if Path(file).exists()]
+    return {(one["task"], one["cell"]): reasons_of(one) for one in verdicts if not one["accepted"]}
 
 
 def reasons_of(verdict: Mapping[str, Any]) -> list[str]:
@@ -81,8 +81,8 @@ def _marked(column: Column, rows: Sequence[Row], failed: Failed, mark: str) -> C
     names = [_names(row, failed) for row in rows]
     if any(column.names):
         values = [
-            _mark(value, those, mark) if told and isinstance(value, str) else value
-            for value, told, those in zip(column.values, column.names, names, strict=True)
+            _mark(value, those, mark) if is_name and isinstance(value, str) else value
+            for value, is_name, those in zip(column.values, column.names, names, strict=True)
         ]
         return replace(column, values=values)
     return replace(column, before=[_mark(text, those, mark) for text, those in zip(column.before, names, strict=False)])

@@ -62,8 +62,8 @@ def judge(block: Mapping[str, Any]) -> Judged:
     """block: of the table's spec: `metric`, `kind`, `members`, `teacher`, `rows` of both, `max_drop` and `bound`. A row's times are those
     of its `timed`, if that is there, else of its `seeds`."""
     judged_by = Judge.of(block)
-    found = {row["cell"]: _member(judged_by, row) for row in block["rows"]}
-    members = [found[name] for name in block["members"]]
+    by_name = {row["cell"]: _member(judged_by, row) for row in block["rows"]}
+    members = [by_name[name] for name in block["members"]]
     selected = select(block)
     gold, test = answers(rows_of_members(block), "test")
     each = zip(selected.chosen, selected.temperatures, strict=True)
@@ -72,7 +72,7 @@ def judge(block: Mapping[str, Any]) -> Judged:
     logits = np.take_along_axis(scaled, who[None, :, :, None], axis=0)[0]
     shares = np.stack([(who == member).mean(1) for member in range(len(members))], axis=1)
     values = values_of(judged_by, gold, logits)
-    return Judged(members, found[block["teacher"]], selected.chosen, selected.temperatures, shares, values)
+    return Judged(members, by_name[block["teacher"]], selected.chosen, selected.temperatures, shares, values)
 
 
 def _member(judged_by: Judge, row: Mapping[str, Any]) -> Member:

@@ -24,11 +24,11 @@ def measured_times(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | Non
     there = [one for one in entries if Path(one["file"]).exists()]  # all, but while a study runs
     if not there:
         return None
-    found = [read_json(one["file"]) for one in of_one_machine(there)]
+    timings = [read_json(one["file"]) for one in of_one_machine(there)]
     columns: dict[str, Any] = {}
     for name in NAMES:
         for end, suffix in _ENDS.items():
-            values = [one[name][end] for one in found]
+            values = [one[name][end] for one in timings]
             if None not in values:
                 columns[f"{name}{suffix}"] = float(np.exp(np.mean(np.log(values))))
-    return {**columns, "seeds_measured": len(found)}
+    return {**columns, "seeds_measured": len(timings)}

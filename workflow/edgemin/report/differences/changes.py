@@ -29,7 +29,7 @@ def changes(a: Side, b: Side, both: Iterable[Pair]) -> dict[str, list[Change] | 
     both = list(both)
     ours, theirs = a.models(), b.models()
     whole = a.settings is not None and b.settings is not None
-    found = {
+    by_kind = {
         "settings": _settings(a, b) if whole else _of_links("spec", ours, theirs),
         "code": _of_links("code", ours, theirs),
         "lineage": _lineage(a, b),
@@ -37,7 +37,7 @@ def changes(a: Side, b: Side, both: Iterable[Pair]) -> dict[str, list[Change] | 
         "versions": _sets(_versions(a, ours, both), _versions(b, theirs, both)),
         "host": _sets(_hosts(a, both), _hosts(b, both)),
     }
-    return {kind: None if those is None else sorted(those, key=lambda change: change.what) for kind, those in found.items()}
+    return {kind: None if those is None else sorted(those, key=lambda change: change.what) for kind, those in by_kind.items()}
 
 
 def _settings(a: Side, b: Side) -> list[Change]:
@@ -66,14 +66,14 @@ def _differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[Chang
 
 def _of_links(part: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Change] | None:
     """What differs in the provenances of models of the same task and chain, whatever their seeds: `spec` without code and seed, or `code` alone."""
-    a, b = ({_link(name): _part(told, part) for name, told in models.items()} for models in (ours, theirs))
+    a, b = ({_link(name): _part(provenance, part) for name, provenance in models.items()} for models in (ours, theirs))
     common = [link for link in a if link in b]
-    found: dict[str, Change] = {}
+    distinct: dict[str, Change] = {}
     for link in common:
         for change in _differing(a[link], b[link]):
             what = ": ".join(filter(None, [link.partition("/")[2], change.what]))  # of every task the same
-            found.setdefault(what, Change(what, change.a, change.b))
-    return list(found.values()) if common else None
+            distinct.setdefault(what, Change(what, change.a, change.b))
+    return list(distinct.values()) if common else None
 
 
 def _link(model: str) -> str:
@@ -82,10 +82,10 @@ def _link(model: str) -> str:
     return f"{task}/{chain}"
 
 
-def _part(told: Mapping[str, Any], part: str) -> dict[str, str]:
+def _part(provenance: Mapping[str, Any], part: str) -> dict[str, str]:
     if part == "code":
-        return {"": str(told["spec"].get("code", NOTHING))}
-    return dict(flat({name: value for name, value in told["spec"].items() if name not in ("code", "seed")}))
+        return {"": str(provenance["spec"].get("code", NOTHING))}
+    return dict(flat({name: value for name, value in provenance["spec"].items() if name not in ("code", "seed")}))
 
 
 def _weights(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Change] | None:
@@ -95,8 +95,8 @@ def _weights(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Change]
     return _differing(a, b) if common else None
 
 
-def _digest(told: Mapping[str, Any]) -> str:
-    return ", ".join(digest[:12] for file, digest in told["sha256"].items() if file.startswith("model.")) or NOTHING
+def _digest(provenance: Mapping[str, Any]) -> str:
+    return ", ".join(digest[:12] for file, digest in provenance["sha256"].items() if file.startswith("model.")) or NOTHING
 
 
 def _lineage(a: Side, b: Side) -> list[Change] | None:
@@ -115,21 +115,21 @@ def _hosts_of(side: Side, both: Iterable[Pair]) -> Iterator[Mapping[str, Any]]:
 
 
 def _versions(side: Side, models: Mapping[str, Any], both: Iterable[Pair]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for told in (*models.values(), *_hosts_of(side, both)):
-        for package, version in told.get("versions", {}).items():
-            found.setdefault(package, set()).add(version)
-    return found
+    versions: dict[str, set[str]] = {}
+    for source in (*models.values(), *_hosts_of(side, both)):
+        for package, version in source.get("versions", {}).items():
+            versions.setdefault(package, set()).add(version)
+    return versions
 
 
 def _hosts(side: Side, both: Iterable[Pair]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for told in _hosts_of(side, both):
+    values: dict[str, set[str]] = {}
+    for host in _hosts_of(side, both):
         for name in _HOST:
-            if name in told:
-                value = told[name]
-                found.setdefault(name, set()).add(", ".join(value) if isinstance(value, list) else str(value))
-    return found
+            if name in host:
+                value = host[name]
+                values.setdefault(name, set()).add(", ".join(value) if isinstance(value, list) else str(value))
+    return values
 
 
 def _sets(ours: Mapping[str, set[str]], theirs: Mapping[str, set[str]]) -> list[Change] | None:

@@ -38,7 +38,7 @@ class Difference:
 
     a: Side
     b: Side
-    found: pd.DataFrame
+    table: pd.DataFrame
     """A row for each that both have (`pairs.frame`)."""
     changes: Mapping[str, Sequence[Change] | None]
 
@@ -51,7 +51,7 @@ class Difference:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """In plain JSON types; what is missing is None."""
-        return [{str(name): _plain(value) for name, value in row.items()} for row in self.found.to_dict("records")]
+        return [{str(name): _plain(value) for name, value in row.items()} for row in self.table.to_dict("records")]
 
     def only(self, side: Side) -> list[Key]:
         """Rows that the other side has not."""
@@ -64,8 +64,8 @@ class Difference:
             name: {"place": str(side.place), "study": side.study, "only": [key._asdict() for key in self.only(side)]}
             for name, side in (("a", self.a), ("b", self.b))
         }
-        told = {kind: None if those is None else [asdict(one) for one in those] for kind, those in self.changes.items()}
-        return {**sides, "rows": self.rows, "changes": told}
+        by_kind = {kind: None if those is None else [asdict(one) for one in those] for kind, those in self.changes.items()}
+        return {**sides, "rows": self.rows, "changes": by_kind}
 
     def markdown(self) -> str:
         parts = [
@@ -102,94 +102,94 @@ class Difference:
         return "\n".join(lines)
 
     def _qualities(self) -> str:
-        found = self.found
-        scale = common_scale(found["metric"])
+        table = self.table
+        scale = common_scale(table["metric"])
         wanted = [
-            *_names(found),
-            columns.numbers(f"{scale.label} A", found["quality_a"], scale.value),
-            columns.numbers("B", found["quality_b"], scale.value),
+            *_names(table),
+            columns.numbers(f"{scale.label} A", table["quality_a"], scale.value),
+            columns.numbers("B", table["quality_b"], scale.value),
         ]
         notes = []
-        if "quality_change" in found:
+        if "quality_change" in table:
             notes.append("A change is B less A; above 0, B is better.")
-            wanted.append(columns.intervals("change", found, "quality_change", scale.change))
-            notes.append(seeds_note(int(found["seeds"].max())) + cautioned(found))
-        if "p_holm" in found and found["p"].notna().any():
-            corrected = [f" ({columns.P.text(value)})" for value in found["p_holm"].astype(float)]
-            wanted.append(Column("p (Holm)", list(found["p"].astype(float)), columns.P, after=corrected))
-        if "changed" in found and found["changed"].notna().any():
-            wanted.append(columns.numbers("other answers %", found["changed"], Format(1, 100)))
-        wanted.append(columns.numbers("seeds", found["seeds"], columns.WHOLE))
-        if "examples" in found:
-            wanted.append(columns.numbers("examples", found["examples"], columns.WHOLE))
-            if (found["examples"] < found[["examples_a", "examples_b"]].max(axis=1)).any():
+            wanted.append(columns.intervals("change", table, "quality_change", scale.change))
+            notes.append(seeds_note(int(table["seeds"].max())) + cautioned(table))
+        if "p_holm" in table and table["p"].notna().any():
+            corrected = [f" ({columns.P.text(value)})" for value in table["p_holm"].astype(float)]
+            wanted.append(Column("p (Holm)", list(table["p"].astype(float)), columns.P, after=corrected))
+        if "changed" in table and table["changed"].notna().any():
+            wanted.append(columns.numbers("other answers %", table["changed"], Format(1, 100)))
+        wanted.append(columns.numbers("seeds", table["seeds"], columns.WHOLE))
+        if "examples" in table:
+            wanted.append(columns.numbers("examples", table["examples"], columns.WHOLE))
+            if (table["examples"] < table[["examples_a", "examples_b"]].max(axis=1)).any():
                 notes.append("Some examples are in the test set of one side alone; the others are compared.")
-        return _section("Quality", found, wanted, " ".join(notes))
+        return _section("Quality", table, wanted, " ".join(notes))
 
     def _sizes(self) -> str:
-        if "larger" not in self.found:
+        if "larger" not in self.table:
             return ""
-        found = self.found[self.found["larger"].notna()]
-        counts = [name for name in ("logical", "nonzero") if found[f"{name}_a"].notna().any()]
-        alike = (found["larger"] - 1).abs() <= BYTES
+        table = self.table[self.table["larger"].notna()]
+        counts = [name for name in ("logical", "nonzero") if table[f"{name}_a"].notna().any()]
+        alike = (table["larger"] - 1).abs() <= BYTES
         for name in counts:
-            alike &= found[f"{name}_a"].eq(found[f"{name}_b"]) | found[f"{name}_a"].isna()
+            alike &= table[f"{name}_a"].eq(table[f"{name}_b"]) | table[f"{name}_a"].isna()
         if alike.all():
-            return f"## Size\n\nBytes (to a thousandth) and parameters are the same in {_counted(len(found))}."
-        found = found[~alike]
+            return f"## Size\n\nBytes (to a thousandth) and parameters are the same in {_counted(len(table))}."
+        table = table[~alike]
         wanted = [
-            *_names(found),
-            columns.millions("MB A", found["bytes_a"]),
-            columns.millions("B", found["bytes_b"]),
-            columns.numbers("B / A", found["larger"], Format(3, unit="×")),
-            columns.millions("parameters M A", found["logical_a"]),
-            columns.millions("parameters M B", found["logical_b"]),
+            *_names(table),
+            columns.millions("MB A", table["bytes_a"]),
+            columns.millions("B", table["bytes_b"]),
+            columns.numbers("B / A", table["larger"], Format(3, unit="×")),
+            columns.millions("parameters M A", table["logical_a"]),
+            columns.millions("parameters M B", table["logical_b"]),
         ]
         return _section(
-            "Size", found, wanted, f"Bytes and parameters are the same in {_counted(int(alike.sum()))} that are not listed."
+            "Size", table, wanted, f"Bytes and parameters are the same in {_counted(int(alike.sum()))} that are not listed."
         )
 
     def _times(self) -> str:
-        if "p50_a" not in self.found:
+        if "p50_a" not in self.table:
             return ""
-        found = self.found[self.found["p50_a"].notna()]
+        table = self.table[self.table["p50_a"].notna()]
         wanted = [
-            *_names(found),
-            columns.numbers("p50 ms A", found["p50_a"], columns.MILLISECONDS),
-            columns.numbers("p50 ms B", found["p50_b"], columns.MILLISECONDS),
+            *_names(table),
+            columns.numbers("p50 ms A", table["p50_a"], columns.MILLISECONDS),
+            columns.numbers("p50 ms B", table["p50_b"], columns.MILLISECONDS),
         ]
-        divided = "slower" in found and found["slower"].notna().any()
+        divided = "slower" in table and table["slower"].notna().any()
         if divided:
-            wanted.append(columns.intervals("B / A", found, "slower", columns.TIMES))
+            wanted.append(columns.intervals("B / A", table, "slower", columns.TIMES))
         wanted += [
-            columns.numbers(f"faster than teacher {name.upper()}", found[f"speedup_{name}"], columns.TIMES) for name in "ab"
+            columns.numbers(f"faster than teacher {name.upper()}", table[f"speedup_{name}"], columns.TIMES) for name in "ab"
         ]
         note = "B / A: ratio of the p50, with the 95 % interval of rounds; above 1, B is slower." if divided else ""
-        if not divided or found["slower"].isna().any():
+        if not divided or table["slower"].isna().any():
             note += " Times of other processors, or with other numbers of threads, are beside each other and not divided."
-        note += _seeds_left_out(found)
-        return _section("Latency", found, wanted, note.strip())
+        note += _seeds_left_out(table)
+        return _section("Latency", table, wanted, note.strip())
 
 
-def _seeds_left_out(found: pd.DataFrame) -> str:
+def _seeds_left_out(table: pd.DataFrame) -> str:
     """A sentence on rows of which not all timed seeds count; empty where all do."""
     groups: dict[str, list[str]] = {}
-    for row in found.to_dict("records"):
+    for row in table.to_dict("records"):
         a, b, timed = (int(row[name]) for name in ("timed_a", "timed_b", "timed"))
         if min(a, b) < timed:
             counted = f"{a} of {timed}" if a == b else f"{a} of {timed} of A and {b} of {timed} of B"
             groups.setdefault(counted, []).append(_named(row))
-    told = "; ".join(f"{counted} ({_few(rows)})" for counted, rows in groups.items())
-    return f" Where processors, or numbers of threads, differ between seeds, not all of them count: {told}." if told else ""
+    text = "; ".join(f"{counted} ({_few(rows)})" for counted, rows in groups.items())
+    return f" Where processors, or numbers of threads, differ between seeds, not all of them count: {text}." if text else ""
 
 
-def _section(title: str, found: pd.DataFrame, wanted: Sequence[Column], note: str) -> str:
-    sheet = Sheet("", title, "", wanted, columns.rows_of(found))
+def _section(title: str, table: pd.DataFrame, wanted: Sequence[Column], note: str) -> str:
+    sheet = Sheet("", title, "", wanted, columns.rows_of(table))
     return "\n\n".join([f"## {title}", pipe_table(sheet), note])
 
 
-def _names(found: pd.DataFrame) -> list[Column]:
-    return [*columns.task(found), columns.text("cell", found["cell"]), columns.text("runtime", found["runtime"])]
+def _names(table: pd.DataFrame) -> list[Column]:
+    return [*columns.task(table), columns.text("cell", table["cell"]), columns.text("runtime", table["runtime"])]
 
 
 def _listed(title: str, those: Sequence[Change] | None) -> str:

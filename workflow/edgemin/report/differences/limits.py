@@ -38,17 +38,17 @@ class Limit:
     @classmethod
     def parse(cls, text: str) -> Limit:
         """Raises EdgeminError for anything else than a known quantity, one of `> >= < <=`, and a number."""
-        found = _FORM.fullmatch(text)
-        if not found:
+        match = _FORM.fullmatch(text)
+        if not match:
             raise EdgeminError(f"--fail-if '{text}': is not of the form 'quantity comparator number'; {_HELP}")
-        quantity, comparator = found["quantity"], found["comparator"]
+        quantity, comparator = match["quantity"], match["comparator"]
         if quantity not in QUANTITIES:
             raise EdgeminError(f"--fail-if '{text}': unknown quantity '{quantity}'; {_HELP}")
         if comparator not in _COMPARED:
             raise EdgeminError(f"--fail-if '{text}': unknown comparator '{comparator}'; known: {', '.join(_COMPARED)}")
-        if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", found["number"]):
-            raise EdgeminError(f"--fail-if '{text}': '{found['number']}' is not a number; {_HELP}")
-        return cls(quantity, comparator, float(found["number"]))
+        if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", match["number"]):
+            raise EdgeminError(f"--fail-if '{text}': '{match['number']}' is not a number; {_HELP}")
+        return cls(quantity, comparator, float(match["number"]))
 
     def __str__(self) -> str:
         return f"{self.quantity} {self.comparator} {self.number:g}"
@@ -63,10 +63,10 @@ class Limit:
             raise EdgeminError(
                 f"--fail-if '{self}': no row has this quantity ({QUANTITIES[self.quantity]}); {_WHY[self.quantity]}"
             )
-        told = ((row, self._told(row)) for row in rows)
-        return [f"{self}: {row['task']} {row['cell']} in {row['runtime']}: {words}" for row, words in told if words]
+        problems = ((row, self._problem(row)) for row in rows)
+        return [f"{self}: {row['task']} {row['cell']} in {row['runtime']}: {problem}" for row, problem in problems if problem]
 
-    def _told(self, row: Mapping[str, Any]) -> str:
+    def _problem(self, row: Mapping[str, Any]) -> str:
         """What is wrong with a row; empty if nothing is."""
         value = quantity_of(self.quantity, row)
         if value is None:

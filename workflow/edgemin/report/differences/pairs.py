@@ -42,10 +42,10 @@ class Pair:
 
 def pairs(a: Side, b: Side) -> list[Pair]:
     """Of two sides, in the order of the first. Raises EdgeminError where they share no row."""
-    found = [Pair(key, a, b) for key in a.folders if key in b.folders]
-    if not found:
+    shared = [Pair(key, a, b) for key in a.folders if key in b.folders]
+    if not shared:
         raise EdgeminError(f"{a.place} and {b.place}: have no task, cell and runtime in common; {_list('A', a)}; {_list('B', b)}")
-    return found
+    return shared
 
 
 def _list(name: str, side: Side) -> str:
@@ -74,7 +74,10 @@ def _unpaired(pair: Pair, name: str, tells: Callable[[Any], bool] = bool) -> str
     if any(tells(ours) and tells(theirs) for _, (ours, theirs) in pair.each(name)):
         return ""
     ours, theirs = (
-        any((told := side.json(f"{folder}/{name}")) is not None and tells(told) for folder in side.folders[pair.key].values())
+        any(
+            (content := side.json(f"{folder}/{name}")) is not None and tells(content)
+            for folder in side.folders[pair.key].values()
+        )
         for side in (pair.a, pair.b)
     )
     what = name.removesuffix(".json")
@@ -83,12 +86,12 @@ def _unpaired(pair: Pair, name: str, tells: Callable[[Any], bool] = bool) -> str
 
 def judge_of(pair: Pair) -> Judge:
     """As a study says, or as the answers were measured. Raises EdgeminError where both sides have another metric."""
-    found = []
+    metrics = []
     for side in (pair.a, pair.b):
-        told = (side.settings or {}).get("tasks", {}).get(pair.key.task, {})
-        metric = told.get("metric") or _quality(side, pair.key).get("metric")
-        found.append({"metric": metric, "kind": told.get("kind")})
-    first, second = found
+        task = (side.settings or {}).get("tasks", {}).get(pair.key.task, {})
+        metric = task.get("metric") or _quality(side, pair.key).get("metric")
+        metrics.append({"metric": metric, "kind": task.get("kind")})
+    first, second = metrics
     if first["metric"] != second["metric"] or first["metric"] is None:
         raise EdgeminError(
             f"task {pair.key.task}: its metric is {first['metric']} in {pair.a.place} and {second['metric']} in {pair.b.place}; "
@@ -98,8 +101,8 @@ def judge_of(pair: Pair) -> Judge:
 
 
 def _quality(side: Side, key: Key) -> Mapping[str, Any]:
-    told: Mapping[str, Any] = side.json(f"{next(iter(side.folders[key].values()))}/quality.json")
-    return told
+    content: Mapping[str, Any] = side.json(f"{next(iter(side.folders[key].values()))}/quality.json")
+    return content
 
 
 def _alone(pair: Pair) -> dict[str, Any]:
@@ -107,8 +110,8 @@ def _alone(pair: Pair) -> dict[str, Any]:
     metric = judge_of(pair).metric
     row: dict[str, Any] = {"metric": metric}
     for name, side in zip(SIDES, (pair.a, pair.b), strict=True):
-        told = [side.json(f"{folder}/quality.json") for folder in side.folders[pair.key].values()]
-        row[f"quality_{name}"] = float(np.mean([one["splits"]["test"][metric] for one in told]))
+        qualities = [side.json(f"{folder}/quality.json") for folder in side.folders[pair.key].values()]
+        row[f"quality_{name}"] = float(np.mean([one["splits"]["test"][metric] for one in qualities]))
     return row
 
 
@@ -143,7 +146,7 @@ def quality(pair: Pair) -> dict[str, Any]:
 
 def _tables(side: Side, pair: Pair) -> list[pd.DataFrame]:
     """Answers of each common seed, by example."""
-    found = []
+    tables = []
     for seed in pair.seeds:
         folder = side.folders[pair.key][seed]
         table = side.predictions(folder)
@@ -151,8 +154,8 @@ def _tables(side: Side, pair: Pair) -> list[pd.DataFrame]:
             raise EdgeminError(
                 f"{side.place}: {folder}/predictions.parquet is missing, or names no examples; run snakemake again"
             )
-        found.append(table.set_index("id"))
-    return found
+        tables.append(table.set_index("id"))
+    return tables
 
 
 def _common(tables: Iterable[pd.DataFrame]) -> pd.Index:

@@ -85,14 +85,14 @@ class Side:
 
     def models(self) -> dict[str, Any]:
         """Folder of each model of these cells, below the study's folder -> its provenance, where there is one."""
-        found = {}
+        provenances = {}
         for key, seeds in self.folders.items():
             for seed in seeds:
                 for chain in () if is_baseline(self.chains[key.cell]) else Chain.parse(self.chains[key.cell]).prefixes:
                     name = f"models/{key.task}/seed{seed}/{chain}"
-                    if name not in found and (told := self.json(f"{name}/provenance.json")):
-                        found[name] = told
-        return found
+                    if name not in provenances and (provenance := self.json(f"{name}/provenance.json")):
+                        provenances[name] = provenance
+        return provenances
 
     def _file(self, name: str) -> Path | None:
         root = self.taken.get(name.rpartition("/")[0], self.root)
@@ -140,8 +140,8 @@ def _measured(path: Path) -> Side:
     """Of the cells, tasks and seeds that the study has: a folder may hold those of earlier ones."""
     settings = _settings(path / "study.yaml")
     named: dict[str, list[str]] = {chain_of(name): [name] for name in settings.get("baselines") or {}}
-    for cell, told in settings.get("cells", {}).items():
-        named.setdefault(told["chain"] if isinstance(told, dict) else str(told), []).append(str(cell))
+    for cell, entry in settings.get("cells", {}).items():
+        named.setdefault(entry["chain"] if isinstance(entry, dict) else str(entry), []).append(str(cell))
     elsewhere = taken(path, named) if settings.get("record", True) else {}
     here = [str(file.parent.relative_to(path)) for file in path.glob("measurements/*/seed*/**/quality.json")]
     folders: dict[Key, dict[int, str]] = {}
@@ -167,12 +167,12 @@ def _has(settings: Mapping[str, Any], task: str, seed: int) -> bool:
 def _settings(file: Path) -> dict[str, Any]:
     """The effective study, as the run wrote it."""
     try:
-        told = yaml.safe_load(file.read_text(encoding="utf-8"))
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
-        told = None
-    if not isinstance(told, dict) or not isinstance(told.get("cells"), dict):
+        settings = None
+    if not isinstance(settings, dict) or not isinstance(settings.get("cells"), dict):
         raise EdgeminError(f"{file}: no study can be read from it, and it says which cells there are; run snakemake again")
-    return told
+    return settings
 
 
 def _recorded(place: Path, records: Iterable[Path]) -> Side:
@@ -181,17 +181,17 @@ def _recorded(place: Path, records: Iterable[Path]) -> Side:
     parts: dict[str, dict[str, Any]] = {"files": {}, "made_by": {}, "tables": {}}
     chains, study = {}, place.name
     for record in records:
-        told = read_json(record, RECORDED)
-        if not isinstance(told, dict) or not {"files", "made_by", "columns"} <= set(told):
+        content = read_json(record, RECORDED)
+        if not isinstance(content, dict) or not {"files", "made_by", "columns"} <= set(content):
             raise EdgeminError(f"{record}: not the record of a seed; {RECORDED}")
         for row in _rows(record.with_suffix(".csv")):
             folder = f"measurements/{row['task']}/seed{row['seed']}/{row['chain']}/{row['runtime']}"
-            if f"{folder}/quality.json" in told["files"]:
+            if f"{folder}/quality.json" in content["files"]:
                 folders.setdefault(Key(row["task"], row["cell"], row["runtime"]), {})[int(row["seed"])] = folder
             chains[row["cell"]], study = row["chain"], row["study"]
         for name in ("files", "made_by"):
-            parts[name].update(told[name])
-        parts["tables"].update(predictions_of(record.with_suffix(".parquet"), told))
+            parts[name].update(content[name])
+        parts["tables"].update(predictions_of(record.with_suffix(".parquet"), content))
     return Side(place, study, folders, chains, made_by=parts["made_by"], jsons=parts["files"], tables=parts["tables"])
 
 

@@ -19,27 +19,27 @@ def taken(path: Path, chains: Iterable[str]) -> dict[str, Path]:
     """
     chains = list(chains)
     held = {root: _held(root, chains) for root in sorted(path.glob("record/*"))}
-    found: dict[str, Path] = {}
+    sources: dict[str, Path] = {}
     for seed in dict.fromkeys(seed for seeds in held.values() for seed in seeds):
         here = _classes(path, seed)
         for root in sorted(held, key=lambda root: (here != {root.name}, root)):
             folders = held[root].get(seed, {})
             missing = {folder for folder, files in folders.items() if not all((path / folder / name).is_file() for name in files)}
             if missing:
-                found |= dict.fromkeys(missing if here == {root.name} else folders, root)
+                sources |= dict.fromkeys(missing if here == {root.name} else folders, root)
                 break
-    return found
+    return sources
 
 
 def _held(root: Path, chains: list[str]) -> Mapping[str, Mapping[str, list[str]]]:
     """`seed0` -> folder, below the root -> its files."""
-    found: dict[str, dict[str, list[str]]] = {}
+    by_seed: dict[str, dict[str, list[str]]] = {}
     for file in sorted(root.glob("*/*/seed*/**/*")):
         kind, _, seed, *chain = (folder := file.parent.relative_to(root)).parts
         wanted = "/".join(chain[:-1]) in chains if kind == "measurements" else kind == "models" and _begins(chain, chains)
         if wanted and file.suffix in _KEPT and file.is_file():
-            found.setdefault(seed, {}).setdefault(str(folder), []).append(file.name)
-    return found
+            by_seed.setdefault(seed, {}).setdefault(str(folder), []).append(file.name)
+    return by_seed
 
 
 def _begins(links: list[str], chains: list[str]) -> bool:
@@ -48,6 +48,6 @@ def _begins(links: list[str], chains: list[str]) -> bool:
 
 def _classes(path: Path, seed: str) -> set[str]:
     """Of the machines that measured a seed here."""
-    told = [read_json(file) for file in path.glob(f"measurements/*/{seed}/**/quality.json")]
-    hosts = [one.get("host", {}) for one in told if isinstance(one, dict)]
+    qualities = [read_json(file) for file in path.glob(f"measurements/*/{seed}/**/quality.json")]
+    hosts = [one.get("host", {}) for one in qualities if isinstance(one, dict)]
     return {machine_class(host["cpu"], host["flags"]) for host in hosts if {"cpu", "flags"} <= set(host)}

@@ -25,9 +25,9 @@ def latency(key: Key, a: Side, b: Side, files: Iterable[tuple[int, tuple[Any, An
     row: dict[str, Any] = {"timed": len(timed)}
     for number, name in enumerate(SIDES):
         counted = [both[number] for _, both in alike] or _of_one_clock([both[number] for _, both in timed])
-        ratios = [told["single_stream"].get("speedup_over_reference") for told in counted]
+        ratios = [timing["single_stream"].get("speedup_over_reference") for timing in counted]
         row[f"timed_{name}"] = len(counted)
-        row[f"p50_{name}"] = _mean([_p50(told)["value"] for told in counted])
+        row[f"p50_{name}"] = _mean([_p50(timing)["value"] for timing in counted])
         row[f"speedup_{name}"] = None if None in ratios else _mean([ratio["value"] for ratio in ratios])
     if not alike:
         return {**row, "why_slower": "other processors, or other numbers of threads"}
@@ -39,16 +39,16 @@ def latency(key: Key, a: Side, b: Side, files: Iterable[tuple[int, tuple[Any, An
     return {**row, "slower": float(np.exp(middle)), **ends}
 
 
-def clock(told: Mapping[str, Any]) -> tuple[str, int]:
+def clock(timing: Mapping[str, Any]) -> tuple[str, int]:
     """What times have to have in common: the processor, and threads."""
-    return machine_text(told["host"]), told["threads"]
+    return machine_text(timing["host"]), timing["threads"]
 
 
 def _of_one_clock(those: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """As `report.measured.of_one_machine`: of most of them, of as many of the first."""
     groups: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
-    for told in those:
-        groups.setdefault(clock(told), []).append(told)
+    for timing in those:
+        groups.setdefault(clock(timing), []).append(timing)
     return max(groups.values(), key=len)
 
 
@@ -60,13 +60,15 @@ def difference(halves: Iterable[float]) -> float:
     return float(np.sqrt(np.square(list(halves)).sum() / 2))
 
 
-def halves(side: Side, key: Key, seed: int, told: Mapping[str, Any]) -> list[float]:
+def halves(side: Side, key: Key, seed: int, timing: Mapping[str, Any]) -> list[float]:
     """Half the widths of the intervals that a p50 has, on the log scale: its own, and the teacher's, of which it is a fraction; not a number
     with a single round."""
-    found = [told]
+    timings = [timing]
     if not side.folders[key][seed].endswith(f"/{ROOT}/{key.runtime}"):
-        found.append(side.json(f"measurements/{key.task}/seed{seed}/{ROOT}/{key.runtime}/latency.json") or {"single_stream": {}})
-    return [_half(_p50(one)) for one in found]
+        timings.append(
+            side.json(f"measurements/{key.task}/seed{seed}/{ROOT}/{key.runtime}/latency.json") or {"single_stream": {}}
+        )
+    return [_half(_p50(one)) for one in timings]
 
 
 def _half(ends: Mapping[str, Any]) -> float:
@@ -74,13 +76,13 @@ def _half(ends: Mapping[str, Any]) -> float:
     return float("nan") if low is None or high is None else float(np.log(high / low)) / 2
 
 
-def is_timed(told: Mapping[str, Any]) -> bool:
+def is_timed(timing: Mapping[str, Any]) -> bool:
     """Whether latency.json has a p50."""
-    return bool(_p50(told))
+    return bool(_p50(timing))
 
 
-def _p50(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    return told["single_stream"].get("p50_ms") or {}
+def _p50(timing: Mapping[str, Any]) -> Mapping[str, Any]:
+    return timing["single_stream"].get("p50_ms") or {}
 
 
 def _mean(values: list[float]) -> float:

@@ -23,12 +23,12 @@ def table_of(files: Sequence[str], study: str) -> dict[str, Any] | None:
     """`Sheet.content` of what was added, in the order of cells and machines; None for nothing."""
     if not files:
         return None
-    found = [read_json(Path(file)) for file in files]
-    found.sort(key=lambda one: (one["cell"], one["host"]["cpu"], one["measured_at"]))
-    rows = pd.DataFrame(found)
-    shown = [
+    measurements = [read_json(Path(file)) for file in files]
+    measurements.sort(key=lambda one: (one["cell"], one["host"]["cpu"], one["measured_at"]))
+    rows = pd.DataFrame(measurements)
+    wanted = [
         columns.text("cell", rows["cell"]),
-        columns.text("machine", [one["host"]["cpu"] for one in found]),
+        columns.text("machine", [one["host"]["cpu"] for one in measurements]),
         columns.text("what", rows["what"]),
         columns.numbers("threads", rows["threads"], Format(0)),
         *(columns.numbers(f"p{share} ms", rows[f"p{share}_ms"], columns.MILLISECONDS) for share in (50, 90, 99)),
@@ -37,4 +37,4 @@ def table_of(files: Sequence[str], study: str) -> dict[str, Any] | None:
         columns.text("measured", rows["measured_at"]),
     ]
     lines = [Row(cell=cell) for cell in rows["cell"]]
-    return Sheet("elsewhere", "Measured elsewhere", study, shown, lines, NOTE).content()
+    return Sheet("elsewhere", "Measured elsewhere", study, wanted, lines, NOTE).content()

@@ -21,12 +21,12 @@ def chains_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "cell": cell,
-            "question": told["question"],
-            "chain": told["chain"],
+            "question": entry["question"],
+            "chain": entry["chain"],
             "command": f"{spec.get('call', 'snakemake --cores all')} cell_{cell}",
-            "links": [links[str(link)] for link in Chain.parse(told["chain"]).prefixes],
+            "links": [links[str(link)] for link in Chain.parse(entry["chain"]).prefixes],
         }
-        for cell, told in spec["cells"].items()
+        for cell, entry in spec["cells"].items()
     ]
 
 
@@ -45,19 +45,19 @@ def _link(text: str, link: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _model(model: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands beside the model: digests, the code's digest, seconds of training. Older files lack some of it."""
+    """What is noted beside the model: digests, the code's digest, seconds of training. Older files lack some of it."""
     folder = Path(model["folder"])
-    told = [read_json(folder / name) for name in ("provenance.json", "onnx_provenance.json") if (folder / name).exists()]
+    provenances = [read_json(folder / name) for name in ("provenance.json", "onnx_provenance.json") if (folder / name).exists()]
     history = read_json(folder / "history.json") if (folder / "history.json").exists() else {}
     phases = history.get("phases", [])
     weights = {CHECKPOINT[0], GRAPH[0], *(name for runtime in registry.RUNTIMES.all().values() for name in runtime.quantized)}
-    files = {name: digest for one in told for name, digest in one.get("sha256", {}).items() if name in weights}
+    files = {name: digest for one in provenances for name, digest in one.get("sha256", {}).items() if name in weights}
     return {
         "task": model["task"],
         "seed": model["seed"],
         "files": files,
-        "code": told[0].get("spec", {}).get("code") if told else None,
-        "versions": told[0].get("versions", {}) if told else {},
+        "code": provenances[0].get("spec", {}).get("code") if provenances else None,
+        "versions": provenances[0].get("versions", {}) if provenances else {},
         "seconds": sum(phase["seconds"] for phase in phases) if phases else None,
         "updates": sum(phase["updates"] for phase in phases) if phases else None,
     }
@@ -74,20 +74,20 @@ def machines_of(spec: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
 def _distinct(hosts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """By what a machine is; what changed from job to job (load, time) becomes a range."""
     changing = ("load_1min", "measured_at")
-    found: dict[str, dict[str, Any]] = {}
+    machines: dict[str, dict[str, Any]] = {}
     for host in hosts:
-        fixed = {name: _said(value) for name, value in host.items() if name not in changing and value not in (None, [], {})}
+        fixed = {name: _text(value) for name, value in host.items() if name not in changing and value not in (None, [], {})}
         if not fixed:
             continue
-        machine = found.setdefault(repr(fixed), {"facts": fixed, "ranges": {}})
+        machine = machines.setdefault(repr(fixed), {"facts": fixed, "ranges": {}})
         for name in changing:
             if host.get(name) is not None:
                 low, high = machine["ranges"].get(name, (host[name], host[name]))
                 machine["ranges"][name] = (min(low, host[name]), max(high, host[name]))
-    return list(found.values())
+    return list(machines.values())
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {text}" for name, text in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

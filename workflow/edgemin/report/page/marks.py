@@ -15,7 +15,7 @@ _SAME = ("id", "task", "chain", "runtime", "accepted")
 
 
 def marks_of(points: Sequence[Mapping[str, Any]], standing: Standing) -> dict[str, dict[str, str]]:
-    """`{x}/{y}` -> id of a point -> its role. points: of `points_of`. All of them count, whether the reader has them shown or not."""
+    """`{x}/{y}` -> id of a point -> its role. points: of `points_of`. All of them count, visible or hidden."""
     across, up = ([name for name, figure in FIGURES.items() if figure["axis"] == axis] for axis in ("x", "y"))
     return {f"{x}/{y}": _marked(points, x, y, standing) for x, y in product(across, up)}
 
@@ -27,7 +27,7 @@ def _marked(points: Sequence[Mapping[str, Any]], x: str, y: str, standing: Stand
         for point in points
         if point["values"][x] is not None and point["values"][y] is not None
     ]
-    found: dict[str, str] = {}
+    roles: dict[str, str] = {}
     for _, of_task in pd.DataFrame(rows, columns=[*_SAME, "name", "x", "y"]).groupby("task", sort=False):
-        found |= dict(zip(of_task["id"], standing.roles(of_task), strict=True))
-    return {point: role for point, role in found.items() if role}
+        roles |= dict(zip(of_task["id"], standing.roles(of_task), strict=True))
+    return {point: role for point, role in roles.items() if role}

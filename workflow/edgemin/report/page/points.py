@@ -56,8 +56,8 @@ def points_of(tables: Path, hidden: Container[str] = ()) -> list[dict[str, Any]]
 
     tables: folder of cells.csv. hidden: names of baselines that are left out.
     """
-    found = read_frame(tables / "cells.csv")
-    return [_point(row) for row in found.to_dict("records") if not (is_baseline(row["chain"]) and row["cell"] in hidden)]
+    cells = read_frame(tables / "cells.csv")
+    return [_point(row) for row in cells.to_dict("records") if not (is_baseline(row["chain"]) and row["cell"] in hidden)]
 
 
 def figures_of(points: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

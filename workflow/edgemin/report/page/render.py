@@ -112,7 +112,7 @@ def _vega() -> str:
 
     bundle = vl_convert.javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;")
     if "</script" in bundle.lower() or "<!--" in bundle:
-        raise EdgeminError("vl-convert-python: its bundle would end the script that it stands in; install the pinned version")
+        raise EdgeminError("vl-convert-python: its bundle would end the script that holds it; install the pinned version")
     return f"(() => {{{bundle}\n}})();"
 
 

@@ -23,7 +23,7 @@ from edgemin.study import registry
 from edgemin.study.chains import Chain
 from edgemin.study.runtime import label_of
 
-NOT_SHOWN = "not significant (the interval contains 0)"
+NOT_SIGNIFICANT = "not significant (the interval contains 0)"
 NO_NUMBER = "not a number"
 _STAGES = {"distill": "Distillation", "prune": "Pruning", "quantize": "Quantization"}
 
@@ -33,20 +33,20 @@ def summaries(spec: Mapping[str, Any], tables: Path) -> list[dict[str, Any]]:
     if "stagewise" not in spec["tables"]:
         return []
     table = read_frame(tables / "stagewise.csv")
-    table = table.assign(shown=names_in(table))
+    table = table.assign(label=names_in(table))
     several = table["task"].nunique() > 1
-    found = []
+    entries = []
     for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
         title = f"In {label_of(str(runtime))}" + (f", task {task}" if several else "")
-        found += [{"title": title, **_ladder(ladder, spec)} for ladder in ladders_of([row for _, row in rows.iterrows()])]
-    return found
+        entries += [{"title": title, **_ladder(ladder, spec)} for ladder in ladders_of([row for _, row in rows.iterrows()])]
+    return entries
 
 
 def _ladder(rows: list[pd.Series], spec: Mapping[str, Any]) -> dict[str, Any]:
     steps = [_step(above, row, spec["timed_with"]) for above, row in pairwise(rows)]
     return {
-        "first": rows[0]["shown"],
-        "last": rows[-1]["shown"],
+        "first": rows[0]["label"],
+        "last": rows[-1]["label"],
         "tiles": _tiles(rows[0], rows[-1], _whole(rows[0], rows[-1], spec)) if steps else [],
         "steps": steps,
         "verdict": _verdict(rows[1:]),
@@ -62,8 +62,8 @@ def _whole(first: pd.Series, last: pd.Series, spec: Mapping[str, Any]) -> Interv
         folders = [one["folder"] for one in spec["rows"] if names.items() <= one.items()]
         if not folders:
             return None
-        labels, found = logits_of(folders)
-        logits.append(found)
+        labels, values = logits_of(folders)
+        logits.append(values)
     assert labels is not None
     judge = Judge(first["metric"], registry.KINDS[spec["kinds"][first["task"]]])
     ours, theirs = (values_of(judge, labels, one) for one in logits)
@@ -80,14 +80,14 @@ def _tiles(first: pd.Series, last: pd.Series, change: Interval | None) -> list[d
         if pd.isna(change.value):
             tiles.append({"figure": MISSING, "words": last["metric"], "more": f"{ends}: {NO_NUMBER}"})
         else:
-            verdict = {"gain": "a gain", "loss": "a loss", None: NOT_SHOWN}[_sign(change.low, change.high)]
+            verdict = {"gain": "a gain", "loss": "a loss", None: NOT_SIGNIFICANT}[_sign(change.low, change.high)]
             words = f"{last['metric']} {scale.change.ends(change.low, change.high)}"
             tiles.append({"figure": scale.change.text(change.value) + scale.points, "words": words, "more": f"{ends}: {verdict}"})
-    if _told(first, "bytes") and _told(last, "bytes"):
+    if _has(first, "bytes") and _has(last, "bytes"):
         times, word = directed(first["bytes"] / last["bytes"], "smaller", "larger")
         more = f"{_megabytes(first)} → {_megabytes(last)} MB"
         tiles.append({"figure": f"{times:.1f}×", "words": word, "more": more})
-    if _told(last, "speedup_over_reference"):
+    if _has(last, "speedup_over_reference"):
         tiles.append(_speed_tile(first, last))
     return tiles
 
@@ -107,22 +107,22 @@ def _step(above: pd.Series, row: pd.Series, timed_with: Mapping[str, str]) -> di
     links = chain.links[len(before.links) :] if before in chain.prefixes else chain.links[-1:]
     stages = " and ".join(dict.fromkeys(_STAGES[link.stage] for link in links)).capitalize() or "The teacher"
     sentences = [_quality(above, row), _bytes(above, row), _speed(above, row, timed_with)]
-    return {"stage": stages, "cell": row["shown"], "variant": joined(links), "sentences": [one for one in sentences if one]}
+    return {"stage": stages, "cell": row["label"], "variant": joined(links), "sentences": [one for one in sentences if one]}
 
 
 def _quality(above: pd.Series, row: pd.Series) -> Markup:
-    if not _told(row, "quality"):
+    if not _has(row, "quality"):
         return Markup("Its {} is <em>{}</em>.").format(row["metric"], NO_NUMBER)
-    if not _told(above, "quality"):
-        return Markup("Its {} has no change: that of <code>{}</code> is {}.").format(row["metric"], above["shown"], NO_NUMBER)
-    if not _told(row, "quality_change"):
+    if not _has(above, "quality"):
+        return Markup("Its {} has no change: that of <code>{}</code> is {}.").format(row["metric"], above["label"], NO_NUMBER)
+    if not _has(row, "quality_change"):
         return Markup("")
     scale = scale_of(row["metric"])
     change = _interval(row, "quality_change")
     sign = _sign(change.low, change.high)
     if sign is None:
         figure, ends = scale.change.text(change.value) + scale.points, scale.change.ends(change.low, change.high)
-        return Markup("A change of {} is <em>{}</em>: {}.").format(row["metric"], NOT_SHOWN, _whole_text(figure, ends))
+        return Markup("A change of {} is <em>{}</em>: {}.").format(row["metric"], NOT_SIGNIFICANT, _whole_text(figure, ends))
     low, high = sorted((abs(change.low), abs(change.high)))
     figure, ends = scale.size.text(abs(change.value)) + scale.points, scale.size.ends(low, high)
     verb = "gains" if sign == "gain" else "costs"
@@ -130,7 +130,7 @@ def _quality(above: pd.Series, row: pd.Series) -> Markup:
 
 
 def _bytes(above: pd.Series, row: pd.Series) -> Markup:
-    if not (_told(above, "bytes") and _told(row, "bytes")):
+    if not (_has(above, "bytes") and _has(row, "bytes")):
         return Markup("")
     if row["bytes"] == above["bytes"]:
         return Markup("It is as large as before.")
@@ -145,9 +145,9 @@ def _speed(above: pd.Series, row: pd.Series, timed_with: Mapping[str, str]) -> M
     if other := timed_with.get(row["chain"]):
         pairs[other] = "speedup_over_parent"
     name = pairs.get(above["chain"])
-    if name is None and _told(above, "p50") and _told(row, "p50"):
+    if name is None and _has(above, "p50") and _has(row, "p50"):
         return Markup("p50 goes from {:.2f} to {:.2f} ms; the two were not timed as a pair.").format(above["p50"], row["p50"])
-    if name is None or not _told(row, name):
+    if name is None or not _has(row, name):
         return Markup("")
     times = _interval(row, name)
     text = _whole_text(f"{times.value:.2f}×", _times(row, name))
@@ -161,18 +161,18 @@ def _speed(above: pd.Series, row: pd.Series, timed_with: Mapping[str, str]) -> M
 
 
 def _verdict(rows: list[pd.Series]) -> Markup:
-    """Which steps lose, which gain, and of which neither is shown."""
+    """Which steps lose, which gain, and which do neither significantly."""
     named: dict[str | None, list[str]] = {"loss": [], "gain": [], None: []}
     for row in rows:
-        if _told(row, "quality_change"):
-            named[_sign(row["quality_change_low"], row["quality_change_high"])].append(row["shown"])
+        if _has(row, "quality_change"):
+            named[_sign(row["quality_change_low"], row["quality_change_high"])].append(row["label"])
     parts = [
         Markup("A {} of quality is shown for {}.").format(sign, _listed(named[sign])) for sign in ("loss", "gain") if named[sign]
     ]
     if named[None]:
         text = Markup("For {} no significant change of quality is shown, which does not mean that there is none.")
         parts.append(text.format(_listed(named[None])))
-    if broken := [row["shown"] for row in rows if not _told(row, "quality")]:
+    if broken := [row["label"] for row in rows if not _has(row, "quality")]:
         parts.append(Markup("Of {} quality is {}.").format(_listed(broken), NO_NUMBER))
     return Markup(" ").join(parts)
 
@@ -182,7 +182,7 @@ def _sign(low: float, high: float) -> str | None:
     return "gain" if low > 0 else "loss" if high < 0 else None
 
 
-def _told(row: pd.Series, name: str) -> bool:
+def _has(row: pd.Series, name: str) -> bool:
     return name in row and bool(pd.notna(row[name]))
 
 

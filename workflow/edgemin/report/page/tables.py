@@ -13,7 +13,7 @@ from edgemin.report.sheet import PARTS
 def read_table(folder: Path, name: str) -> dict[str, Any]:
     """`Sheet.content` of {name}.json. Raises EdgeminError for a file that another version wrote, or none."""
     file = folder / f"{name}.json"
-    found: dict[str, Any] = read_json(file)
-    if not isinstance(found, dict) or set(found) != set(PARTS):
+    table: dict[str, Any] = read_json(file)
+    if not isinstance(table, dict) or set(table) != set(PARTS):
         raise EdgeminError(f"{file}: is no table of this version; delete it and run snakemake again")
-    return found
+    return table

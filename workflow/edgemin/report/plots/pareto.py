@@ -23,19 +23,19 @@ class Pareto(Plot):
         return [plan.paths.table(name) for name in names]
 
     def spec(self, plan: Plan) -> dict[str, Any]:
-        said = {
+        settings = {
             "hidden": plan.study.hidden_baselines(),
             "ends": ends_of(plan.study),
             "recommended_in": str(plan.study.recommend.runtime) if plan.study.recommend else "",
         }
-        return {name: value for name, value in said.items() if value}
+        return {name: value for name, value in settings.items() if value}
 
 
 def ends_of(study: Study) -> dict[str, list[str]]:
     """Runtime -> the cells at which ladders end, of the rows that the study lists for its stage-wise table: no row goes on from such a cell, and
     it goes on from a row that is not the teacher."""
     listed: Mapping[str, list[str]] = registry.TABLES["stagewise"].settings(study)
-    found: dict[str, list[str]] = {}
+    by_runtime: dict[str, list[str]] = {}
     for runtime, cells in listed.items():
         chains = {cell: study.cells[cell].chain for cell in cells if study.cells[cell].chain != ROOT}
         ends = [
@@ -44,8 +44,8 @@ def ends_of(study: Study) -> dict[str, list[str]]:
             if not any(other.startswith(f"{chain}/") for other in chains.values())
             and any(chain.startswith(f"{other}/") for other in chains.values())
         ]
-        found |= {str(runtime): ends} if ends else {}
-    return found
+        by_runtime |= {str(runtime): ends} if ends else {}
+    return by_runtime
 
 
 def caption_of(cost: str) -> str:

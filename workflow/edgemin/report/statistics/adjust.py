@@ -27,15 +27,15 @@ def correction_note(table: pd.DataFrame) -> str:
     """The sentences under a table: what its intervals are over, how many comparisons, what could have been seen at all."""
     seeds = int(table["seeds"].max())
     text = f"{seeds} seed{'s' if seeds > 1 else ''}.{cautioned(table)} {seeds_note(seeds)}"
-    told = table[table["p"].notna()] if "p" in table else table[:0]
-    if len(told):
-        count = len(told[COMPARISON].drop_duplicates())
+    tested = table[table["p"].notna()] if "p" in table else table[:0]
+    if len(tested):
+        count = len(tested[COMPARISON].drop_duplicates())
         text += (
             " p: Student's t of the same analysis; in brackets corrected by Holm for the "
             f"{count} comparison{'s' if count > 1 else ''} of this table."
         )
-        text += " The same models in two runtimes are one comparison." if count < len(told) else ""
-        text += _smallest(told)
+        text += " The same models in two runtimes are one comparison." if count < len(tested) else ""
+        text += _smallest(tested)
     return text + " Bold: above every other row of its block by more than the interval of the paired difference."
 
 
@@ -51,11 +51,11 @@ def seeds_note(seeds: int) -> str:
 
 def cautioned(table: pd.DataFrame) -> str:
     """What the test split cannot show, and where the metric is constant; empty where there is nothing to warn of."""
-    text = "".join(f" Caution: {said}." for said in table.get("caution", pd.Series(dtype=str)).dropna().unique())
+    text = "".join(f" Caution: {caution}." for caution in table.get("caution", pd.Series(dtype=str)).dropna().unique())
     if "p" in table and "quality_change" in table:
-        untold = table["quality_change"].notna() & table["change_over"].isna() & ~table["chain"].map(is_baseline)
-        if untold.any():
-            metrics = ", ".join(table.loc[untold, "metric"].unique())
+        constant = table["quality_change"].notna() & table["change_over"].isna() & ~table["chain"].map(is_baseline)
+        if constant.any():
+            metrics = ", ".join(table.loc[constant, "metric"].unique())
             text += f" Where {metrics} is the same whichever example is left out, whatever the answers, there is no p and no minimum detectable effect."
     return text
 

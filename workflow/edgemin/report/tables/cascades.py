@@ -72,8 +72,8 @@ class CascadesTable(Table):
         from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
 
-        found = frame(spec)
-        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {times_note(seeds_of(spec))}")
+        table = frame(spec)
+        write_table(self, spec, folder, table, columns_of(table), f"{NOTE} {times_note(seeds_of(spec))}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -84,12 +84,12 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
 
     rows, seen = [], set()
     for block in spec["blocks"]:
-        found = judge(block)
-        last, about = found.members[-1], {"task": block["task"], "metric": block["metric"]}
+        cascade = judge(block)
+        last, about = cascade.members[-1], {"task": block["task"], "metric": block["metric"]}
         if (place := (block["task"], last.name, last.runtime)) not in seen:
             seen.add(place)
-            rows.append({**about, **_alone(block["metric"], last, found.teacher)})
-        rows.append({**about, **_of_cascade(block, found, _entries(spec, block))})
+            rows.append({**about, **_alone(block["metric"], last, cascade.teacher)})
+        rows.append({**about, **_of_cascade(block, cascade, _entries(spec, block))})
     return pd.DataFrame(rows)
 
 
@@ -100,26 +100,26 @@ def _entries(spec: Mapping[str, Any], block: Mapping[str, Any]) -> list[Mapping[
 
 def _alone(metric: str, member: Member, teacher: Member) -> dict[str, Any]:
     change = None if member.name == teacher.name else member.values - teacher.values
-    told = {"name": member.name, "cell": member.name, "runtime": member.runtime, "bytes": member.bytes}
-    return {**told, **_quality(metric, member.values, None, change), **_times(member.time(), teacher), "times": "its own"}
+    about = {"name": member.name, "cell": member.name, "runtime": member.runtime, "bytes": member.bytes}
+    return {**about, **_quality(metric, member.values, None, change), **_times(member.time(), teacher), "times": "its own"}
 
 
-def _of_cascade(block: Mapping[str, Any], found: Judged, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    last, teacher = found.members[-1], found.teacher
-    shares = found.shares.mean(0)
+def _of_cascade(block: Mapping[str, Any], cascade: Judged, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    last, teacher = cascade.members[-1], cascade.teacher
+    shares = cascade.shares.mean(0)
     return {
         "name": block["cascade"],
-        **_quality(block["metric"], found.values, found.values - last.values, found.values - teacher.values),
-        "members": " ".join(member.name for member in found.members),
+        **_quality(block["metric"], cascade.values, cascade.values - last.values, cascade.values - teacher.values),
+        "members": " ".join(member.name for member in cascade.members),
         **{name: block[name] for name in ("max_drop", "bound")},
-        "validation_drop": sum(one.drop for one in found.chosen) / len(found.chosen),
+        "validation_drop": sum(one.drop for one in cascade.chosen) / len(cascade.chosen),
         "answered": " ".join(f"{share:.6g}" for share in shares),
-        "temperatures_by_seed": "; ".join(" ".join(f"{one:.6g}" for one in seed) for seed in found.temperatures),
+        "temperatures_by_seed": "; ".join(" ".join(f"{one:.6g}" for one in seed) for seed in cascade.temperatures),
         "thresholds_by_seed": "; ".join(
-            " ".join("-" if one is None else repr(one) for one in seed.thresholds) for seed in found.chosen
+            " ".join("-" if one is None else repr(one) for one in seed.thresholds) for seed in cascade.chosen
         ),
-        "bytes": sum(member.bytes for member in found.members),
-        **_composed_or_measured(_times(found.time(), teacher), entries),
+        "bytes": sum(member.bytes for member in cascade.members),
+        **_composed_or_measured(_times(cascade.time(), teacher), entries),
     }
 
 
@@ -127,9 +127,9 @@ def _composed_or_measured(composed: Mapping[str, float], entries: Sequence[Mappi
     """The measured times, and the composed ones beside them; or these alone."""
     from edgemin.report.cascades.measured import measured_times
 
-    shown = measured_times(entries)
+    measured = measured_times(entries)
     beside = {f"{name}_composed": value for name, value in composed.items()}
-    return {**(shown or composed), **beside, "times": "measured" if shown else "composed"}
+    return {**(measured or composed), **beside, "times": "measured" if measured else "composed"}
 
 
 def _quality(metric: str, values: Any, to_last: Any, to_teacher: Any) -> dict[str, Any]:
@@ -148,32 +148,32 @@ def _times(time: Mapping[str, float], teacher: Member) -> dict[str, float]:
     return {**{f"{name}_ms": value for name, value in time.items()}, "faster": teacher.time()["mean"] / time["mean"]}
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale
 
-    scale = common_scale(found["metric"])
-    differ = not found["change_to_teacher"].equals(found["change_to_last"])
-    to_teacher = [columns.intervals("change to teacher", found, "change_to_teacher", scale.change)] if differ else []
-    answered = [_answered(*one) for one in found[["members", "answered"]].to_numpy()]
-    both = [columns.numbers("faster, composed", found["faster_composed"], columns.TIMES)] if "seeds_measured" in found else []
+    scale = common_scale(table["metric"])
+    differ = not table["change_to_teacher"].equals(table["change_to_last"])
+    to_teacher = [columns.intervals("change to teacher", table, "change_to_teacher", scale.change)] if differ else []
+    answered = [_answered(*one) for one in table[["members", "answered"]].to_numpy()]
+    both = [columns.numbers("faster, composed", table["faster_composed"], columns.TIMES)] if "seeds_measured" in table else []
     return [
-        *columns.task(found),
-        replace(columns.text("cascade, or member alone", found["name"]), names=list(found["cell"].notna())),
-        columns.intervals(f"test {scale.label}", found, "quality", scale.value),
-        columns.intervals("change to last member", found, "change_to_last", scale.change),
+        *columns.task(table),
+        replace(columns.text("cascade, or member alone", table["name"]), names=list(table["cell"].notna())),
+        columns.intervals(f"test {scale.label}", table, "quality", scale.value),
+        columns.intervals("change to last member", table, "change_to_last", scale.change),
         *to_teacher,
         replace(columns.text("answered by, %", answered), names=[True] * len(answered)),
-        columns.text("allowed on validation", [_allowed(*one) for one in found[["max_drop", "bound"]].to_numpy()]),
-        columns.numbers("change there, points", -found["validation_drop"], Format(2, 100, signed=True)),
-        columns.numbers("mean ms", found["mean_ms"], columns.MILLISECONDS),
-        columns.intervals("faster than teacher", found, "faster", columns.TIMES),
-        columns.numbers("p90 ms", found["p90_ms"], columns.MILLISECONDS),
-        columns.numbers("p99 ms", found["p99_ms"], columns.MILLISECONDS),
-        columns.text("times", found["times"]),
+        columns.text("allowed on validation", [_allowed(*one) for one in table[["max_drop", "bound"]].to_numpy()]),
+        columns.numbers("change there, points", -table["validation_drop"], Format(2, 100, signed=True)),
+        columns.numbers("mean ms", table["mean_ms"], columns.MILLISECONDS),
+        columns.intervals("faster than teacher", table, "faster", columns.TIMES),
+        columns.numbers("p90 ms", table["p90_ms"], columns.MILLISECONDS),
+        columns.numbers("p99 ms", table["p99_ms"], columns.MILLISECONDS),
+        columns.text("times", table["times"]),
         *both,
-        columns.millions("MB", found["bytes"]),
+        columns.millions("MB", table["bytes"]),
     ]
 
 

@@ -57,8 +57,8 @@ class CellsTable(Table):
         from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import correction_note
 
-        found = frame(spec)
-        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {times_note(seeds_of(spec))} {correction_note(found)}")
+        table = frame(spec)
+        write_table(self, spec, folder, table, columns_of(table), f"{NOTE} {times_note(seeds_of(spec))} {correction_note(table)}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -70,14 +70,14 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
 
     rows = []
     for one_block in spec["blocks"]:
-        first, found = None, []
+        first, block_rows = None, []
         for one in compared(one_block):
             first = first or one
             row = {**one.row, **_besides(one, first, one_block)}
             if first.row["chain"] != ROOT:
                 row |= dict.fromkeys(_AGAINST)
-            found.append(row)
-        rows += floor_first(found)
+            block_rows.append(row)
+        rows += floor_first(block_rows)
     return adjusted(pd.DataFrame(rows))
 
 
@@ -96,37 +96,37 @@ def _besides(one: Compared, first: Compared, spec: Mapping[str, Any]) -> dict[st
     }
 
 
-def _from_text(found: pd.DataFrame) -> list[Column]:
+def _from_text(table: pd.DataFrame) -> list[Column]:
     """In a study with baselines, the times that can be compared with theirs."""
     from edgemin.report import columns
     from edgemin.study.floor import is_baseline
 
-    some = found["chain"].map(is_baseline).any()
-    return [columns.intervals("from text ms", found, "end_to_end", columns.MILLISECONDS)] if some else []
+    some = table["chain"].map(is_baseline).any()
+    return [columns.intervals("from text ms", table, "end_to_end", columns.MILLISECONDS)] if some else []
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads. What no row has is left out."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale
 
-    scale = common_scale(found["metric"])
+    scale = common_scale(table["metric"])
     headings = {scale.label: f"test {scale.label}", "change": "change to teacher"}
     every = [
-        columns.text("cell", found["cell"]),
-        columns.text("runtime", found["runtime"]),
-        *columns.task(found),
-        *(replace(column, heading=headings.get(column.heading, column.heading)) for column in columns.judged(found)),
-        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
-        *_from_text(found),
-        columns.intervals("faster than teacher", found, "speedup_over_reference", columns.TIMES),
-        columns.millions("MB", found["bytes"]),
-        columns.numbers("smaller than teacher", found["smaller"], Format(1, unit="×")),
-        columns.millions("parameters M", found["logical"]),
-        columns.intervals("p90 ms", found, "p90", columns.MILLISECONDS),
-        columns.numbers("sentences/s", found["sentences_per_second"], columns.WHOLE),
-        columns.numbers("agreement %", found["agreement"], Format(1, 100)),
-        columns.numbers(f"validation {scale.label}", found["validation"], scale.value),
-        columns.text("recipe", found["recipe"]),
+        columns.text("cell", table["cell"]),
+        columns.text("runtime", table["runtime"]),
+        *columns.task(table),
+        *(replace(column, heading=headings.get(column.heading, column.heading)) for column in columns.judged(table)),
+        columns.intervals("p50 ms", table, "p50", columns.MILLISECONDS),
+        *_from_text(table),
+        columns.intervals("faster than teacher", table, "speedup_over_reference", columns.TIMES),
+        columns.millions("MB", table["bytes"]),
+        columns.numbers("smaller than teacher", table["smaller"], Format(1, unit="×")),
+        columns.millions("parameters M", table["logical"]),
+        columns.intervals("p90 ms", table, "p90", columns.MILLISECONDS),
+        columns.numbers("sentences/s", table["sentences_per_second"], columns.WHOLE),
+        columns.numbers("agreement %", table["agreement"], Format(1, 100)),
+        columns.numbers(f"validation {scale.label}", table["validation"], scale.value),
+        columns.text("recipe", table["recipe"]),
     ]
     return [column for column in every if any(value is not None for value in column.values)]

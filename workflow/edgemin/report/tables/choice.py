@@ -74,9 +74,9 @@ class Choices(Table):
         from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import seeds_note
 
-        found = frame(spec)
-        note = f"{NOTE} {seeds_note(int(found['seeds'].max()))}"
-        write_table(self, spec, folder, found, columns_of(found), note)
+        table = frame(spec)
+        note = f"{NOTE} {seeds_note(int(table['seeds'].max()))}"
+        write_table(self, spec, folder, table, columns_of(table), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -148,24 +148,24 @@ def _cost(by: str, seeds: Sequence[Mapping[str, Any]]) -> float:
     return exp(-log_speed(seeds)[0]) if by == "faster" else count_of(COUNTED[by], seeds)
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import common_scale
 
-    scale = common_scale(found["metric"])
-    again = columns.repeats(found, "task", "asks")
+    scale = common_scale(table["metric"])
+    again = columns.repeats(table, "task", "asks")
     return [
-        *columns.task(found),
-        columns.text("stage", found["asks"], again),
-        columns.text("rule", [_rule(row, scale.value.factor) for _, row in found.iterrows()], again),
-        columns.text("cell", [row["cell"] if row["alternative"] else f"({row['cell']})" for _, row in found.iterrows()]),
-        columns.numbers(f"validation {scale.label}", found["validation"], scale.value),
-        columns.intervals("difference", found, "difference", scale.change),
-        *([_counted(found)] if found["cost"].notna().any() else []),
-        columns.text("wins", ["yes" if wins else "" for wins in found["wins"]]),
-        columns.text("taken", ["yes" if taken else "" for taken in found["taken"]]),
-        columns.numbers("seeds", found["seeds"], columns.WHOLE),
+        *columns.task(table),
+        columns.text("stage", table["asks"], again),
+        columns.text("rule", [_rule(row, scale.value.factor) for _, row in table.iterrows()], again),
+        columns.text("cell", [row["cell"] if row["alternative"] else f"({row['cell']})" for _, row in table.iterrows()]),
+        columns.numbers(f"validation {scale.label}", table["validation"], scale.value),
+        columns.intervals("difference", table, "difference", scale.change),
+        *([_counted(table)] if table["cost"].notna().any() else []),
+        columns.text("wins", ["yes" if wins else "" for wins in table["wins"]]),
+        columns.text("taken", ["yes" if taken else "" for taken in table["taken"]]),
+        columns.numbers("seeds", table["seeds"], columns.WHOLE),
     ]
 
 
@@ -176,10 +176,10 @@ def _rule(row: pd.Series, factor: float) -> str:
     return f"{words} at most {row['within'] * factor:g}{' points' if factor == 100 else ''} below {row['below']}"
 
 
-def _counted(found: pd.DataFrame) -> Column:
+def _counted(table: pd.DataFrame) -> Column:
     """What is to be low, in the unit of each row's rule; of time how many times faster than the teacher."""
     from edgemin.report import columns
 
     units = {"faster": "× faster", "smaller": " MB", "fewer": " million weights", "quality": ""}
-    values = (1 / found["cost"]).where(found["by"] == "faster", found["cost"] / 1e6)
-    return replace(columns.of_any_size("counted", values), after=[units[by] for by in found["by"]], missing="")
+    values = (1 / table["cost"]).where(table["by"] == "faster", table["cost"] / 1e6)
+    return replace(columns.of_any_size("counted", values), after=[units[by] for by in table["by"]], missing="")

@@ -82,21 +82,21 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return adjusted(pd.DataFrame(rows))
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
 
     return [
-        *columns.task(found),
-        columns.text("cell", found["cell"]),
-        columns.text("recipe", found["recipe"]),
-        *columns.judged(found),
-        columns.millions("logical M", found["logical"]),
-        columns.millions("MB", found["bytes"]),
-        columns.numbers("MB of first", found["bytes_ratio"], columns.TIMES),
-        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
-        columns.numbers("p50 of first", found["p50_ratio"], columns.TIMES),
-        columns.intervals("faster than teacher", found, "speedup_over_reference", columns.TIMES),
+        *columns.task(table),
+        columns.text("cell", table["cell"]),
+        columns.text("recipe", table["recipe"]),
+        *columns.judged(table),
+        columns.millions("logical M", table["logical"]),
+        columns.millions("MB", table["bytes"]),
+        columns.numbers("MB of first", table["bytes_ratio"], columns.TIMES),
+        columns.intervals("p50 ms", table, "p50", columns.MILLISECONDS),
+        columns.numbers("p50 of first", table["p50_ratio"], columns.TIMES),
+        columns.intervals("faster than teacher", table, "speedup_over_reference", columns.TIMES),
     ]
 
 
@@ -106,6 +106,6 @@ def write_recipes(table: BlockTable, spec: Mapping[str, Any], folder: Path) -> N
     from edgemin.report.forms import write_table
     from edgemin.report.statistics.adjust import correction_note
 
-    found = frame(spec)
-    note = f"{NOTE} Runtime: {spec['runtime']}. {times_note(seeds_of(spec))} {correction_note(found)}"
-    write_table(table, spec, folder, found, columns_of(found), note)
+    rows = frame(spec)
+    note = f"{NOTE} Runtime: {spec['runtime']}. {times_note(seeds_of(spec))} {correction_note(rows)}"
+    write_table(table, spec, folder, rows, columns_of(rows), note)

@@ -60,7 +60,7 @@ class Distillation(BlockTable):
             for task in study.tasks
             for control, cells in self.settings(study).items()
         ]
-        tests = {task: list(said.out_of_domain) for task, said in study.tasks.items()}
+        tests = {task: list(settings.out_of_domain) for task, settings in study.tasks.items()}
         return {"study": study.study, "runtime": runtime, "out_of_domain": tests, "blocks": blocks}
 
     def _row(self, plan: Plan, task: str, cell: str) -> dict[str, Any]:
@@ -89,11 +89,11 @@ class Distillation(BlockTable):
         from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import correction_note
 
-        found = frame(spec)
-        note = f"{NOTE} Runtime of the predictions: {spec['runtime']}. {correction_note(found)}"
-        if uneven := [control for control, rows in found.groupby("control", sort=False) if _uneven(rows)]:
+        table = frame(spec)
+        note = f"{NOTE} Runtime of the predictions: {spec['runtime']}. {correction_note(table)}"
+        if uneven := [control for control, rows in table.groupby("control", sort=False) if _uneven(rows)]:
             note += f" Not at equal compute: the numbers of updates differ in the block of {', '.join(uneven)}."
-        write_table(self, spec, folder, found, columns_of(found), note)
+        write_table(self, spec, folder, table, columns_of(table), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -138,8 +138,8 @@ def _elsewhere(seeds: list[dict[str, Any]], tests: list[str], metric: str) -> di
 
     from edgemin.core.files import read_json
 
-    found = [read_json(Path(seed["measured"]) / "out_of_domain.json")["splits"] for seed in seeds if tests]
-    return {f"out_of_domain_{name}": float(np.mean([one[name][metric] for one in found])) for name in tests}
+    splits = [read_json(Path(seed["measured"]) / "out_of_domain.json")["splits"] for seed in seeds if tests]
+    return {f"out_of_domain_{name}": float(np.mean([one[name][metric] for one in splits])) for name in tests}
 
 
 def _training(seeds: list[dict[str, Any]]) -> dict[str, float]:
@@ -148,12 +148,12 @@ def _training(seeds: list[dict[str, Any]]) -> dict[str, float]:
 
     from edgemin.core.files import read_json
 
-    told = []
+    by_seed = []
     for seed in seeds:
         phases = read_json(Path(seed["history"]))["phases"]
         caches = [read_json(Path(cache)) for cache in seed["caches"]]
         seconds, seen = sum(phase["seconds"] for phase in phases), sum(phase["examples_seen"] for phase in phases)
-        told.append(
+        by_seed.append(
             {
                 "updates": sum(phase["updates"] for phase in phases),
                 "training_seconds": seconds,
@@ -163,33 +163,33 @@ def _training(seeds: list[dict[str, Any]]) -> dict[str, float]:
                 "teacher_texts": sum(seen if cache["live"] else phases[0]["examples"] for cache in caches),
             }
         )
-    return {name: float(value) for name, value in pd.DataFrame(told).mean().items()}
+    return {name: float(value) for name, value in pd.DataFrame(by_seed).mean().items()}
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale
 
-    elsewhere = [name for name in found if name.startswith("out_of_domain_")]
+    elsewhere = [name for name in table if name.startswith("out_of_domain_")]
     return [
-        *columns.task(found),
-        columns.text("control", found["control"], columns.repeats(found, "task", "control")),
-        columns.text("cell", found["cell"]),
-        *columns.judged(found),
-        columns.numbers("agreement %", found["agreement"], Format(1, 100)),
-        columns.numbers("KL", found["kl_to_teacher"], Format(3)),
-        *(_elsewhere_shown(name, found[name], common_scale(found["metric"])) for name in elsewhere),
-        columns.numbers("updates", found["updates"], columns.WHOLE),
-        columns.numbers("training s", found["training_seconds"], columns.WHOLE),
-        columns.numbers("examples/s", found["examples_per_second"], columns.WHOLE),
-        columns.numbers("teacher texts", found["teacher_texts"], columns.WHOLE),
-        columns.numbers("teacher s", found["teacher_seconds"], columns.WHOLE),
-        columns.text("projection", found["projection_parameters"].map(lambda count: "yes" if count else "")),
+        *columns.task(table),
+        columns.text("control", table["control"], columns.repeats(table, "task", "control")),
+        columns.text("cell", table["cell"]),
+        *columns.judged(table),
+        columns.numbers("agreement %", table["agreement"], Format(1, 100)),
+        columns.numbers("KL", table["kl_to_teacher"], Format(3)),
+        *(_elsewhere_column(name, table[name], common_scale(table["metric"])) for name in elsewhere),
+        columns.numbers("updates", table["updates"], columns.WHOLE),
+        columns.numbers("training s", table["training_seconds"], columns.WHOLE),
+        columns.numbers("examples/s", table["examples_per_second"], columns.WHOLE),
+        columns.numbers("teacher texts", table["teacher_texts"], columns.WHOLE),
+        columns.numbers("teacher s", table["teacher_seconds"], columns.WHOLE),
+        columns.text("projection", table["projection_parameters"].map(lambda count: "yes" if count else "")),
     ]
 
 
-def _elsewhere_shown(name: str, values: pd.Series, scale: Scale) -> Column:
+def _elsewhere_column(name: str, values: pd.Series, scale: Scale) -> Column:
     """Quality on a test set of another kind of text."""
     from edgemin.report import columns
 

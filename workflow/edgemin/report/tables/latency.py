@@ -63,8 +63,8 @@ class LatencyTable(Table):
         from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
 
-        found = frame(spec)
-        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {times_note(seeds_of(spec))}")
+        table = frame(spec)
+        write_table(self, spec, folder, table, columns_of(table), f"{NOTE} {times_note(seeds_of(spec))}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -78,36 +78,36 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     for row in spec["rows"]:
         results = collect(of_one_machine(row["seeds"]))
         names = {**{name: row[name] for name in ("task", "runtime", "cell")}, "chain": row["seeds"][0]["chain"]}
-        found = {name: mean_of(results, "p50" if name == "end_to_end" else name, scenario) for name, scenario in PLAIN.items()}
+        measured = {name: mean_of(results, "p50" if name == "end_to_end" else name, scenario) for name, scenario in PLAIN.items()}
         lengths = sorted({int(one.split()[0]) for one in results["scenario"].dropna() if one.endswith(" tokens")})
         for length in lengths:
             for metric in ("p50", "speedup_over_reference"):
-                found[f"{metric}_{length}_tokens"] = mean_of(results, metric, f"{length} tokens")
-        rows.append({**names, **found})
+                measured[f"{metric}_{length}_tokens"] = mean_of(results, metric, f"{length} tokens")
+        rows.append({**names, **measured})
     return pd.DataFrame(rows)
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
 
     plain = {"p50": "p50 ms", "p90": "p90 ms", "p99": "p99 ms", "end_to_end": "from text ms"}
     return [
-        *columns.task(found),
-        columns.text("runtime", found["runtime"]),
-        columns.text("cell", found["cell"]),
-        *(columns.numbers(heading, found[name], columns.MILLISECONDS) for name, heading in plain.items()),
-        columns.numbers("first answer ms", found["cold_start"], columns.WHOLE),
-        columns.numbers("memory MB", found["peak_memory"], columns.WHOLE),
-        *(_of_length(found, name.split("_")[1]) for name in found if name.startswith("p50_")),
+        *columns.task(table),
+        columns.text("runtime", table["runtime"]),
+        columns.text("cell", table["cell"]),
+        *(columns.numbers(heading, table[name], columns.MILLISECONDS) for name, heading in plain.items()),
+        columns.numbers("first answer ms", table["cold_start"], columns.WHOLE),
+        columns.numbers("memory MB", table["peak_memory"], columns.WHOLE),
+        *(_of_length(table, name.split("_")[1]) for name in table if name.startswith("p50_")),
     ]
 
 
-def _of_length(found: pd.DataFrame, tokens: str) -> Column:
+def _of_length(table: pd.DataFrame, tokens: str) -> Column:
     """Time, and in brackets how many times faster than the teacher."""
     from edgemin.report import columns
     from edgemin.report.number import MISSING, Format
 
-    faster = [Format(1, unit="×").text(ratio) for ratio in found[f"speedup_over_reference_{tokens}_tokens"]]
-    times = columns.numbers(f"{tokens} tokens ms", found[f"p50_{tokens}_tokens"], columns.MILLISECONDS)
+    faster = [Format(1, unit="×").text(ratio) for ratio in table[f"speedup_over_reference_{tokens}_tokens"]]
+    times = columns.numbers(f"{tokens} tokens ms", table[f"p50_{tokens}_tokens"], columns.MILLISECONDS)
     return replace(times, after=["" if text == MISSING else f" ({text})" for text in faster])

@@ -48,11 +48,11 @@ class Literature(Table):
         from edgemin.report.measured import BASELINES
         from edgemin.report.statistics.adjust import seeds_note
 
-        found = frame(spec)
+        table = frame(spec)
         note = f"{NOTE} {seeds_note(max(len(row['seeds']) for row in rows_of(spec)))}"
         if any(is_baseline(seed["chain"]) for seed in seeds_of(spec)):
             note = f"{note} {BASELINES}"
-        write_table(self, spec, folder, found, columns_of(found), note)
+        write_table(self, spec, folder, table, columns_of(table), note)
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -84,33 +84,33 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     return pd.concat([published, pd.DataFrame(ours)], ignore_index=True)
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale
 
-    ours = found["metric"].notna()
-    quality = columns.intervals("this study's task", found, "quality", common_scale(found.loc[ours, "metric"]).value)
-    named = [f" ({metric}, {task})" for metric, task in zip(found["metric"], found["task"], strict=True)]
+    ours = table["metric"].notna()
+    quality = columns.intervals("this study's task", table, "quality", common_scale(table.loc[ours, "metric"]).value)
+    named = [f" ({metric}, {task})" for metric, task in zip(table["metric"], table["task"], strict=True)]
     return [
-        replace(columns.text("work", found["work"]), names=list(found["cell"].notna())),
-        columns.numbers("parameters M", found["parameters"], Format(1, 1e-6)),
-        _faster(found),
-        columns.numbers("SST-2 %", found["sst2"], Format(1)),
-        columns.numbers("MNLI-m %", found["mnli"], Format(1)),
+        replace(columns.text("work", table["work"]), names=list(table["cell"].notna())),
+        columns.numbers("parameters M", table["parameters"], Format(1, 1e-6)),
+        _faster(table),
+        columns.numbers("SST-2 %", table["sst2"], Format(1)),
+        columns.numbers("MNLI-m %", table["mnli"], Format(1)),
         replace(quality, after=named),
-        columns.text("source", found["source"]),
+        columns.text("source", table["source"]),
     ]
 
 
-def _faster(found: pd.DataFrame) -> Column:
+def _faster(table: pd.DataFrame) -> Column:
     """Measured here with its interval; published with as many decimals as there, `2.7×`."""
     from edgemin.report import columns
     from edgemin.report.number import Format
 
-    measured = columns.intervals("faster", found, "speedup_over_reference", columns.TIMES)
-    values, forms = list(measured.values), [columns.TIMES] * len(found)
-    for row, text in enumerate(found["faster"]):
+    measured = columns.intervals("faster", table, "speedup_over_reference", columns.TIMES)
+    values, forms = list(measured.values), [columns.TIMES] * len(table)
+    for row, text in enumerate(table["faster"]):
         if isinstance(text, str):
             values[row] = float(text.removesuffix("×"))
             forms[row] = Format(len(text.removesuffix("×").partition(".")[2]), unit="×")

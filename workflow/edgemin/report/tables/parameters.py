@@ -53,17 +53,17 @@ class Parameters(Table):
     def spec(self, plan: Plan) -> dict[str, Any]:
         """Every cell of the stage-wise table and of quantization, in its runtimes, and those that are named."""
         study = plan.study
-        found = [(runtime, cell) for runtime, cells in study.blocks("stagewise").items() for cell in cells]
-        found += [(runtime, cell) for cell in self.cells(study) for runtime in study.runtimes_of(study.chain(cell))]
-        rows = [row_in(plan, task, cell, runtime) for task in study.tasks for runtime, cell in dict.fromkeys(found)]
+        pairs = [(runtime, cell) for runtime, cells in study.blocks("stagewise").items() for cell in cells]
+        pairs += [(runtime, cell) for cell in self.cells(study) for runtime in study.runtimes_of(study.chain(cell))]
+        rows = [row_in(plan, task, cell, runtime) for task in study.tasks for runtime, cell in dict.fromkeys(pairs)]
         return {"study": study.study, "rows": rows}
 
     def write(self, spec: Mapping[str, Any], folder: Path) -> None:
         from edgemin.report.clocks import times_note
         from edgemin.report.forms import write_table
 
-        found = frame(spec)
-        write_table(self, spec, folder, found, columns_of(found), f"{NOTE} {times_note(seeds_of(spec))}")
+        table = frame(spec)
+        write_table(self, spec, folder, table, columns_of(table), f"{NOTE} {times_note(seeds_of(spec))}")
 
 
 def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
@@ -86,10 +86,10 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
         names = {name: row[name] for name in ("task", "cell", "runtime", "metric")}
         measured = {"quality": float(np.mean(quality)), "p50": float(np.mean(latency))}
         rows.append({**names, "chain": row["seeds"][0]["chain"], **sizes.to_dict(), **measured})
-    found = pd.DataFrame(rows)
-    found["vanished"] = found["logical"] - found["naive"]
-    found["removed"] = found.groupby("task")["logical"].transform("first") - found["logical"]
-    return found
+    table = pd.DataFrame(rows)
+    table["vanished"] = table["logical"] - table["naive"]
+    table["removed"] = table.groupby("task")["logical"].transform("first") - table["logical"]
+    return table
 
 
 def _counts(size: Mapping[str, Any]) -> dict[str, float]:
@@ -99,22 +99,22 @@ def _counts(size: Mapping[str, Any]) -> dict[str, float]:
     return {name: float("nan") if value is None else float(value) for name, value in (counts | parts).items()}
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.measure.size import COMPONENTS
     from edgemin.report import columns
     from edgemin.report.number import common_scale
 
-    scale = common_scale(found["metric"])
+    scale = common_scale(table["metric"])
     return [
-        *columns.task(found),
-        columns.text("cell", found["cell"]),
-        columns.text("runtime", found["runtime"]),
+        *columns.task(table),
+        columns.text("cell", table["cell"]),
+        columns.text("runtime", table["runtime"]),
         *(
-            columns.millions(f"{name} M", found[name])
+            columns.millions(f"{name} M", table[name])
             for name in ("naive", "logical", "vanished", "removed", "nonzero", *COMPONENTS)
         ),
-        columns.millions("MB", found["bytes"]),
-        columns.numbers("p50 ms", found["p50"], columns.MILLISECONDS),
-        columns.numbers(scale.label, found["quality"], scale.value),
+        columns.millions("MB", table["bytes"]),
+        columns.numbers("p50 ms", table["p50"], columns.MILLISECONDS),
+        columns.numbers(scale.label, table["quality"], scale.value),
     ]

@@ -69,11 +69,11 @@ class Pruning(BlockTable):
         """What was trained says in its history how long; learned masks also where they ended."""
         chain = plan.study.chain(cell)
         variant = _cut_by(plan.study, chain)
-        found = row(plan, task, cell, plan.study.runtimes[0], _about(variant))
+        entry = row(plan, task, cell, plan.study.runtimes[0], _about(variant))
         trained = variant is not None and bool(variant.phases)
-        for seed in found["seeds"]:
+        for seed in entry["seeds"]:
             seed["history"] = plan.paths.history(task, seed["seed"], chain) if trained else None
-        return found
+        return entry
 
     def needs(self, row: Mapping[str, Any]) -> list[str]:
         return [*measured_files(row), *([row["history"]] if row["history"] else [])]
@@ -83,9 +83,9 @@ class Pruning(BlockTable):
         from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import correction_note
 
-        found = frame(spec)
-        note = f"{NOTE} Runtime: {spec['runtime']}. {times_note(seeds_of(spec))} {correction_note(found)}"
-        write_table(self, spec, folder, found, columns_of(found), note)
+        table = frame(spec)
+        note = f"{NOTE} Runtime: {spec['runtime']}. {times_note(seeds_of(spec))} {correction_note(table)}"
+        write_table(self, spec, folder, table, columns_of(table), note)
 
 
 def _cut_by(study: Study, chain: Chain) -> Any:
@@ -122,40 +122,40 @@ def _trained(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     from edgemin.core.files import read_json
     from edgemin.report.trainings import phases_of
 
-    told = [read_json(seed["history"]) for seed in seeds if seed["history"]]
-    masks = [one["masks"] for one in told if "masks" in one]
-    updates = [sum(phase["updates"] for phase in phases_of(one)) for one in told]
-    found = {"updates": float(np.mean(updates)) if told else 0.0}
+    histories = [read_json(seed["history"]) for seed in seeds if seed["history"]]
+    masks = [one["masks"] for one in histories if "masks" in one]
+    updates = [sum(phase["updates"] for phase in phases_of(one)) for one in histories]
+    means = {"updates": float(np.mean(updates)) if histories else 0.0}
     names = ("sparsity_prunable", "sparsity_model") if masks else ()
-    return found | {name: float(np.mean([one[name] for one in masks])) for name in names}
+    return means | {name: float(np.mean([one[name] for one in masks])) for name in names}
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
 
     return [
-        *columns.task(found),
-        columns.text("cell", found["cell"]),
-        columns.text("structure", found["structure"]),
-        columns.text("cut", _cut(found)),
-        columns.text("by", found["criterion"]),
-        columns.text("recovered", found["recovered"].map({True: "yes", False: ""})),
-        columns.numbers("updates", found["updates"], columns.WHOLE),
-        *columns.judged(found),
-        columns.millions("logical M", found["logical"]),
-        columns.millions("nonzero M", found["nonzero"]),
-        columns.millions("MB", found["bytes"]),
-        columns.millions("compressed MB", found["compressed"]),
-        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
-        columns.intervals("faster than parent", found, "speedup_over_parent", columns.TIMES),
+        *columns.task(table),
+        columns.text("cell", table["cell"]),
+        columns.text("structure", table["structure"]),
+        columns.text("cut", _cut(table)),
+        columns.text("by", table["criterion"]),
+        columns.text("recovered", table["recovered"].map({True: "yes", False: ""})),
+        columns.numbers("updates", table["updates"], columns.WHOLE),
+        *columns.judged(table),
+        columns.millions("logical M", table["logical"]),
+        columns.millions("nonzero M", table["nonzero"]),
+        columns.millions("MB", table["bytes"]),
+        columns.millions("compressed MB", table["compressed"]),
+        columns.intervals("p50 ms", table, "p50", columns.MILLISECONDS),
+        columns.intervals("faster than parent", table, "speedup_over_parent", columns.TIMES),
     ]
 
 
-def _cut(found: pd.DataFrame) -> pd.Series:
+def _cut(table: pd.DataFrame) -> pd.Series:
     """What was asked for; with learned masks also what was reached."""
-    cut = found["cut"]
-    if "sparsity_prunable" not in found:
+    cut = table["cut"]
+    if "sparsity_prunable" not in table:
         return cut
-    reached, of_all = ((found[f"sparsity_{name}"] * 100).map("{:.1f}".format) for name in ("prunable", "model"))
-    return cut.where(found["sparsity_prunable"].isna(), cut + " (" + reached + " reached; of all parameters " + of_all + ")")
+    reached, of_all = ((table[f"sparsity_{name}"] * 100).map("{:.1f}".format) for name in ("prunable", "model"))
+    return cut.where(table["sparsity_prunable"].isna(), cut + " (" + reached + " reached; of all parameters " + of_all + ")")

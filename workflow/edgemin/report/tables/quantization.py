@@ -72,13 +72,13 @@ class Quantization(BlockTable):
         return [self._row(plan, task, cell, runtime) for cell in (first, *chosen)]
 
     def _row(self, plan: Plan, task: str, cell: str, runtime: str) -> dict[str, Any]:
-        """What went back to floats stands beside the model."""
+        """What went back to floats is in a file beside the model."""
         chain = plan.study.chain(cell)
-        found = row(plan, task, cell, runtime, _about(plan.study, chain))
+        entry = row(plan, task, cell, runtime, _about(plan.study, chain))
         if chain.quantized and plan.study.variant(chain).revert:
-            for seed in found["seeds"]:
+            for seed in entry["seeds"]:
                 seed["reverted"] = plan.paths.reverted(task, seed["seed"], chain)
-        return found
+        return entry
 
     def needs(self, row: Mapping[str, Any]) -> list[str]:
         return [*measured_files(row), *([row["reverted"]] if "reverted" in row else [])]
@@ -90,17 +90,17 @@ class Quantization(BlockTable):
         from edgemin.report.measured import timed_of
         from edgemin.report.statistics.adjust import correction_note
 
-        found = frame(spec)
+        table = frame(spec)
         seeds = seeds_of(spec)
         hosts = [read_json(Path(seed["folder"]) / "latency.json")["host"] for seed in timed_of(seeds)]
-        note = f"{NOTE} {times_note(seeds)} {correction_note(found)}"
+        note = f"{NOTE} {times_note(seeds)} {correction_note(table)}"
         if not all(_DOT_PRODUCTS & set(host["flags"]) for host in hosts):
             note += (
                 " Some were measured on a CPU without VNNI or dot-product instructions, where INT8 saturates and answers differ."
             )
-        if "reverted" in found:
+        if "reverted" in table:
             note += REVERTED
-        write_table(self, spec, folder, found, columns_of(found), note)
+        write_table(self, spec, folder, table, columns_of(table), note)
 
 
 def _about(study: Study, chain: Chain) -> dict[str, Any]:
@@ -132,12 +132,12 @@ def _block(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     judge, reference = Judge.of(block), None
     for one in compared(block):
         folders = [seed["folder"] for seed in one.cell["seeds"]]
-        found = {"runtime": block["runtime"], **one.row, "validation": validation_of(folders, block["metric"])}
+        entry = {"runtime": block["runtime"], **one.row, "validation": validation_of(folders, block["metric"])}
         reference = reference or one
         if one is not reference and (alike := judge.scores.agreement(one.logits, reference.logits)) is not None:
-            found["agreement"] = alike
-        found |= _reverted(one.cell["seeds"])
-        rows.append({**found, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.timed)})
+            entry["agreement"] = alike
+        entry |= _reverted(one.cell["seeds"])
+        rows.append({**entry, "smaller": reference.row["bytes"] / one.row["bytes"], **_batches(one.timed)})
     return rows
 
 
@@ -147,50 +147,50 @@ def _reverted(seeds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
     from edgemin.core.files import read_json
 
-    told = [read_json(seed["reverted"]) for seed in seeds if "reverted" in seed]
-    if not told:
+    reverted = [read_json(seed["reverted"]) for seed in seeds if "reverted" in seed]
+    if not reverted:
         return {}
     return {
-        "reverted": float(np.mean([len(one["steps"]) for one in told])),
-        "reverted_of": float(np.mean([one["layers"] for one in told])),
+        "reverted": float(np.mean([len(one["steps"]) for one in reverted])),
+        "reverted_of": float(np.mean([one["layers"] for one in reverted])),
     }
 
 
 def _batches(results: pd.DataFrame) -> dict[str, float | None]:
     """Mean over seeds of the paired ratio of throughput to the parent's, with its ends."""
-    found = results[results["scenario"] == "throughput"]
+    throughput = results[results["scenario"] == "throughput"]
     names = {f"throughput_over_parent{end}": f"speedup_over_parent{end}" for end in ("", "_low", "_high")}
-    chosen = {name: found.loc[found["metric"] == metric, "value"] for name, metric in names.items()}
+    chosen = {name: throughput.loc[throughput["metric"] == metric, "value"] for name, metric in names.items()}
     return {name: float(values.mean()) if len(values) else None for name, values in chosen.items()}
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale
 
-    quantized = found.where(found["scheme"].notna())
-    agreement = found.get("agreement", [None] * len(found))
+    quantized = table.where(table["scheme"].notna())
+    agreement = table.get("agreement", [None] * len(table))
     return [
-        *columns.task(found),
-        columns.text("runtime", found["runtime"], columns.repeats(found, "task", "runtime", "reference")),
-        columns.text("cell", found["cell"]),
-        columns.text("scheme", found["scheme"], missing="fp32"),
-        columns.text("details", found["details"], missing=""),
+        *columns.task(table),
+        columns.text("runtime", table["runtime"], columns.repeats(table, "task", "runtime", "reference")),
+        columns.text("cell", table["cell"]),
+        columns.text("scheme", table["scheme"], missing="fp32"),
+        columns.text("details", table["details"], missing=""),
         *(
-            [columns.text("floats again", map(_share, found["reverted"], found["reverted_of"]), missing="")]
-            if "reverted" in found
+            [columns.text("floats again", map(_share, table["reverted"], table["reverted_of"]), missing="")]
+            if "reverted" in table
             else []
         ),
-        columns.numbers("validation", found["validation"], common_scale(found["metric"]).value),
-        *columns.judged(found),
+        columns.numbers("validation", table["validation"], common_scale(table["metric"]).value),
+        *columns.judged(table),
         columns.numbers("agreement %", agreement, Format(1, 100)),
-        columns.millions("MB", found["bytes"]),
-        columns.numbers("smaller", found["smaller"], Format(1, unit="×")),
-        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
-        columns.numbers("p90 ms", found["p90"], columns.MILLISECONDS),
+        columns.millions("MB", table["bytes"]),
+        columns.numbers("smaller", table["smaller"], Format(1, unit="×")),
+        columns.intervals("p50 ms", table, "p50", columns.MILLISECONDS),
+        columns.numbers("p90 ms", table["p90"], columns.MILLISECONDS),
         columns.intervals("faster", quantized, "speedup_over_parent", columns.TIMES),
-        columns.numbers("sentences/s", found["sentences_per_second"], columns.WHOLE),
+        columns.numbers("sentences/s", table["sentences_per_second"], columns.WHOLE),
         columns.intervals("in batches", quantized, "throughput_over_parent", columns.TIMES),
     ]
 

@@ -39,10 +39,10 @@ class Recommendation(Table):
         if study.recommend is None:
             return
         wanted = study.recommend.runtime
-        found = [study.cells[cell].chain for cell in study.default_cells() if wanted in study.runtimes_of(study.chain(cell))]
+        chains = [study.cells[cell].chain for cell in study.default_cells() if wanted in study.runtimes_of(study.chain(cell))]
         if not any(wanted in study.runtimes_of(study.chain(cell)) for cell in study.cells):
             yield f"recommend.runtime: no cell is measured in {wanted}"
-        elif ROOT not in found:
+        elif ROOT not in chains:
             yield f"recommend: {_no_teacher(wanted)}"
 
     def spec(self, plan: Plan) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Recommendation(Table):
         from edgemin.report.recommendation import candidates, choose, choose_cell
         from edgemin.report.recommendation_text import pareto_set, text
 
-        told = {"call": spec["call"]} if "call" in spec else {}
+        options = {"call": spec["call"]} if "call" in spec else {}
         tables, pages, failed = [], [], failed_of(spec.get("acceptance", ()))
         for one in spec["blocks"]:
             if not one["rows"] or one["rows"][0]["seeds"][0]["chain"] != ROOT:
@@ -88,7 +88,7 @@ class Recommendation(Table):
                 table[name] = table["cell"] == (None if one_row is None else one_row["cell"])
             tables.append(table)
             head = f"# {self.title}: {spec['study']}" + (f", task {one['task']}" if len(spec["blocks"]) > 1 else "")
-            pages.append(f"{head}\n\n{text(one, table, spec['limits'], spec['questions'], failed=failed, **told)}\n")
+            pages.append(f"{head}\n\n{text(one, table, spec['limits'], spec['questions'], failed=failed, **options)}\n")
         table = pd.concat(tables, ignore_index=True)
         write(table, folder / "recommendation.csv")
         with whole_file(folder / "recommendation.md") as partial:

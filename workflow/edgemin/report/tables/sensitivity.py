@@ -47,30 +47,30 @@ class SensitivityTable(Table):
 
         rows: list[dict[str, Any]] = []
         for sweep in spec["rows"][0]["seeds"]:
-            found = read_json(sweep["file"])
+            result = read_json(sweep["file"])
             common = {"task": sweep["task"], "seed": sweep["seed"]}
-            common |= {name: found[name] for name in ("structure", "criterion", "metric", "scoring_seconds")}
-            rows += [{**common, **point} for point in found["points"]]
+            common |= {name: result[name] for name in ("structure", "criterion", "metric", "scoring_seconds")}
+            rows += [{**common, **point} for point in result["points"]]
         if not rows:
             raise EdgeminError("sensitivity: the study has no such key; add it, with the cell to cut (config/README.md)")
-        found = pd.DataFrame(rows)
-        write_table(self, spec, folder, found, columns_of(found), NOTE)
+        table = pd.DataFrame(rows)
+        write_table(self, spec, folder, table, columns_of(table), NOTE)
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, common_scale
 
-    scale = common_scale(found["metric"])
+    scale = common_scale(table["metric"])
     return [
-        *columns.task(found),
-        columns.numbers("seed", found["seed"], columns.WHOLE),
-        columns.text("structure", found["structure"]),
-        columns.text("criterion", found["criterion"]),
-        columns.numbers("cut %", found["ratio"], Format(1, 100)),
-        columns.numbers(f"validation {scale.label}", found["value"], scale.value),
-        columns.millions("parameters M", found["parameters"]),
-        columns.numbers("s", found["seconds"], Format(1)),
-        columns.numbers("scoring s", found["scoring_seconds"], Format(1)),
+        *columns.task(table),
+        columns.numbers("seed", table["seed"], columns.WHOLE),
+        columns.text("structure", table["structure"]),
+        columns.text("criterion", table["criterion"]),
+        columns.numbers("cut %", table["ratio"], Format(1, 100)),
+        columns.numbers(f"validation {scale.label}", table["value"], scale.value),
+        columns.millions("parameters M", table["parameters"]),
+        columns.numbers("s", table["seconds"], Format(1)),
+        columns.numbers("scoring s", table["scoring_seconds"], Format(1)),
     ]

@@ -84,31 +84,31 @@ def write_blocks(table: RuntimeTable, spec: Mapping[str, Any], folder: Path, ref
     from edgemin.report.forms import write_table
     from edgemin.report.statistics.adjust import correction_note
 
-    found = frame_of(spec["blocks"], stepwise=reference == STEP)
-    note = f"{NOTE.format(reference=reference)} {times_note(seeds_of(spec))} {correction_note(found)}"
-    write_table(table, spec, folder, found, columns_of(found, stages=table.name == "subsets"), note)
+    frame = frame_of(spec["blocks"], stepwise=reference == STEP)
+    note = f"{NOTE.format(reference=reference)} {times_note(seeds_of(spec))} {correction_note(frame)}"
+    write_table(table, spec, folder, frame, columns_of(frame, stages=table.name == "subsets"), note)
 
 
-def columns_of(found: pd.DataFrame, stages: bool = False) -> list[Column]:
+def columns_of(table: pd.DataFrame, stages: bool = False) -> list[Column]:
     """The columns that a person reads. stages: say which stages each chain has."""
     from edgemin.report import columns
     from edgemin.report.number import Format
 
-    first = found.groupby(["task", "runtime"], sort=False)["bytes"].transform("first").mask(found["chain"].map(is_baseline))
+    first = table.groupby(["task", "runtime"], sort=False)["bytes"].transform("first").mask(table["chain"].map(is_baseline))
     return [
-        *columns.task(found),
-        columns.text("runtime", found["runtime"]),
-        columns.text("cell", found["cell"]),
-        *(_has(stage, found["chain"]) for stage in STAGES if stages),
-        *columns.judged(found),
-        columns.millions("naive M", found["naive"]),
-        columns.millions("logical M", found["logical"]),
-        columns.millions("MB", found["bytes"]),
-        columns.numbers("smaller", first / found["bytes"], Format(1, unit="×")),
-        columns.intervals("p50 ms", found, "p50", columns.MILLISECONDS),
-        columns.numbers("p90 ms", found["p90"], columns.MILLISECONDS),
-        columns.intervals("faster than teacher", found, "speedup_over_reference", columns.TIMES),
-        columns.numbers("sentences/s", found["sentences_per_second"], columns.WHOLE),
+        *columns.task(table),
+        columns.text("runtime", table["runtime"]),
+        columns.text("cell", table["cell"]),
+        *(_has(stage, table["chain"]) for stage in STAGES if stages),
+        *columns.judged(table),
+        columns.millions("naive M", table["naive"]),
+        columns.millions("logical M", table["logical"]),
+        columns.millions("MB", table["bytes"]),
+        columns.numbers("smaller", first / table["bytes"], Format(1, unit="×")),
+        columns.intervals("p50 ms", table, "p50", columns.MILLISECONDS),
+        columns.numbers("p90 ms", table["p90"], columns.MILLISECONDS),
+        columns.intervals("faster than teacher", table, "speedup_over_reference", columns.TIMES),
+        columns.numbers("sentences/s", table["sentences_per_second"], columns.WHOLE),
     ]
 
 

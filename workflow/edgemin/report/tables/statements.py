@@ -79,9 +79,9 @@ class Statements(Table):
         from edgemin.report.forms import write_table
         from edgemin.report.statistics.adjust import seeds_note
 
-        found = frame(spec)
+        table = frame(spec)
         note = f"{NOTE} {times_note(seeds_of(spec))} {seeds_note(max(len(row['seeds']) for row in spec['rows']))}"
-        write_table(self, spec, folder, found, columns_of(found), note)
+        write_table(self, spec, folder, table, columns_of(table), note)
 
 
 def _compared(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -98,14 +98,14 @@ def frame(spec: Mapping[str, Any]) -> pd.DataFrame:
     if not spec["statements"]:
         raise EdgeminError("tables.statements: the study has none; add statements and comparisons (config/README.md)")
     rows = dict(zip(spec["of"], spec["rows"], strict=True))
-    found = []
+    comparisons = []
     for one in spec["statements"]:
         lines = [_line(one, comparison, rows) for comparison in one["shows"]]
         overall = _overall([line["verdict"] for line in lines])
-        found += [
+        comparisons += [
             {"says": one["says"], "source": one["source"], "task": one["task"], **line, "overall": overall} for line in lines
         ]
-    return pd.DataFrame(found)
+    return pd.DataFrame(comparisons)
 
 
 def _line(statement: Mapping[str, Any], comparison: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,14 +187,14 @@ def _faster(ours: Seeds, theirs: Seeds) -> Interval:
     return Interval(*(float(np.exp(end)) for end in (middle, middle - reach, middle + reach)))
 
 
-def columns_of(found: pd.DataFrame) -> list[Column]:
+def columns_of(table: pd.DataFrame) -> list[Column]:
     """The columns that a person reads."""
     from edgemin.report import columns
     from edgemin.report.number import Format, scale_of
     from edgemin.report.statistics.twoway import FEWEST_SEEDS
 
     forms, before, after, verdicts = [], [], [], []
-    for _, row in found.iterrows():
+    for _, row in table.iterrows():
         quality = row["by"] == "quality"
         scale = scale_of(row["metric"])
         form = scale.change if quality else Format(2, unit="×")
@@ -204,18 +204,18 @@ def columns_of(found: pd.DataFrame) -> list[Column]:
         after.append(f" ({signs[row['side'] < 0]} {row['bound'] * form.factor:g}{form.unit})")
         few = quality and row["seeds"] < FEWEST_SEEDS and row["verdict"] != "not shown"
         verdicts.append(f"{row['verdict']} ({FEW})" if few else row["verdict"])
-    measured = columns.intervals("measured", found.assign(**_ends(found)), "value", columns.TIMES)
+    measured = columns.intervals("measured", table.assign(**_ends(table)), "value", columns.TIMES)
     return [
-        columns.text("statement", found["says"]),
-        columns.text("source", found["source"]),
-        *columns.task(found),
+        columns.text("statement", table["says"]),
+        columns.text("source", table["source"]),
+        *columns.task(table),
         replace(measured, format=forms, before=before, after=after),
-        columns.numbers("seeds", found["seeds"], columns.WHOLE),
+        columns.numbers("seeds", table["seeds"], columns.WHOLE),
         columns.text("this comparison", verdicts),
-        columns.text("statement holds", found["overall"], columns.repeats(found, "says", "task")),
+        columns.text("statement holds", table["overall"], columns.repeats(table, "says", "task")),
     ]
 
 
-def _ends(found: pd.DataFrame) -> dict[str, pd.Series]:
+def _ends(table: pd.DataFrame) -> dict[str, pd.Series]:
     """Ends of the intervals; counts are known exactly, and have none."""
-    return {f"value_{end}": found[end].where(~found["by"].isin(COUNTED)) for end in ("low", "high")}
+    return {f"value_{end}": table[end].where(~table["by"].isin(COUNTED)) for end in ("low", "high")}

@@ -1,9 +1,9 @@
 "use strict";
 
 /** The points that no other of them beats on both axes, from the better end of x on. less: whether less of x is better. */
-function frontier(found, x, y, less) {
+function frontier(points, x, y, less) {
   const sign = less ? 1 : -1;
-  const sorted = [...found].sort((a, b) => sign * (a.values[x] - b.values[x]) || b.values[y] - a.values[y]);
+  const sorted = [...points].sort((a, b) => sign * (a.values[x] - b.values[x]) || b.values[y] - a.values[y]);
   let best = -Infinity;
   return sorted.filter(({ values }) => values[y] > best && ((best = values[y]), true));
 }
@@ -22,7 +22,7 @@ const PLACES = [
 
 const line = (rows) => rows.filter((row) => row.best);
 
-/** How many of the shown points are on the line of their runtime, in a sentence; empty without points. */
+/** How many of the visible points are on the line of their runtime, in a sentence; empty without points. */
 function finding(rows, runtimes) {
   const counts = runtimes.map(({ name, label }) => [rows.filter((row) => row.runtime === name), label]).filter(([own]) => own.length);
   return counts.length ? `On the line: ${counts.map(([own, label]) => `${line(own).length} of ${own.length} in ${label}`).join("; ")}.` : "";
@@ -44,11 +44,11 @@ function placed(points, width, height, font) {
     !taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
   const gap = (box, one) =>
     Math.hypot(Math.max(0, box[0] - one.left, one.left - box[2]), Math.max(0, box[1] - one.down, one.down - box[3])) - reach(one);
-  const found = unnamed(points);
-  for (const point of found.filter((one) => one.named).sort((a, b) => Boolean(b.role) - Boolean(a.role))) {
+  const rows = unnamed(points);
+  for (const point of rows.filter((one) => one.named).sort((a, b) => Boolean(b.role) - Boolean(a.role))) {
     pen.font = `${point.weight} ${font}`;
     const beyond = reach(point) - MARK;
-    if (found.some((one) => one.name === point.cell && Math.hypot(one.left - point.left, one.down - point.down) < 2 * MARK)) continue;
+    if (rows.some((one) => one.name === point.cell && Math.hypot(one.left - point.left, one.down - point.down) < 2 * MARK)) continue;
     const wide = pen.measureText(point.cell).width + 2;
     for (const [across, down, align] of PLACES) {
       const [dx, dy] = [across + Math.sign(across) * beyond, down + Math.sign(down) * beyond];
@@ -60,6 +60,6 @@ function placed(points, width, height, font) {
       break;
     }
   }
-  return found;
+  return rows;
 }
 

@@ -1,8 +1,8 @@
 /**
- * The plot by keyboard: arrows go from point to point in their order across, what a pointer would be told of a point is shown and said, Enter chooses.
- * told: the element whose text is said. Returns drawn(view), for a new plot, and again(), for new data in it.
+ * The plot by keyboard: arrows go from point to point in their order across, a tooltip opens at each, and a screen reader reads it; Enter chooses.
+ * output: the element whose text a screen reader reads. Returns drawn(view), for a new plot, and again(), for new data in it.
  */
-function pointsByKeyboard(chart, told, choose) {
+function pointsByKeyboard(chart, output, choose) {
   const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
   let view = null;
   let current = null;
@@ -10,20 +10,20 @@ function pointsByKeyboard(chart, told, choose) {
   const marks = () =>
     [...chart.querySelectorAll("path[aria-roledescription=point]")].sort((a, b) => datum(a).x - datum(b).x || datum(b).y - datum(a).y);
 
-  function tell(found, mark) {
-    for (const one of found) one.classList.toggle("current", one === mark);
+  function tell(points, mark) {
+    for (const one of points) one.classList.toggle("current", one === mark);
     const box = mark?.getBoundingClientRect();
     const at = box ? { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2 } : {};
     view.tooltip()(view, at, mark?.__data__, mark?.__data__.tooltip);
-    told.textContent = mark?.getAttribute("aria-label") ?? "";
+    output.textContent = mark?.getAttribute("aria-label") ?? "";
   }
 
   function step(by) {
-    const found = marks();
-    const at = found.findIndex((mark) => datum(mark).id === current);
-    const next = found[Math.max(0, Math.min(found.length - 1, at < 0 ? 0 : at + by))];
+    const points = marks();
+    const at = points.findIndex((mark) => datum(mark).id === current);
+    const next = points[Math.max(0, Math.min(points.length - 1, at < 0 ? 0 : at + by))];
     current = next ? datum(next).id : null;
-    tell(found, next);
+    tell(points, next);
   }
 
   const here = () => view !== null && document.activeElement === chart;

@@ -11,8 +11,8 @@ const rolesOf = (points, roles) => Object.keys(SHAPES).filter((role) => points.s
 /** Each meaning of a mark and the cells that have it, in a sentence; empty without marks. In a narrow plot not every name fits beside its point. */
 function markedIn(rows, meanings) {
   const cells = (role) => [...new Set(rows.filter((row) => row.role === role).map(({ cell }) => cell))].join(", ");
-  const told = Object.keys(SHAPES).filter(cells).map((role) => (cells(role) === meanings[role] ? meanings[role] : `${meanings[role]} (${cells(role)})`));
-  return told.length ? `Marked: ${told.join("; ")}.` : "";
+  const parts = Object.keys(SHAPES).filter(cells).map((role) => (cells(role) === meanings[role] ? meanings[role] : `${meanings[role]} (${cells(role)})`));
+  return parts.length ? `Marked: ${parts.join("; ")}.` : "";
 }
 
 /** A layer of the plot: what stands out has a shape behind its point, and a legend says why. The point itself keeps its colour, shape and answers. */

@@ -5,16 +5,16 @@
   const chosen = new Set();
   const dashes = Object.fromEntries(runtimes.map(({ name }, at) => [name, DASHES[at % DASHES.length]]));
   let view = null;
-  /** What a pointer or a screen reader is told of a point, and then its figures. */
-  const TOLD = ["cell", "mark", "recipe", "runtime"];
+  /** What a pointer or a screen reader reads of a point, before its figures. */
+  const DESCRIBED = ["cell", "mark", "recipe", "runtime"];
   const known = Object.keys(figures).filter((name) => points.some((point) => point.values[name] != null));
 
-  // -- which points are shown --------------------------------------------------------------------------------------
+  // -- which points are visible ------------------------------------------------------------------------------------
 
   const ticked = (name) => all(`input[name=${name}]:checked`).map((input) => input.value);
   const task = () => byId("task")?.value ?? points[0]?.task;
 
-  function shownPoints() {
+  function visiblePoints() {
     const runtimes = ticked("runtime");
     const stages = ticked("stage");
     const variant = byId("variant")?.value ?? "";
@@ -31,13 +31,13 @@
 
   const axes = () => ({ x: byId("axis-x").value, y: byId("axis-y").value, log: byId("log").checked });
 
-  /** Of the shown points those that have both figures, as the plot wants them. */
+  /** Of the visible points those that have both figures, as the plot wants them. */
   function rows() {
     const { x, y, log } = axes();
-    const found = shownPoints().filter(({ values }) => values[x] != null && values[y] != null && (!log || values[x] > 0));
-    const best = new Set(runtimes.flatMap(({ name }) => frontier(found.filter((point) => point.runtime === name && point.accepted), x, y, figures[x].less)).map((point) => point.id));
+    const complete = visiblePoints().filter(({ values }) => values[x] != null && values[y] != null && (!log || values[x] > 0));
+    const best = new Set(runtimes.flatMap(({ name }) => frontier(complete.filter((point) => point.runtime === name && point.accepted), x, y, figures[x].less)).map((point) => point.id));
     const roles = marks[`${x}/${y}`];
-    return found.map((point) => {
+    return complete.map((point) => {
       const one = point.values;
       const row = { id: point.id, cell: point.cell + (point.accepted ? "" : "†"), runtime: point.runtime, last: point.last, recipe: point.recipe, x: one[x], y: one[y] };
       for (const [axis, name] of [["x", x], ["y", y]]) {
@@ -52,7 +52,7 @@
       row.faint = chosen.size > 0 && !row.chosen;
       row.role = roles[point.id] ?? "";
       row.mark = meanings[row.role] ?? "–";
-      row.told = [...TOLD.map((name) => `${name}: ${row[name]}`), ...known.map((name) => `${wordsOf(name)}: ${point.texts[name]}`)].join("; ");
+      row.description = [...DESCRIBED.map((name) => `${name}: ${row[name]}`), ...known.map((name) => `${wordsOf(name)}: ${point.texts[name]}`)].join("; ");
       row.weight = row.role ? "bold" : "normal";
       row.named = row.chosen || (chosen.size === 0 && (row.best || row.role !== ""));
       return row;
@@ -124,10 +124,10 @@
             stroke: { condition: { test: "datum.chosen", value: colour("ink") }, value: colour("paper") },
             strokeWidth: { condition: { test: "datum.chosen", value: 2.5 }, value: 1 },
             tooltip: [
-              ...TOLD.map((field) => ({ field, type: "nominal" })),
+              ...DESCRIBED.map((field) => ({ field, type: "nominal" })),
               ...known.map((name) => ({ field: `text_${name}`, type: "nominal", title: wordsOf(name) })),
             ],
-            description: { field: "told", type: "nominal" },
+            description: { field: "description", type: "nominal" },
           },
         },
         label({ stroke: colour("paper"), strokeWidth: 4, strokeJoin: "round" }),
@@ -178,19 +178,19 @@
     byId("chart").dataset.drawn = String(mine);
   }
 
-  /** New data in the plot that stands. */
+  /** New data in the existing plot. */
   function refresh() {
     if (!view) return;
-    const found = rows();
-    view.data("points", found).data("frontier", line(found)).data("names", unnamed(found)).runAsync().then(() => (name(), keys.again()));
+    const current = rows();
+    view.data("points", current).data("frontier", line(current)).data("names", unnamed(current)).runAsync().then(() => (name(), keys.again()));
   }
 
-  /** Names beside points of the plot as it stands: their places depend on its width and scales. */
+  /** Names beside points of the plot as it is: their places depend on its width and scales. */
   function name() {
-    const found = rows();
-    byId("finding").textContent = [finding(found, runtimes), markedIn(found, meanings)].join(" ").trim();
+    const current = rows();
+    byId("finding").textContent = [finding(current, runtimes), markedIn(current, meanings)].join(" ").trim();
     const [left, down] = [view.scale("x"), view.scale("y")];
-    const drawn = found.map((row) => ({ ...row, left: left(row.x), down: down(row.y) }));
+    const drawn = current.map((row) => ({ ...row, left: left(row.x), down: down(row.y) }));
     const font = `${NAME_SIZE}px ${getComputedStyle(document.body).fontFamily}`;
     view.data("names", placed(drawn, view.width(), view.height(), font)).runAsync();
   }
@@ -232,17 +232,17 @@
   // -- tables ------------------------------------------------------------------------------------------------------------
 
   function filterTables() {
-    const shown = new Set(shownPoints().map((point) => point.id));
+    const visible = new Set(visiblePoints().map((point) => point.id));
     const only = byId("only").checked && chosen.size > 0;
     for (const table of all(".table")) {
       const words = table.querySelector("input[type=search]").value.toLowerCase().split(/\s+/).filter(Boolean);
       const body = all("tbody tr", table);
       for (const row of body) {
         const text = row.textContent.toLowerCase();
-        const found = words.every((word) => text.includes(word));
+        const matches = words.every((word) => text.includes(word));
         const ids = row.dataset.cell ? idsOf(row) : [];
-        const plotted = table.dataset.table !== "cells" || ids.some((id) => shown.has(id));
-        row.hidden = !(found && plotted && (!only || !row.dataset.cell || ids.some((id) => chosen.has(id))));
+        const plotted = table.dataset.table !== "cells" || ids.some((id) => visible.has(id));
+        row.hidden = !(matches && plotted && (!only || !row.dataset.cell || ids.some((id) => chosen.has(id))));
       }
       table.querySelector(".count").textContent = `${body.filter((row) => !row.hidden).length} of ${body.length} rows`;
     }
@@ -274,7 +274,7 @@
   byId("clear").addEventListener("click", () => choose([]));
   for (const select of all("#axis-x option, #axis-y option")) select.hidden = select.disabled = !points.some((point) => point.values[select.value] != null);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  const keys = pointsByKeyboard(byId("chart"), byId("told"), (id) => toggle([id]));
+  const keys = pointsByKeyboard(byId("chart"), byId("spoken"), (id) => toggle([id]));
 
   function openTarget() {
     const target = location.hash ? byId(decodeURIComponent(location.hash.slice(1))) : null;

@@ -29,8 +29,8 @@ def draw(table_file: str, files: Iterable[str]) -> None:
             gridspec_kw={"height_ratios": [len(rows) + 1 for _, rows in panels]},
         )
         for (left, right), ((task, control), rows) in zip(axes, panels, strict=True):
-            said = "as many updates as" if rows["updates"].nunique() == 1 else "against"
-            _panel(left, right, rows.reset_index(drop=True), f"{task}: {said} {control}")
+            words = "as many updates as" if rows["updates"].nunique() == 1 else "against"
+            _panel(left, right, rows.reset_index(drop=True), f"{task}: {words} {control}")
         headline(figure, _finding(panels))
         handles, labels = axes[0][1].get_legend_handles_labels()
         legend(figure, [*handles, Line2D([], [], color=BLUE, lw=1.3)], [*labels, INTERVAL])
@@ -66,11 +66,11 @@ def _panel(left: Any, right: Any, rows: pd.DataFrame, title: str) -> None:
 
 
 def _finding(panels: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
-    """Of how many objectives a difference is shown."""
-    found = []
+    """How many objectives differ beyond the interval."""
+    parts = []
     for (task, control), rows in panels:
         change = rows.iloc[1:]
         above, below = (change["quality_change_low"] > 0).sum(), (change["quality_change_high"] < 0).sum()
         where = f"{task}: " if len(panels) > 1 else ""
-        found.append(f"{where}{above} of {len(change)} objectives above {control}, {below} below")
-    return f"Beyond the interval: {'; '.join(found)}."
+        parts.append(f"{where}{above} of {len(change)} objectives above {control}, {below} below")
+    return f"Beyond the interval: {'; '.join(parts)}."

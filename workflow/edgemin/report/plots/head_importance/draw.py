@@ -18,24 +18,24 @@ def draw(sweep_files: Sequence[str], files: Iterable[str]) -> None:
     """A panel per criterion, layers by heads: ranks of the scores, and their rank correlation with the oracle (or the first)."""
     if not sweep_files:
         raise EdgeminError("sensitivity.heads: the study has none; name criteria (config/README.md)")
-    found = {told["criterion"]: told["scores"] for told in map(read_json, sweep_files)}
-    against = "oracle" if "oracle" in found else next(iter(found))
+    by_criterion = {sweep["criterion"]: sweep["scores"] for sweep in map(read_json, sweep_files)}
+    against = "oracle" if "oracle" in by_criterion else next(iter(by_criterion))
     with plt.rc_context({**SETTINGS, "axes.grid": False}):
-        lines = -(-len(found) // 4)
-        columns = -(-len(found) // lines)
-        deep = max(len(scores) for scores in found.values())
+        lines = -(-len(by_criterion) // 4)
+        columns = -(-len(by_criterion) // lines)
+        deep = max(len(scores) for scores in by_criterion.values())
         figure, axes = plt.subplots(
             lines, columns, figsize=(WIDTH, 1.2 + lines * (0.9 + 0.24 * deep)), squeeze=False, layout="constrained"
         )
         rho = {
-            criterion: float(spearmanr(np.concatenate(scores), np.concatenate(found[against])).statistic)
-            for criterion, scores in found.items()
+            criterion: float(spearmanr(np.concatenate(scores), np.concatenate(by_criterion[against])).statistic)
+            for criterion, scores in by_criterion.items()
             if criterion != against
         }
-        for axis, (criterion, scores) in zip(axes.flat, found.items(), strict=False):
+        for axis, (criterion, scores) in zip(axes.flat, by_criterion.items(), strict=False):
             image = _heat(axis, scores)
             axis.set_title(f"{criterion}: ρ = {_two(rho[criterion])}" if criterion in rho else criterion)
-        for axis in axes.flat[len(found) :]:
+        for axis in axes.flat[len(by_criterion) :]:
             axis.set_axis_off()
         for axis in axes[:, 0]:
             axis.set_ylabel("layer")
@@ -54,12 +54,12 @@ def draw(sweep_files: Sequence[str], files: Iterable[str]) -> None:
 
 def _finding(rho: dict[str, float], against: str) -> str:
     """rho: of each criterion but `against`."""
-    said = f"ρ: Spearman's rank correlation of the heads' scores with {against}."
+    text = f"ρ: Spearman's rank correlation of the heads' scores with {against}."
     known = {criterion: value for criterion, value in rho.items() if np.isfinite(value)}
     if not known:
-        return said
+        return text
     nearest = max(known, key=lambda criterion: known[criterion])
-    return f"{said} Nearest: {nearest} (ρ = {_two(known[nearest])})."
+    return f"{text} Nearest: {nearest} (ρ = {_two(known[nearest])})."
 
 
 def _two(rho: float) -> str:

@@ -29,7 +29,7 @@ class LayerSensitivityPlot(Plot):
         return [scan["file"] for scan in plan.scans()]
 
     def spec(self, plan: Plan) -> dict[str, Any]:
-        return {"scans": plan.scans(), "kinds": {task: said.asks.name for task, said in plan.study.tasks.items()}}
+        return {"scans": plan.scans(), "kinds": {name: task.asks.name for name, task in plan.study.tasks.items()}}
 
     def draw(self, spec: Mapping[str, Any], inputs: Sequence[str], outputs: Iterable[str]) -> None:
         from . import draw

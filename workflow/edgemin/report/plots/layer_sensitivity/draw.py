@@ -26,25 +26,25 @@ def draw(scans: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], files: It
         figure, axes = plt.subplots(
             len(tasks), 2, figsize=(WIDTH, 5 * len(tasks)), squeeze=False, layout="constrained", sharey="row"
         )
-        said = []
+        texts = []
         for (left, right), task in zip(axes, tasks, strict=True):
-            found = [read_json(Path(scan["file"])) for scan in scans if scan["task"] == task]
-            most = _panels(left, right, task, registry.KINDS[kinds[task]], found)
-            said.append(f"{task}: {most}" if len(tasks) > 1 else most)
-        headline(figure, f"Moves the predictions most, alone in INT8: {'; '.join(said)}.")
+            results = [read_json(Path(scan["file"])) for scan in scans if scan["task"] == task]
+            most = _panels(left, right, task, registry.KINDS[kinds[task]], results)
+            texts.append(f"{task}: {most}" if len(tasks) > 1 else most)
+        headline(figure, f"Moves the predictions most, alone in INT8: {'; '.join(texts)}.")
         save(figure, files)
 
 
-def _panels(left: Any, right: Any, task: str, kind: Kind, found: Sequence[Mapping[str, Any]]) -> str:
+def _panels(left: Any, right: Any, task: str, kind: Kind, scans: Sequence[Mapping[str, Any]]) -> str:
     """Draw a task; returns the part that moves its predictions most."""
-    scale = scale_of(found[0]["metric"])
+    scale = scale_of(scans[0]["metric"])
     factor, label = scale.value.factor, scale.label
-    parts = [point["part"] for point in found[0]["points"]]
-    divergence = np.mean([[point["divergence"] for point in one["points"]] for one in found], axis=0)
-    change = np.mean([[point["value"] - one["float"] for point in one["points"]] for one in found], axis=0) * factor
+    parts = [point["part"] for point in scans[0]["points"]]
+    divergence = np.mean([[point["divergence"] for point in one["points"]] for one in scans], axis=0)
+    change = np.mean([[point["value"] - one["float"] for point in one["points"]] for one in scans], axis=0) * factor
     y, colors = np.arange(len(parts)), [GREY if part == "all" else BLUE for part in parts]
     _dots(left, y, divergence, colors, f"divergence from the float model: {kind.divergence}")
-    _dots(right, y, change, colors, f"change of validation {label} ({found[0]['sentences']} sentences)")
+    _dots(right, y, change, colors, f"change of validation {label} ({scans[0]['sentences']} sentences)")
     left.set_yticks(y, parts)
     left.set_title(f"{task}: dynamic INT8 of one part alone")
     left.invert_yaxis()  # and with it the right one
@@ -56,9 +56,9 @@ def _panels(left: Any, right: Any, task: str, kind: Kind, found: Sequence[Mappin
 
 def _dots(axis: Any, y: np.ndarray, values: np.ndarray, colors: Sequence[str], label: str) -> None:
     """A mark for every value, 0 and negative ones too, with a line from 0."""
-    said = symlog(axis, values)
+    note = symlog(axis, values)
     axis.hlines(y, 0, values, color=colors, lw=1.3)
     axis.scatter(values, y, color=colors, s=28, zorder=3, clip_on=False)
     axis.axvline(0, color=GREY, lw=1)
-    axis.set_xlabel(f"{label}\n({said})" if said else label)
+    axis.set_xlabel(f"{label}\n({note})" if note else label)
     axis.grid(axis="y", visible=False)

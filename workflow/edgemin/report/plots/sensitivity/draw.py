@@ -25,7 +25,7 @@ def draw(table_file: str, files: Iterable[str]) -> None:
         # Tasks may have metrics of different scales: panels share an axis within a task.
         size: dict[str, Any] = {"figsize": (WIDTH, 4.4 * len(tasks)), "squeeze": False, "sharey": "row", "layout": "constrained"}
         figure, axes = plt.subplots(len(tasks), len(structures), **size)
-        shown: dict[str, Any] = {}
+        handles: dict[str, Any] = {}
         for (task, structure), panel in panels:
             axis = axes[tasks.index(task)][structures.index(structure)]
             scale = scale_of(panel["metric"].iloc[0])
@@ -34,24 +34,26 @@ def draw(table_file: str, files: Iterable[str]) -> None:
                 line = group.groupby("ratio")["value"].mean() * factor
                 look = registry.CRITERIA[str(criterion)]
                 behind = 1 if criterion == "random" else 2
-                (shown[str(criterion)],) = axis.plot(line.index * 100, line, color=look.color, marker=look.marker, zorder=behind)
+                (handles[str(criterion)],) = axis.plot(
+                    line.index * 100, line, color=look.color, marker=look.marker, zorder=behind
+                )
             axis.set_title(_TITLES[str(structure)] + (f", {task}" if len(tasks) > 1 else ""))
             axis.set_xlabel("cut, %")
             axes[tasks.index(task)][0].set_ylabel(f"validation {label}, no recovery")
         headline(figure, _finding(panels))
-        legend(figure, shown.values(), shown)
+        legend(figure, handles.values(), handles)
         save(figure, files)
 
 
 def _finding(panels: list[tuple[tuple[str, str], pd.DataFrame]]) -> str:
     """The criterion of each panel with the highest mean over the shares that all of its criteria were measured at."""
-    several, found = len({task for (task, _), _ in panels}) > 1, []
+    several, parts = len({task for (task, _), _ in panels}) > 1, []
     for (task, structure), panel in panels:
         means = panel.pivot_table(index="ratio", columns="criterion", values="value").dropna().mean()
         if len(means) > 1 and means.notna().any():
             scale = scale_of(panel["metric"].iloc[0])
             where = f"{task}, " if several else ""
-            found.append(f"{where}{_TITLES[str(structure)]}: {means.idxmax()} ({scale.value.text(means.max())})")
+            parts.append(f"{where}{_TITLES[str(structure)]}: {means.idxmax()} ({scale.value.text(means.max())})")
     return (
-        f"Keeps most on average over the shares: {'; '.join(found)}." if found else "One criterion: nothing to compare it with."
+        f"Keeps most on average over the shares: {'; '.join(parts)}." if parts else "One criterion: nothing to compare it with."
     )

@@ -24,7 +24,7 @@ def draw(table_file: str, files: Iterable[str]) -> None:
     """Small multiples over the cells of the ladder: quality, size, latency, and both parameter counts. Baselines are no steps of it."""
     table = read_frame(table_file)
     table = table[table["runtime"] != NUMPY.name]
-    table = table.assign(shown=names_in(table))
+    table = table.assign(label=names_in(table))
     with plt.rc_context(SETTINGS):
         tasks = list(table["task"].unique())
         ladder = {task: table[table["task"] == task] for task in tasks}
@@ -54,7 +54,7 @@ def _ladder(axes: Any, table: pd.DataFrame, title: str) -> None:
         offset = (number - (len(runtimes) - 1) / 2) * 0.68 / len(runtimes)  # runtimes of a cell are nearer than the next cell
         _runtime(axes, rows, np.arange(len(rows)) + offset, registry.RUNTIMES[str(runtime)])
     names = [
-        " / ".join(dict.fromkeys(group["shown"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i))
+        " / ".join(dict.fromkeys(group["label"].iloc[i] for _, group in table.groupby("runtime", sort=False) if len(group) > i))
         for i in range(depth)
     ]
     begins = _begins(table)
@@ -118,7 +118,7 @@ def _points(
 
 def _finding(table: pd.DataFrame) -> str:
     """What the last row of each ladder has over its first."""
-    several, found = table["task"].nunique() > 1, []
+    several, lines = table["task"].nunique() > 1, []
     for (task, runtime), rows in table.groupby(["task", "runtime"], sort=False):
         where = f"{task}, " if several else ""
         for ladder in ladders_of([row for _, row in rows.iterrows()]):
@@ -129,5 +129,5 @@ def _finding(table: pd.DataFrame) -> str:
             if parts and pd.notna(last.get("speedup_over_reference")):
                 parts.append(f"{last['speedup_over_reference']:.2f}× as fast as the teacher")
             parts.append(f"test {quality.label} {quality.value.text(first['quality'])} → {quality.value.text(last['quality'])}")
-            found.append(f"{where}{registry.RUNTIMES[str(runtime)].label}: {first['cell']} → {last['cell']}: {', '.join(parts)}")
-    return "\n".join(f"{text}." for text in found)
+            lines.append(f"{where}{registry.RUNTIMES[str(runtime)].label}: {first['cell']} → {last['cell']}: {', '.join(parts)}")
+    return "\n".join(f"{text}." for text in lines)
