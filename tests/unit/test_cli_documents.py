@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from edgemin.cli import documents
+from edgemin.cli import badges, documents
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json
 
@@ -30,7 +30,7 @@ def recorded(cell: str, split: str, metric: str = "accuracy") -> float:
 def test_documents_say_what_is_on_record():
     """`make docs-results` would change nothing."""
     with documents.studies(ROOT) as on_record:
-        found = documents.written(ROOT, on_record)
+        found = documents.written(ROOT, on_record) | badges.badges(ROOT, len(on_record))
     stale = {name for name, text in found.items() if (ROOT / name).read_text(encoding="utf-8") != text}
     assert stale == set()
 
@@ -125,6 +125,8 @@ def test_a_place_needs_its_template(tmp_path, monkeypatch, template, message):
     """And nothing is written."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
     shutil.copytree(RECORDS, tmp_path / "docs/reference/choice")
+    (tmp_path / "docs/images").mkdir()
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     place = tmp_path / "README.md"
     place.write_text("before\n<!-- measured: it -->\nold\n<!-- end -->\n", encoding="utf-8")
     monkeypatch.setattr(documents, "DOCUMENTS", ("README.md",))

@@ -19,6 +19,7 @@ import jinja2
 import pandas as pd
 import yaml
 
+from edgemin.cli.badges import badges
 from edgemin.cli.compare import FOLDER
 from edgemin.cli.partial import present
 from edgemin.core.errors import EdgeminError
@@ -259,7 +260,7 @@ def written(tree: Path, on_record: Mapping[str, Study]) -> dict[str, str]:
 def run(tree: Path) -> int:
     """Rewrite them, and the figures, in the tree of a clone."""
     with studies(tree) as on_record:
-        for name, text in written(tree, on_record).items():
+        for name, text in (written(tree, on_record) | badges(tree, len(on_record))).items():
             (tree / name).write_text(text, encoding="utf-8")
             print(f"written: {name}")
         for figure, (study, plot) in FIGURES.items():
