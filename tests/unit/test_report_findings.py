@@ -71,7 +71,7 @@ def test_of_objectives_how_many_differ(told):
 
 
 def test_of_schemes_how_many_lose_and_which_is_the_fastest(told):
-    said = "Schemes with a loss of quality beyond the interval: 1 of 2. Fastest: b (3.00× kd in PyTorch)."
+    said = "Schemes with a loss of quality beyond the interval: 1 of 2. Fastest, by estimate: b (3.00× kd in PyTorch)."
     assert told("quantization", SCHEMES, smaller=2.0, **QUANTIZED) == said
 
 

@@ -87,6 +87,13 @@ def test_what_cannot_stand_in_them_is_refused(changed, tables, message):
         plan(changed, tables={"stagewise": {"torch": ["teacher", "kd"]}, **tables})
 
 
+def test_a_cell_without_its_float_parent_in_its_runtime_is_refused(changed):
+    """It has no row: nothing there to compare it with."""
+    message = r"tables.quantization.kd_prune: cell 'edgemin_torch' runs in torch, in which 'kd_prune' is not measured; add torch to runtimes"
+    with pytest.raises(EdgeminError, match=message):
+        plan(changed, runtimes=["onnxruntime"], tables={"quantization": {"kd_prune": ["edgemin", "edgemin_torch"]}})
+
+
 def test_a_study_without_them_is_told_so():
     with pytest.raises(EdgeminError, match=r"tables.quantization: the study has none; add a float cell and quantized ones"):
         quantization.frame({"blocks": []})

@@ -53,7 +53,14 @@ class Quantization(BlockTable):
             return f"cell '{cell}' is quantized; name its float parent" if chain.quantized else None
         if first in study.cells and chain.parent != study.chain(first):
             return f"the chain of cell '{cell}' does not quantize that of '{first}'"
-        return None if chain.quantized else f"the chain of cell '{cell}' does not end in a quantize stage"
+        if not chain.quantized:
+            return f"the chain of cell '{cell}' does not end in a quantize stage"
+        floats = study.runtimes_of(study.chain(first)) if first in study.cells else []
+        (runtime,) = study.runtimes_of(chain)
+        missing = (
+            f"cell '{cell}' runs in {runtime}, in which '{first}' is not measured; add {runtime} to runtimes, or leave it out"
+        )
+        return missing if floats and runtime not in floats else None
 
     def spec(self, plan: Plan) -> dict[str, Any]:
         study = plan.study

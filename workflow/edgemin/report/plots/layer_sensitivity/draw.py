@@ -44,7 +44,8 @@ def _panels(left: Any, right: Any, task: str, kind: Kind, scans: Sequence[Mappin
     change = np.mean([[point["value"] - one["float"] for point in one["points"]] for one in scans], axis=0) * factor
     y, colors = np.arange(len(parts)), [GREY if part == "all" else BLUE for part in parts]
     _dots(left, y, divergence, colors, f"divergence from the float model: {kind.divergence}")
-    _dots(right, y, change, colors, f"change of validation {label} ({scans[0]['sentences']} sentences)")
+    what = f"{scans[0]['metric']}, points" if factor == 100 else label
+    _dots(right, y, change, colors, f"change of validation {what} ({scans[0]['sentences']} sentences)")
     left.set_yticks(y, parts)
     left.set_title(f"{task}: dynamic INT8 of one part alone")
     left.invert_yaxis()  # and with it the right one

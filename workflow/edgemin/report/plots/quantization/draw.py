@@ -65,7 +65,7 @@ def _panel(axis: Any, rows: pd.DataFrame, look: Runtime, name: str, factor: floa
 
 
 def _finding(blocks: list[tuple[tuple[str, str, str], pd.DataFrame]]) -> str:
-    """How many schemes lose quality beyond the interval, and which is the fastest in each block."""
+    """How many schemes lose quality beyond the interval, and which is the fastest in each block, whether intervals overlap or not."""
     lost = sum(int((rows["quality_change_high"] < 0).sum()) for _, rows in blocks)
     text = f"Schemes with a loss of quality beyond the interval: {lost} of {sum(len(rows) for _, rows in blocks)}."
     fastest = []
@@ -75,4 +75,4 @@ def _finding(blocks: list[tuple[tuple[str, str, str], pd.DataFrame]]) -> str:
             fastest.append(
                 f"{best['cell']} ({best['speedup_over_parent']:.2f}× {reference} in {registry.RUNTIMES[str(runtime)].label})"
             )
-    return f"{text} Fastest: {', '.join(fastest)}." if fastest else text
+    return f"{text} Fastest, by estimate: {', '.join(fastest)}." if fastest else text
