@@ -171,3 +171,13 @@ def test_answers_that_are_no_numbers_are_within_no_limit():
     assert not MEASURES["divergence"].within(divergence(PEARSON, values), 1)
     assert not MEASURES["divergence"].within(divergence(ACCURACY, broken), 1)
     assert not MEASURES["agreement"].within(agreement(PEARSON, values), 0)
+
+
+def test_a_value_of_just_the_limit_is_accepted():
+    """As binary numbers such differences may be a little more, or less."""
+    assert 0.888 - 0.886 > 0.002
+    assert MEASURES["drop"].within(0.888 - 0.886, 0.002)
+    assert not MEASURES["drop"].within(0.0021, 0.002)
+    assert 1 - 0.9 < 0.1
+    assert MEASURES["agreement"].within(1 - 0.9, 0.1)
+    assert not MEASURES["agreement"].within(0.0999, 0.1)

@@ -63,6 +63,14 @@ def test_a_limit_that_is_met_already_reverts_nothing():
     assert revert(["a", "b"], drops(0.005), 0.005) == [Judged(0.005, 100)]
 
 
+def test_a_drop_of_just_the_limit_is_within_it():
+    """Of three decimals: as binary numbers their difference may be a little more."""
+    drop = 0.888 - 0.886
+    assert drop > 0.002
+    assert revert(["a", "b"], drops(0.004, drop, 0.0), 0.002) == [Judged(0.004, 100), Judged(drop, 110)]
+    assert revert(["a"], drops(0.0021, 0.0), 0.002)[-1].drop == 0.0
+
+
 def test_a_limit_that_is_never_met_reverts_all():
     assert [one.drop for one in revert(["a", "b"], drops(0.3, 0.2, 0.1), 0)] == [0.3, 0.2, 0.1]
     assert revert([], drops(0.3), 0) == [Judged(0.3, 100)]

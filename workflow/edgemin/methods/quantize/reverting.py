@@ -79,11 +79,16 @@ def quantize_and_revert(given: QuantizeInputs, validation: Path, predict: Predic
         write_json(target.parent / REVERTED, {**found, **_told(worst_first, seen, limits), "harm": harm})
 
 
+def within(drop: float, max_drop: float) -> bool:
+    """Whether a drop is at most the limit, to nine decimals: 0.888 - 0.886 is a little more than 0.002 in binary."""
+    return round(drop - max_drop, 9) <= 0
+
+
 def revert(worst_first: Sequence[str], judge: Callable[[Sequence[str]], Judged], max_drop: float) -> list[Judged]:
     """The graphs with none, the first, the first two … of these layers in floats, up to the first whose drop is at most `max_drop`; or up to the
     last, if there is none. judge: writes and judges a graph with these layers in floats."""
     seen = [judge([])]
-    while seen[-1].drop > max_drop and len(seen) <= len(worst_first):
+    while not within(seen[-1].drop, max_drop) and len(seen) <= len(worst_first):
         seen.append(judge(worst_first[: len(seen)]))
     return seen
 
@@ -130,7 +135,7 @@ def _told(worst_first: Sequence[str], seen: Sequence[Judged], limits: Revert) ->
     for step in steps:
         logging.info("floats again: %(layer)s; drop %(before).4f before, %(after).4f after; %(bytes)d bytes more", step)
     first, last = seen[0], seen[-1]
-    if last.drop > limits.max_drop:
+    if not within(last.drop, limits.max_drop):
         logging.warning(
             "revert: all %d linear layers are floats again, and the drop of %.4f on validation is still above max_drop %g; what is left is the "
             "rounding of the embedding tables, if they are quantized: set `embeddings`, or raise the limit",
@@ -141,7 +146,7 @@ def _told(worst_first: Sequence[str], seen: Sequence[Judged], limits: Revert) ->
     else:
         logging.info("revert: %d of %d linear layers are floats again; drop %.4f", len(steps), len(worst_first), last.drop)
     return {
-        "within": last.drop <= limits.max_drop,
+        "within": within(last.drop, limits.max_drop),
         "drop": last.drop,
         "drop_before": first.drop,
         "bytes": last.bytes,
