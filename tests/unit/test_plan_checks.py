@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import write_json
@@ -133,3 +135,23 @@ def test_signals_are_cleared_unless_they_are_kept(plan, monkeypatch, tmp_path, k
         (folder / name).write_text("")
     clear_signals(plan({"teacher_cache": {"keep": keep}}))
     assert {path.suffix for path in folder.iterdir()} == ({".json", ".safetensors"} if keep else {".json"})
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_an_encoder_of_ours_that_is_damaged_is_passed_over(plan, monkeypatch, tmp_path, name):
+    """Snakemake reads the study first, so else the command that makes the encoder again could not start. Jobs refuse it."""
+    monkeypatch.chdir(tmp_path)
+    study = plan({"distill.minilmv2.student.layers": [9]})
+    [encoder] = study.encoders
+    folder = tmp_path / study.paths.encoder("snippets", encoder)
+    shape = {"num_hidden_layers": 4, "num_attention_heads": 4, "hidden_size": 32, "intermediate_size": 64}
+    write_json(folder / "config.json", {"model_type": "bert", "max_position_embeddings": 64, **shape})
+    write_json(folder / "tokenizer.json", {"model": {"type": "WordPiece", "vocab": {"a": 0}}})
+    save_file({"embeddings.word_embeddings.weight": np.zeros((8, 32), np.float32)}, folder / "model.safetensors")
+    with pytest.raises(EdgeminError, match="layer 9 does not exist"):
+        checks.check_chains(study, "snippets")
+    (folder / name).write_bytes((folder / name).read_bytes()[:-3])
+    checks.check_chains(study, "snippets")
+    if name != "tokenizer.json":  # which only some studies ask
+        with pytest.raises(EdgeminError, match=f"{name}: not "):
+            checks.check_chains(study, "snippets", prepared=True)

@@ -12,9 +12,10 @@ from edgemin.plan.check_data import check_data
 from edgemin.plan.plan import Plan
 from edgemin.study.fits import check_study
 from edgemin.study.foreign import check_folder
-from edgemin.study.header import CONVERT, INDEX, WEIGHTS
+from edgemin.study.header import CONVERT, INDEX, WEIGHTS, read_header
 from edgemin.study.runtime import check_installed
 from edgemin.study.sources import DataSource
+from edgemin.study.tokenizer_file import NAME as TOKENIZER
 
 OLD_LAYOUT = "data/*/train.parquet"
 """A file in results of version 0.1; the current version has train.arrow."""
@@ -25,11 +26,24 @@ def check_chains(plan: Plan, task: str, label_names: list[str] | None = None, pr
 
     prepared: check the encoders and label names that jobs have made. Otherwise check local models in the user's folders.
     """
-    folders = {
-        name: Path(source.path) if source.path and not prepared else Path(plan.paths.encoder(task, name))
-        for name, source in plan.encoders.items()
-    }
-    check_study(plan.study, task, folders, label_names)
+    made = {name: Path(plan.paths.encoder(task, name)) for name in plan.encoders}
+    theirs = {} if prepared else {name: Path(source.path) for name, source in plan.encoders.items() if source.path}
+    known = {name: folder for name, folder in made.items() if name in theirs or prepared or _readable(folder)}
+    check_study(plan.study, task, known | theirs, label_names)
+
+
+def _readable(folder: Path) -> bool:
+    """Whether the files that a job made of an encoder are whole, as far as they are there. If not, the command that makes them again has to start;
+    jobs that read them refuse them."""
+    try:
+        for name in ("config.json", TOKENIZER):
+            if (folder / name).exists():
+                read_json(folder / name)
+        if (folder / WEIGHTS).exists():
+            read_header(folder)
+    except EdgeminError:
+        return False
+    return True
 
 
 def check_machine(plan: Plan, packages: bool = True) -> None:
