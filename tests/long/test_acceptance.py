@@ -64,14 +64,14 @@ def on_record() -> Iterator[tuple[str, Answers]]:
                 yield f"{file}: {name}", Answers(labels, answers_of([parent], "validation")[1][0], ours[0])
 
 
-def test_of_the_quantized_models_on_record_only_two_bits_are_not_accepted() -> None:
-    """Dynamic and static INT8, INT8 that was trained, three and four bits, PyTorch's: no one is known to be broken. Of two bits all that were only
-    rounded lose two points and more."""
+def test_of_the_quantized_models_on_record_only_few_bits_are_not_accepted() -> None:
+    """Dynamic and static INT8, INT8 that was trained, four bits, PyTorch's: no one is known to be broken. Of two bits all that were only
+    rounded lose two points and more. Three bits of the study `full` lose a point, and one answer of twenty is another; those of `bits` are accepted."""
     found = {name: failed("accuracy", answers) for name, answers in on_record()}
-    two_bits = {name for name in found if re.search(r"/quantize-(ptq2|qat2|ptq8_embeddings2)/", name)}
+    few_bits = {name for name in found if re.search(r"/quantize-(ptq2|qat2|ptq8_embeddings2|few_bits3)/", name)}
     assert len(found) >= 120
-    assert {name: why for name, why in found.items() if why and name not in two_bits} == {}
-    assert all(found[name] for name in two_bits if "/quantize-ptq8_embeddings2/" in name or "/quantize-ptq2/" in name)
+    assert {name: why for name, why in found.items() if why and name not in few_bits} == {}
+    assert all(found[name] for name in few_bits if "/quantize-qat2/" not in name)
 
 
 # -- real graphs -----------------------------------------------------------------------------------------------------------
