@@ -26,15 +26,22 @@ def check_chains(plan: Plan, task: str, label_names: list[str] | None = None, pr
 
     prepared: check the encoders and label names that jobs have made. Otherwise check local models in the user's folders.
     """
-    made = {name: Path(plan.paths.encoder(task, name)) for name in plan.encoders}
-    theirs = {} if prepared else {name: Path(source.path) for name, source in plan.encoders.items() if source.path}
-    known = {name: folder for name, folder in made.items() if name in theirs or prepared or _readable(folder)}
-    check_study(plan.study, task, known | theirs, label_names)
+    folders = {
+        name: Path(source.path) if source.path and not prepared else Path(plan.paths.encoder(task, name))
+        for name, source in plan.encoders.items()
+    }
+    try:
+        check_study(plan.study, task, folders, label_names)
+    except EdgeminError:
+        whole = {name: folder for name, folder in folders.items() if prepared or plan.encoders[name].path or _readable(folder)}
+        if whole == folders:
+            raise
+        check_study(plan.study, task, whole, label_names)
 
 
 def _readable(folder: Path) -> bool:
-    """Whether the files that a job made of an encoder are whole, as far as they are there. If not, the command that makes them again has to start;
-    jobs that read them refuse them."""
+    """Whether the files that a job made of an encoder can be read, as far as they are there. If not, the command that makes them again has to
+    start; jobs that read them refuse them."""
     try:
         for name in ("config.json", TOKENIZER):
             if (folder / name).exists():

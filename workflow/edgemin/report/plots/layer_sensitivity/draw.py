@@ -38,13 +38,13 @@ def draw(scans: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], files: It
 def _panels(left: Any, right: Any, task: str, kind: Kind, scans: Sequence[Mapping[str, Any]]) -> str:
     """Draw a task; returns the part that moves its predictions most."""
     scale = scale_of(scans[0]["metric"])
-    factor, label = scale.value.factor, scale.label
+    factor = scale.value.factor
     parts = [point["part"] for point in scans[0]["points"]]
     divergence = np.mean([[point["divergence"] for point in one["points"]] for one in scans], axis=0)
     change = np.mean([[point["value"] - one["float"] for point in one["points"]] for one in scans], axis=0) * factor
     y, colors = np.arange(len(parts)), [GREY if part == "all" else BLUE for part in parts]
     _dots(left, y, divergence, colors, f"divergence from the float model: {kind.divergence}")
-    what = f"{scans[0]['metric']}, points" if factor == 100 else label
+    what = f"{scans[0]['metric']},{scale.points}" if scale.points else scale.label
     _dots(right, y, change, colors, f"change of validation {what} ({scans[0]['sentences']} sentences)")
     left.set_yticks(y, parts)
     left.set_title(f"{task}: dynamic INT8 of one part alone")

@@ -35,9 +35,8 @@ def draw(table_file: str, files: Iterable[str]) -> None:
         for panels, ((task, runtime, reference), rows) in zip(axes, blocks, strict=True):
             look: Runtime = registry.RUNTIMES[str(runtime)]
             scale = scale_of(rows["metric"].iloc[0])
-            factor, label = scale.value.factor, scale.label
-            unit = "points" if factor == 100 else label
-            _panel(panels[0], rows, look, "quality_change", factor, f"change of test quality, {unit}", 0)
+            unit = scale.points.strip() or scale.label
+            _panel(panels[0], rows, look, "quality_change", scale.value.factor, f"change of test quality, {unit}", 0)
             _panel(panels[1], rows, look, "speedup_over_parent", 1, "times faster, batch 1", 1)
             _panel(panels[2], rows, look, "smaller", 1, "times smaller", 1)
             panels[0].set_yticks(np.arange(len(rows)), names_in(rows))
