@@ -147,3 +147,10 @@ def test_a_page_is_made_of_the_record_alone(tmp_path):
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert study.row("cells", "best", runtime="onnxruntime").text("quality_change", interval=False) in text
     assert text.count('data-table="cells"') == 1
+
+
+def test_a_model_that_fails_its_acceptance_is_marked(tmp_path):
+    """A record has answers, no verdicts: those are made of them."""
+    study = documents.Study(ROOT / "config/full.yaml", ROOT / "docs/reference/full", tmp_path)
+    lines = study.table("quantization", ["cell"], ["q_int4", "q_three_bits"]).splitlines()
+    assert [line.strip("| ") for line in lines[2:]] == ["q_int4", "q_three_bits†"]

@@ -23,10 +23,12 @@ from edgemin.cli.badges import badges
 from edgemin.cli.compare import FOLDER
 from edgemin.cli.partial import present
 from edgemin.core.errors import EdgeminError
-from edgemin.core.files import read_json
+from edgemin.core.files import read_json, write_json
 from edgemin.plan.jobs import Jobs
+from edgemin.plan.lineage import Wildcards
 from edgemin.plan.page import PLOTS
 from edgemin.plan.plan import Plan
+from edgemin.report.acceptance.gate import verdict
 from edgemin.report.columns import TIMES
 from edgemin.report.markup import pipes
 from edgemin.report.number import Format, scale_of
@@ -64,9 +66,12 @@ class Row:
     def text(self, column: str, interval: bool = True) -> str:
         """As tables have it, with its interval where there is one."""
         scale = scale_of(str(self.values["metric"]))
-        form = {"quality": scale.value, **dict.fromkeys(_CHANGES, scale.change), **dict.fromkeys(_SPEEDS, TIMES)}[column]
-        ends = [self.values.get(f"{column}_{end}") if interval else None for end in ("low", "high")]
-        return form.text(self.value(column), *ends)
+        form = {"quality": scale.value, **dict.fromkeys(_CHANGES, scale.change), **dict.fromkeys(_SPEEDS, TIMES)}
+        if self.values.get("by") == "quality":  # of the table of statements
+            form["value"] = scale.change
+        names = ("low", "high") if column == "value" else (f"{column}_low", f"{column}_high")
+        ends = [self.values.get(name) if interval else None for name in names]
+        return form[column].text(self.value(column), *ends)
 
 
 class Study:
@@ -113,10 +118,19 @@ class Study:
         """A file of a table; rows of which something is not on record are left out."""
         file = self._scratch / "tables" / f"{name}.{form}"
         if not file.exists():
-            table = registry.TABLES[name]
-            spec, _ = present(table, self._moved(self._jobs.tables[name].contents()))
+            table, contents = registry.TABLES[name], self._moved(self._jobs.tables[name].contents())
+            for file_of_verdict in map(Path, contents.get("acceptance", ())):
+                self._judge(file_of_verdict)
+            spec, _ = present(table, contents)
             table.write(spec, file.parent)
         return file
+
+    def _judge(self, file: Path) -> None:
+        """Write the verdict on a quantized cell, if all answers that it needs are on record."""
+        spec = self._moved(self._jobs.accept_cell.contents(Wildcards(task=file.parent.name, cell=file.stem)))
+        answers = [Path(one[of], "predictions.parquet") for one in spec["seeds"] for of in ("folder", "parent")]
+        if not file.exists() and all(map(Path.exists, answers)):
+            write_json(file, verdict(spec))
 
     def row(self, table: str, cell: str | None = None, **where: str) -> Row:
         """Of a CSV table: the first of a cell. where: values of other columns. Raises EdgeminError if there is none."""

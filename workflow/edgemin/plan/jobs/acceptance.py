@@ -49,18 +49,22 @@ class AcceptCell(Job):
         return inputs
 
     def about(self, at: Any) -> dict[str, Any]:
+        contents = self.contents(at)
+        return {**contents, "seeds": self.records.for_reading(contents["seeds"], self.read(at))}
+
+    def contents(self, at: Any) -> dict[str, Any]:
+        """What is judged, at the paths where this study would make it."""
         assert self.study.acceptance is not None
         chain, (parent, runtime) = self.study.chain(at.cell), self._against(at)
-        about: dict[str, Any] = {
+        return {
             **judged(self.plan, at.task),
             "cell": at.cell,
             "chain": str(chain),
             "runtime": self.study.runtimes_of(chain)[0],
             "parent": {"chain": str(parent), "runtime": runtime},
             "limits": spec_of(self.study.acceptance.limits),
-            "seeds": self.records.for_reading(self._seeds(at), self.read(at)),
+            "seeds": self._seeds(at),
         }
-        return about
 
     def _seeds(self, at: Any) -> list[dict[str, Any]]:
         """`folder` and `parent`: of the measurements of both."""
