@@ -60,7 +60,9 @@ class Row:
         self.values = values
 
     def value(self, column: str) -> float:
-        """Unrounded."""
+        """Unrounded. Raises EdgeminError for a column that the table lacks."""
+        if column not in self.values:
+            raise EdgeminError(f"column {column}: the table has {', '.join(self.values)}")
         return float(self.values[column])
 
     def text(self, column: str, interval: bool = True) -> str:

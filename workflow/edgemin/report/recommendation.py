@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from edgemin.core.errors import EdgeminError
 from edgemin.report.acceptance.marks import Failed
 from edgemin.report.blocks import Compared, compared, floor_first
+from edgemin.report.dominance import beaten
 from edgemin.report.measured import logits_of, machine_of
 from edgemin.report.readings import READINGS
 from edgemin.report.recipes import recipe
@@ -58,7 +58,8 @@ def candidates(block: Mapping[str, Any], limits: Mapping[str, Any], failed: Fail
     over = [(table[LIMITS[key]] - limit).clip(lower=0) / (limit or 0.01) for key, limit in stated.items()]
     table["excess"] = sum(over) if over else 0.0
     table["pareto"] = [
-        bool(fine) and not _dominated(row, table[sound]) for fine, (_, row) in zip(sound, table.iterrows(), strict=True)
+        bool(fine) and not beaten(row, table[sound], ("bytes", "p90_from_text"), "validation")
+        for fine, (_, row) in zip(sound, table.iterrows(), strict=True)
     ]
     return table
 
@@ -75,14 +76,6 @@ def reading_of(limits: Mapping[str, Any]) -> str:
 
 def _on_validation(judge: Judge, one: Compared) -> Values:
     return values_of(judge, *logits_of([seed["folder"] for seed in one.cell["seeds"]], "validation"))
-
-
-def _dominated(row: pd.Series, table: pd.DataFrame) -> bool:
-    """Whether another cell is as good, as small and as fast, and better in one of them."""
-    costs = ("bytes", "p90_from_text")
-    alike = (table["validation"] >= row["validation"]) & np.all([table[name] <= row[name] for name in costs], axis=0)
-    better = (table["validation"] > row["validation"]) | np.any([table[name] < row[name] for name in costs], axis=0)
-    return bool((alike & better).any())
 
 
 def choose(table: pd.DataFrame, limits: Mapping[str, Any], without: str | None = None) -> pd.Series | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from edgemin.report.dominance import beaten
 from edgemin.report.frames import read_frame
 from edgemin.report.number import scale_of, three_digits
 from edgemin.study.chains import ROOT
@@ -53,7 +54,7 @@ class Standing:
     def _wins(self, points: pd.DataFrame, roles: pd.Series) -> pd.Series:
         if self.recommended is None:
             ends = points[(roles == "end") & points["accepted"]]
-            return points.index.to_series().isin([index for index in ends.index if not _beaten(ends, index)])
+            return points.index.to_series().isin([index for index, end in ends.iterrows() if not beaten(end, ends, ("x",), "y")])
         chosen = self.recommended
         return points["runtime"].isin([self.recommended_in, NUMPY.name]) & _holds(
             points[["task", "name"]], lambda task, name: (task, name) in chosen
@@ -77,13 +78,6 @@ class Standing:
 def _holds(pairs: pd.DataFrame, condition: Callable[[str, str], bool]) -> pd.Series:
     """(rows,) bool, of two columns."""
     return pd.Series([condition(*pair) for pair in pairs.itertuples(index=False, name=None)], index=pairs.index, dtype=bool)
-
-
-def _beaten(rows: pd.DataFrame, index: Any) -> bool:
-    """Whether another row costs no more and is as good, and is better in one."""
-    own, others = rows.loc[index], rows.drop(index)
-    as_good = (others["x"] <= own["x"]) & (others["y"] >= own["y"])
-    return bool((as_good & ((others["x"] < own["x"]) | (others["y"] > own["y"]))).any())
 
 
 def _listed(rows: Sequence[Mapping[str, Any]], unit: str) -> str:
