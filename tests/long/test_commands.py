@@ -51,6 +51,7 @@ NEVER_HERE = {
     "edgemin compress": "run with a data file: tests/long/test_compress.py",
     "edgemin compress --any-cpu": "names an option: tests/unit/test_compress_any_cpu.py",
     "edgemin compress --data data.csv --text text --label label --max-mb 10 --max-drop 1": "likewise",
+    "edgemin compress --data data.csv --text text --label label --max-mb 10 --max-drop 1 --model FOLDER": "likewise",
     ".venv-bench/bin/python benchmarks/runtimes.py config/quick.yaml kd_prune edgemin --scheme int8_fused --lengths 8 16 27 64 128": "of a study that has run; "
     "tests/unit/test_bench_runtimes.py",
     "python bench.py": "of a bundle: tests/unit/test_deploy_bundle.py",
@@ -126,10 +127,10 @@ def place(finished: Copy) -> Iterator[Copy]:
     for name in ("Makefile", "README.md", "CONTRIBUTING.md", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     tools(folder, f'exec {shlex.quote(sys.executable)} "$@"')
-    for name, text in (("mine", mine()), ("heads30", block("README.md", "prune: {heads30"))):
+    for name, text in (("mine", mine()), ("heads30", block("README.md", "prune: {heads30")), ("limits", limits())):
         (folder / f"config/{name}.yaml").write_text(text, encoding="utf-8")
     yield finished
-    for name in ("mine", "heads30"):
+    for name in ("mine", "heads30", "limits"):
         (folder / f"config/{name}.yaml").unlink()
     for name in ("docs", "benchmarks", ".venv", ".venv-bench"):
         shutil.rmtree(folder / name)
@@ -153,6 +154,12 @@ def block(document: str, start: str, language: str = "yaml") -> str:
     """The block of a document that begins so."""
     text = (ROOT / document).read_text(encoding="utf-8")
     (found,) = re.findall(rf"^```{language}\n({re.escape(start)}.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def limits() -> str:
+    """The file of one line of the README."""
+    (found,) = re.findall(r"`config/limits.yaml` with the line `(.*?)`", (ROOT / "README.md").read_text(encoding="utf-8"))
     return str(found)
 
 
