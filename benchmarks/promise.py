@@ -38,7 +38,7 @@ PROTOCOLS = {"warm": _WARM, "cold": _WARM.model_copy(update={"calls": 100, "bloc
 
 @dataclass(frozen=True)
 class Promise:
-    """A cell that was cut to a time, at the first task and seed of a study."""
+    """A cell that was cut to a time, at the first task of a study and one seed."""
 
     cell: str
     target: Target
@@ -50,10 +50,10 @@ class Promise:
     """Its tokens."""
 
 
-def promises(plan: Plan, file: str, cells: Sequence[str]) -> list[Promise]:
+def promises(plan: Plan, file: str, cells: Sequence[str], seed: int) -> list[Promise]:
     """Raises EdgeminError for cells that promise no time, or of which the model that does is not there."""
     study = plan.study
-    task, seed, found = next(iter(study.tasks)), study.seeds[0], []
+    task, found = next(iter(study.tasks)), []
     for cell in cells:
         chain = study.chain(cell)
         cut = plan.float_of(chain)
@@ -118,15 +118,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "cells", nargs="+", help="that end with a cut to a time, or with the dynamic INT8 of one that promises it there"
     )
+    parser.add_argument("--seed", type=int, help="of the models; the study's first by default")
     parser.add_argument("--rounds", type=int, default=5, help="processes, one after the other")
     parser.add_argument("--tokens", type=int, help="measure at so many in place of the promised number")
     parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     given = parser.parse_args(argv)
     plan = plan_with(given.study, given.cells)
     study = plan.study
-    found = promises(plan, given.study, given.cells)
+    seed = study.seeds[0] if given.seed is None else given.seed
+    found = promises(plan, given.study, given.cells, seed)
     task, root = next(iter(study.tasks)), Chain()
-    teacher = Path(plan.paths.model(task, study.seeds[0], root)), Path(plan.tokens(task, root, "test"))
+    teacher = Path(plan.paths.model(task, seed, root)), Path(plan.tokens(task, root, "test"))
     _check(ROOT, teacher[0] / "model.onnx", teacher[1])
     tokens, rounds = given.tokens or found[0].target.tokens, []
     for _ in range(given.rounds):

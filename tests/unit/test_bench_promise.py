@@ -87,3 +87,9 @@ def test_what_promises_nothing_is_refused(promise, cells, said):
 def test_what_is_not_made_yet_is_named(promise):
     with pytest.raises(EdgeminError, match=r"missing: .*prune-to2/model.onnx, .*history.json"):
         promise.main(["study.yaml", "to2"])
+
+
+@pytest.mark.usefixtures("finished")
+def test_models_of_another_seed_are_those_that_are_timed(promise):
+    with pytest.raises(EdgeminError, match=r"missing: .*/seed3/teacher/prune-to2/model.onnx"):
+        promise.main(["study.yaml", "to2", "--seed", "3"])
