@@ -110,6 +110,11 @@ def test_seeds_of_two_machines_one_of_which_measured_times(tmp_path):
 def test_what_is_not_there_is_an_error(choice, tmp_path):
     with pytest.raises(EdgeminError, match="table distillation of study choice: no row of nothing"):
         choice.row("distillation", "nothing")
+    row = choice.row("distillation", "objectives_labels")
+    with pytest.raises(EdgeminError, match="no column nothing; the table has task, "):
+        row.text("nothing")
+    with pytest.raises(EdgeminError, match="column updates has no form in words; these have one: quality, "):
+        row.text("updates")
     with pytest.raises(EdgeminError, match=r"holds no seed; run: make evidence STUDY=.*choice\.yaml"):
         documents.Study(ROOT / "config/choice.yaml", tmp_path, tmp_path)
 

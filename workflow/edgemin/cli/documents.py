@@ -25,7 +25,7 @@ from edgemin.cli.partial import present
 from edgemin.core.errors import EdgeminError
 from edgemin.core.files import read_json, write_json
 from edgemin.plan.jobs import Jobs
-from edgemin.plan.lineage import Wildcards
+from edgemin.plan.lineage import Wildcards, listed
 from edgemin.plan.page import PLOTS
 from edgemin.plan.plan import Plan
 from edgemin.report.acceptance.gate import verdict
@@ -62,18 +62,21 @@ class Row:
     def value(self, column: str) -> float:
         """Unrounded. Raises EdgeminError for a column that the table lacks."""
         if column not in self.values:
-            raise EdgeminError(f"column {column}: the table has {', '.join(self.values)}")
+            raise EdgeminError(f"no column {column}; the table has {', '.join(self.values)}")
         return float(self.values[column])
 
     def text(self, column: str, interval: bool = True) -> str:
-        """As tables have it, with its interval where there is one."""
+        """As tables have it, with its interval where there is one. Raises EdgeminError for a column that the table lacks, and for a count."""
         scale = scale_of(str(self.values["metric"]))
         form = {"quality": scale.value, **dict.fromkeys(_CHANGES, scale.change), **dict.fromkeys(_SPEEDS, TIMES)}
         if self.values.get("by") == "quality":  # of the table of statements
             form["value"] = scale.change
         names = ("low", "high") if column == "value" else (f"{column}_low", f"{column}_high")
         ends = [self.values.get(name) if interval else None for name in names]
-        return form[column].text(self.value(column), *ends)
+        value = self.value(column)
+        if column not in form:
+            raise EdgeminError(f"column {column} has no form in words; these have one: {', '.join(form)}")
+        return form[column].text(value, *ends)
 
 
 class Study:
@@ -121,18 +124,17 @@ class Study:
         file = self._scratch / "tables" / f"{name}.{form}"
         if not file.exists():
             table, contents = registry.TABLES[name], self._moved(self._jobs.tables[name].contents())
-            for file_of_verdict in map(Path, contents.get("acceptance", ())):
-                self._judge(file_of_verdict)
+            for file_of_verdict in contents.get("acceptance", ()):
+                self._judge(Path(file_of_verdict))
             spec, _ = present(table, contents)
             table.write(spec, file.parent)
         return file
 
     def _judge(self, file: Path) -> None:
         """Write the verdict on a quantized cell, if all answers that it needs are on record."""
-        spec = self._moved(self._jobs.accept_cell.contents(Wildcards(task=file.parent.name, cell=file.stem)))
-        answers = [Path(one[of], "predictions.parquet") for one in spec["seeds"] for of in ("folder", "parent")]
-        if not file.exists() and all(map(Path.exists, answers)):
-            write_json(file, verdict(spec))
+        job, at = self._jobs.accept_cell, Wildcards(task=file.parent.name, cell=file.stem)
+        if not file.exists() and all(map(Path.exists, map(Path, listed(self._moved(job.read(at)))))):
+            write_json(file, verdict(self._moved(job.contents(at))))
 
     def row(self, table: str, cell: str | None = None, **where: str) -> Row:
         """Of a CSV table: the first of a cell. where: values of other columns. Raises EdgeminError if there is none."""
