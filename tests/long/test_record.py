@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -14,6 +15,7 @@ from edgemin.plan.plan import Plan
 from edgemin.study.read import read_study
 
 STUDY = "config/recorded.yaml"
+ADDED_TO = "config/added_to.yaml"
 TABLES = "results/smoke/tables"
 
 
@@ -25,6 +27,27 @@ def place(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Copy:
         shutil.copytree(finished.folder / name, copy.folder / name)
     copy.edit(lambda study: study.update(record="kept"), to=STUDY)
     return copy
+
+
+def test_a_record_outlives_a_job_that_fails(place: Copy) -> None:
+    """One that is only added to: a folder is missing in it, and what was measured since is of another machine, which is refused."""
+    place.edit(lambda study: study.update(record="older"), to=ADDED_TO)
+    assert place.run("--", "record_seed_0", study=ADDED_TO).code == 0
+    record = next((place.folder / "older/smoke").glob("*/seed0.json"))
+    content = json.loads(record.read_text(encoding="utf-8"))
+    folder = next(name for name in content["made_by"] if name.endswith("latency.json")).rpartition("/")[0]
+    content["made_by"] = {name: digest for name, digest in content["made_by"].items() if not name.startswith(folder)}
+    record.write_text(json.dumps(content), encoding="utf-8")
+    before = {file.name: file.read_bytes() for file in record.parent.iterdir()}
+
+    measured = place.folder / "results/smoke" / folder / "latency.json"
+    as_it_was = measured.read_text(encoding="utf-8")
+    measured.write_text(as_it_was.replace(content["host"]["cpu"], "another"), encoding="utf-8")
+    failed = place.run("--", "record_seed_0", study=ADDED_TO)
+    measured.write_text(as_it_was, encoding="utf-8")
+    assert failed.code != 0
+    assert "trained and measured on one class of machine" in failed.output, failed.output[-3000:]
+    assert {file.name: file.read_bytes() for file in record.parent.iterdir()} == before
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from matplotlib import pyplot
 from matplotlib.text import Text
 from PIL import Image
 
-from edgemin.cli import documents
+from edgemin.cli import on_record
 from edgemin.plan.plan import Plan
 from edgemin.report.page.marks import marks_of
 from edgemin.report.page.points import FIGURES
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     """Plot -> its figure, of eight seeds on record."""
-    study = documents.Study(ROOT / "config/evidence.yaml", ROOT / "docs/reference/evidence", tmp_path_factory.mktemp("evidence"))
+    study = on_record.Study(ROOT / "config/evidence.yaml", ROOT / "docs/reference/evidence", tmp_path_factory.mktemp("evidence"))
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         for name in ("pareto_latency", "pareto_size"):

@@ -8,7 +8,8 @@ for job in JOBS.record_seeds.values():
         input:
             unpack(job.inputs),
         output:
-            **job.outputs,
+            # Kept until the new record is there: a seed may only be added to, and the job may be killed.
+            **{form: update(file) for form, file in job.outputs.items()},
         log:
             job.log,
         conda:
