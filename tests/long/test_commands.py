@@ -67,7 +67,6 @@ NEVER_HERE = {
     "snakemake --lint": "run by `make lint`",
     "git lfs pull": "in the repository of a user's data",
     "git annex get": "likewise",
-    "git checkout docs/reference": "in a clone",
     ".venv/bin/python benchmarks/promise.py config/budget.yaml to2 to4 to8": "of a study that has run; tests/unit/test_bench_promise.py",
     ".venv/bin/python benchmarks/promise.py config/budget.yaml int8_to4 int8_to8": "likewise",
     ".venv/bin/python benchmarks/kept_libraries.py config/quick.yaml kd teacher": "likewise; tests/unit/test_bench_kept_libraries.py",
