@@ -102,13 +102,13 @@ def test_a_record_of_other_settings_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["a_machine", "z_machine"])  # before and after the other by name
-@pytest.mark.parametrize(("seeds", "current"), [([0], True), ([0, 1], False)])
-def test_seeds_of_two_settings_are_not_mixed(other, seeds, current, tmp_path):
-    """Seed 0 is on record as now and by other settings. It counts as now, unless seed 1 has only the other settings."""
-    older(tmp_path / "record" / other, seeds)
+@pytest.mark.parametrize(("others", "current"), [([0], True), ([1], True), ([0, 1], False), ([1, 2], False)])
+def test_seeds_of_two_settings_are_not_mixed(other, others, current, tmp_path):
+    """Seed 0 is on record as now, some by other settings: those of more seeds count, or of as many the one as now."""
+    older(tmp_path / "record" / other, others)
     shutil.copytree(QUICK, tmp_path / "record" / QUICK.name)
     study = on_record.Study(ROOT / "config/quick.yaml", tmp_path / "record", tmp_path / "quick")
-    assert (study.seeds, study.machines) == (seeds, [QUICK.name if current else other])
+    assert (study.seeds, study.machines, study.current) == (([0], [QUICK.name], True) if current else (others, [other], False))
 
 
 def test_a_table_says_once_what_a_block_has_in_common(choice):

@@ -64,35 +64,44 @@ def _contents(record: Path) -> Any:
     return read_json(record, remedy="restore it from version control")
 
 
+def _seed(record: Path) -> int:
+    return int(record.stem.removeprefix("seed"))
+
+
+def _of_one_setting(plan: Plan, records: Sequence[Path]) -> tuple[dict[int, Path], bool]:
+    """Seed -> its record, and whether they are current: made by the settings and the code of today. Records that are and records that are
+    not are not mixed: it is those of more seeds, or of as many the current ones. So a study whose settings changed is shown as it
+    was until it is on record anew."""
+    digest = Jobs(plan).page.records.lineage.digest
+    current: dict[int, Path] = {}
+    older: dict[int, Path] = {}
+    for record in records:
+        made_by = _contents(record)["made_by"]
+        as_now = all(digest(f"{plan.root}/{name}") == recorded for name, recorded in made_by.items())
+        (current if as_now else older)[_seed(record)] = record
+    return (current, True) if len(current) >= len(older) else (older, False)
+
+
 class Study:
     """The results of one study on record: tables made now, of what was measured then."""
 
+    current: bool
+    """Whether the study, and the code of its trainings and measurements, are as they were when it was recorded."""
+
     def __init__(self, file: Path, records: Path, scratch: Path) -> None:
-        one_thread = Threads(training=1, inference=1)  # as `make evidence` has it
-        self.plan = Plan(read_study(str(file)).model_copy(update={"threads": one_thread}))
-        self._scratch = scratch
-        self._made_by: dict[str, str] = {}
-        by_seed: dict[int, list[Path]] = {}
-        for one in sorted(records.glob("*/seed*.json")):
-            by_seed.setdefault(int(one.stem.removeprefix("seed")), []).append(one)
-        if not by_seed:
+        files = sorted(records.glob("*/seed*.json"), reverse=True)
+        if not files:
             raise EdgeminError(f"{records}: holds no seed; run: make evidence STUDY={file}")
-        self.seeds = sorted(by_seed)
-        self.plan.study.seeds[:] = self.seeds
-        of_seed = self._one_of_each(by_seed)
+        one_thread = Threads(training=1, inference=1)  # as `make evidence` has it
+        study = read_study(str(file)).model_copy(update={"threads": one_thread})
+        study.seeds[:] = sorted({_seed(one) for one in files})
+        of_seed, self.current = _of_one_setting(Plan(study), files)
+        self.seeds = study.seeds[:] = sorted(of_seed)
+        self.plan = Plan(study)
+        self._scratch = scratch
         self.hosts = [self._unpacked(of_seed[seed]) for seed in self.seeds]
         self.machines = list(dict.fromkeys(of_seed[seed].parent.name for seed in self.seeds))
         """Folders of the record."""
-
-    def _one_of_each(self, by_seed: Mapping[int, list[Path]]) -> dict[int, Path]:
-        """Of a seed that is on record twice, by two kinds of machine, the one that was made as today, if all seeds were; until then
-        the older one. So a study whose settings changed is shown as it was until its last seed is on record anew."""
-        if all(len(files) == 1 for files in by_seed.values()):
-            return {seed: files[0] for seed, files in by_seed.items()}
-        as_now = {seed: [file for file in files if self._as_now(_contents(file)["made_by"])] for seed, files in by_seed.items()}
-        if all(as_now.values()):
-            return {seed: files[0] for seed, files in as_now.items()}
-        return {seed: next((file for file in files if file not in as_now[seed]), files[0]) for seed, files in by_seed.items()}
 
     def _unpacked(self, record: Path) -> Mapping[str, Any]:
         """The host of a seed, whose files are put where `_moved` says."""
@@ -100,7 +109,6 @@ class Study:
         made_by = contents["made_by"]
         files = {name: str(self._scratch / name) for name in made_by}
         unpack({"record": str(record), "predictions": str(predictions), "files": files, "made_by": made_by})
-        self._made_by |= made_by
         host: Mapping[str, Any] = contents["host"]
         return host
 
@@ -212,15 +220,6 @@ class Study:
         for name in PLOTS:
             self.draw(name, self._scratch / "plots" / f"{name}.svg")
         write_page(contents, to)
-
-    @property
-    def current(self) -> bool:
-        """Whether the study, and the code of its trainings and measurements, are as they were when it was recorded."""
-        return self._as_now(self._made_by)
-
-    def _as_now(self, made_by: Mapping[str, str]) -> bool:
-        root, digest = self.plan.root, self._jobs.page.records.lineage.digest
-        return all(digest(f"{root}/{name}") == recorded for name, recorded in made_by.items())
 
     @property
     def count(self) -> str:
