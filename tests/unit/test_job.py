@@ -191,8 +191,10 @@ def test_a_group_of_files_is_a_list_or_one_path_or_nothing(frame):
 
 @pytest.mark.parametrize(("labels", "told"), [(["negative", "positive"], None), (["no", "maybe", "yes"], "task snippets has 3")])
 def test_a_training_job_looks_at_all_chains_first(frame, tmp_path, monkeypatch, changed, labels, told):
-    """Its classes are known by then: here a fine-tuned teacher with two outputs."""
+    """Its classes are known by then: here a fine-tuned teacher with two outputs. If they can work, it keeps its memory."""
     monkeypatch.chdir(tmp_path)
+    kept = []
+    monkeypatch.setattr(frame, "keep_freed_memory", lambda: kept.append(True))
     study = changed({"teacher.source": {"path": "model"}, "teacher.training": "none", "tasks.snippets.label_names": None})
     encoder = Path("results/smoke/encoders/snippets", next(iter(Plan(parse_study(study)).encoders)))
     encoder.mkdir(parents=True)
@@ -211,3 +213,4 @@ def test_a_training_job_looks_at_all_chains_first(frame, tmp_path, monkeypatch, 
             frame.checked(snakemake),
         ):
             pass
+    assert len(kept) == (told is None)

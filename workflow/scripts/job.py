@@ -17,6 +17,7 @@ from edgemin.core.devices import one_device
 from edgemin.core.environment import settled
 from edgemin.core.errors import EdgeminError
 from edgemin.core.limits import refusal, time_limit
+from edgemin.core.memory import keep_freed_memory
 from edgemin.core.recorded import record
 
 MODULES = "EDGEMIN_MODULES"
@@ -83,7 +84,7 @@ def _note_modules(snakemake: Any) -> None:
 
 @contextmanager
 def checked(snakemake: Any) -> Iterator[None]:
-    """Before a training job's body: can every chain of the study work, now that its sources are there?"""
+    """Before a training job's body: can every chain of the study work, now that its sources are there? And memory is kept from update to update."""
     from edgemin.core.files import read_json
     from edgemin.plan.checks import check_chains
     from edgemin.plan.plan import Plan
@@ -91,6 +92,7 @@ def checked(snakemake: Any) -> Iterator[None]:
 
     labels = read_json(snakemake.input.data)["label_names"]
     check_chains(Plan(parse_study(snakemake.params.study)), snakemake.wildcards.task, labels, prepared=True)
+    keep_freed_memory()
     yield
 
 
