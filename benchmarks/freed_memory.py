@@ -25,8 +25,8 @@ MODES = ("handed back", "kept")
 
 def trained(mode: str, steps: int, threads: int, tiny: bool) -> dict[str, float]:
     """In this process: seconds of an update, by the clock; seconds of the processor in all; new pages of an update; and the most memory, in MB."""
-    if mode == "kept" and not keep_freed_memory():
-        raise SystemExit("error: this C library has no mallopt, so it cannot keep freed memory: nothing to compare")
+    if mode == "kept":
+        keep_freed_memory()
     torch.set_num_threads(threads)
     last = WARM_UP + steps
     bench = Bench.make(BATCH * (last + 1), tiny)
@@ -34,10 +34,9 @@ def trained(mode: str, steps: int, threads: int, tiny: bool) -> dict[str, float]
     with tempfile.TemporaryDirectory() as folder:
         watch = ours(bench, bench.phase("labels"), 0, last, Path(folder))
     after = resource.getrusage(resource.RUSAGE_SELF)
+    # Not ru_maxrss, which has that of the process that started this one.
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    peak = next(
-        int(line.split()[1]) for line in lines if line.startswith("VmHWM")
-    )  # ru_maxrss has that of the process that started this one
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     return {
         "seconds": watch.seconds / steps,
         "processor": sum(after[:2]) - sum(before[:2]),
@@ -53,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tiny", action="store_true", help="a small model, to try the benchmark itself")
     asked = parser.parse_args(argv)
+    if not keep_freed_memory():  # of this process, which the others do not inherit
+        raise SystemExit("error: this C library has no mallopt, so it cannot keep freed memory: nothing to compare")
     ratios: dict[str, list[float]] = {"seconds": [], "processor": []}
     for number in range(asked.rounds):
         found = {}
